@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SYNC_SYNC_H
+#define SYNC_SYNC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct drive;
+struct err;
+struct store;
+struct vault_birth;
+struct vault_keys;
+
+/*
+ * sync - carries a drive to its store and back: packs, then segment, then
+ * head; reads with read-ahead; checkpoints; recovery.  It is the one layer
+ * that logs what fails in the background, once per failure.
+ */
+struct sync;
+
+struct sync_conf {
+	struct drive *drive;		/* borrowed until sync_stop */
+	struct store *store;		/* borrowed until sync_stop */
+	const struct vault_keys *keys;	/* borrowed until sync_stop */
+	int64_t quiet_ms;		/* after the last write; -1: 2000 */
+	unsigned uploads;		/* packs at once; 0: 4 */
+	unsigned downloads;		/* ranges at once; 0: 8 */
+	unsigned checkpoint_segments;	/* a checkpoint every so many; 0: 64 */
+	uint64_t readahead_max;		/* bytes; 0: 16 MiB */
+};
+
+enum sync_link {
+	SYNC_ONLINE = 0,
+	SYNC_OFFLINE = 1,	/* the store is not reached; retrying */
+	SYNC_REFUSED = 2,	/* credentials: needs the user */
+	SYNC_FULL = 3,		/* the store is full: needs the user */
+	SYNC_ALARM = 4,		/* a trust rule: read-only until decided */
+	SYNC_FAULT = 5,		/* the store answers nonsense */
+};
+
+struct sync_status {
+	enum sync_link link;
+	char problem[256];	/* what is wrong, for people; "" if nothing */
+	char advice[256];	/* what to do about it; "" if nothing */
+	int64_t last_ok_ns;	/* real time the store last answered; 0: never */
+	int64_t retry_in_ms;	/* until the next try; 0: none planned */
+	uint64_t packs_up, bytes_up, bytes_down, segments;
+	uint64_t published_seq;	/* of this device's journal */
+	uint64_t checkpoint_seq;
+};
+
+/* Start the threads.  Works with the store out of reach. */
+int sync_start(const struct sync_conf *c, struct sync **ret, struct err *e);
+/* Stop: try to upload what is queued until deadline_ms (clock_mono_ms; 0: do
+ * not try), end waits, join.  What is left stays in the drive. */
+void sync_stop(struct sync *s, int64_t deadline_ms);
+/* Everything written before this call is on the store and published, or
+ * deadline_ms has passed (-ETIMEDOUT), or it needs the user (-EACCES,
+ * -ENOSPC, -EROFS).  progress may be NULL. */
+int sync_wait(struct sync *s, int64_t deadline_ms,
+    void (*progress)(void *arg, uint64_t bytes_left, uint64_t ops_left),
+    void *arg);
+/* Try again at once (the network is back, the user asked). */
+void sync_kick(struct sync *s);
+void sync_get_status(struct sync *s, struct sync_status *ret);
+/* Write a checkpoint now (after a sync_wait). */
+int sync_checkpoint(struct sync *s, struct err *e);
+
+/* Put the objects of a new drive: grant, chain, genesis, each if absent.
+ * -EEXIST: there is a drive already (the message says what to do). */
+int sync_create(struct store *s, const struct vault_birth *b, struct err *e);
+
+/*
+ * Recovery on an empty machine: verify, find the devices, enrol this one.
+ * Then sync_rebuild fills an empty drive from the newest checkpoint and the
+ * journals.  progress gets a line for people now and then.
+ */
+int sync_recover(struct store *s, const uint8_t seed[static 32],
+    const char *label, struct vault_keys **ret, struct err *e);
+int sync_rebuild(struct store *s, const struct vault_keys *k,
+    struct drive *d, void (*progress)(void *arg, const char *line),
+    void *arg, struct err *e);
+
+/* fsck --remote: every block that the tree needs is on the store with the
+ * right hash; journals are whole.  Each finding is one call of say.  Returns
+ * the number of findings, or a negative errno. */
+int sync_check(struct store *s, const struct vault_keys *k, struct drive *d,
+    void (*say)(void *arg, const char *finding),
+    void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+    struct err *e);
+
+/* The frontier's fingerprint: equal on two devices means no fork between
+ * them.  16 bytes for fingerprint_words(). */
+int sync_fingerprint(struct drive *d, uint8_t ret[static 16]);
+
+#endif

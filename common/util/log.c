@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "util/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static atomic_int level = LOG_LEVEL_WARN;
+static atomic_int fd = STDERR_FILENO;
+
+void
+log_set_level(enum log_level l)
+{
+	level = (int)l;
+}
+
+int
+log_to_file(const char *path)
+{
+	int f = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+	if (f < 0)
+		return -errno;
+	fd = f;
+	return 0;
+}
+
+void
+log_write(enum log_level l, const char *fmt, ...)
+{
+	static const char *const name[] = { "error", "warn", "info", "debug" };
+	char line[1024];
+	struct timespec ts;
+	struct tm tm;
+	va_list ap;
+	size_t n;
+	int m;
+
+	if ((int)l > level)
+		return;
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	(void)gmtime_r(&ts.tv_sec, &tm);
+	n = strftime(line, sizeof(line), "%Y-%m-%dT%H:%M:%S", &tm);
+	n += (size_t)snprintf(line + n, sizeof(line) - n, ".%03ldZ coffre %s: ",
+	    ts.tv_nsec / 1000000, name[l]);
+	va_start(ap, fmt);
+	m = vsnprintf(line + n, sizeof(line) - n - 1, fmt, ap);
+	va_end(ap);
+	if (m < 0)
+		return;
+	n += (size_t)m;
+	if (n > sizeof(line) - 2)
+		n = sizeof(line) - 2;
+	line[n++] = '\n';
+	/* One write: lines of several threads do not mix.  A full disk must
+	 * not stop the one who logs. */
+	if (write(fd, line, n) < 0)
+		return;
+}

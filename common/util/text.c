@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "util/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char b32[] = "abcdefghijklmnopqrstuvwxyz234567";
+
+void
+hex_encode(const void *p, size_t len, char *out)
+{
+	static const char digit[] = "0123456789abcdef";
+	const uint8_t *b = p;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		out[2 * i] = digit[b[i] >> 4];
+		out[2 * i + 1] = digit[b[i] & 15];
+	}
+	out[2 * len] = '\0';
+}
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int
+hex_decode(const char *s, void *out, size_t len)
+{
+	uint8_t *b = out;
+	size_t i;
+
+	if (strlen(s) != 2 * len)
+		return -EINVAL;
+	for (i = 0; i < 2 * len; i++)
+		if (hex_value(s[i]) < 0)
+			return -EINVAL;
+	for (i = 0; i < len; i++)
+		b[i] = (uint8_t)(hex_value(s[2 * i]) << 4 |
+		    hex_value(s[2 * i + 1]));
+	return 0;
+}
+
+void
+base32_encode(const void *p, size_t len, char *out)
+{
+	const uint8_t *b = p;
+	uint32_t acc = 0;
+	unsigned bits = 0;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		acc = acc << 8 | b[i];
+		bits += 8;
+		while (bits >= 5) {
+			bits -= 5;
+			*out++ = b32[acc >> bits & 31];
+		}
+	}
+	if (bits)
+		*out++ = b32[acc << (5 - bits) & 31];
+	*out = '\0';
+}
+
+int
+base32_decode(const char *s, void *out, size_t len)
+{
+	uint8_t *b = out;
+	uint32_t acc = 0;
+	unsigned bits = 0;
+	const char *at;
+
+	if (strlen(s) != BASE32_LEN(len))
+		return -EINVAL;
+	for (; *s; s++) {
+		at = strchr(b32, *s);
+		if (!at)
+			return -EINVAL;
+		acc = acc << 5 | (uint32_t)(at - b32);
+		bits += 5;
+		if (bits >= 8) {
+			bits -= 8;
+			*b++ = (uint8_t)(acc >> bits);
+		}
+	}
+	/* The bits left over are zero, so that each value has one text. */
+	return acc & ((1u << bits) - 1) ? -EINVAL : 0;
+}
+
+int
+size_parse(const char *s, uint64_t *ret)
+{
+	static const char unit[] = "KMGTPE";
+	const char *u;
+	double v;
+	char *end;
+
+	v = strtod(s, &end);
+	if (end == s || !(v >= 0))
+		return -EINVAL;
+	if (*end) {
+		u = strchr(unit, *end >= 'a' ? *end - 32 : *end);
+		if (!u)
+			return -EINVAL;
+		for (; u >= unit; u--)
+			v *= 1024;
+		end++;
+		if (strcmp(end, "iB") == 0)
+			end += 2;
+		else if (*end == 'B')
+			end++;
+	}
+	if (*end)
+		return -EINVAL;
+	if (v > 4.6e18)
+		return -ERANGE;
+	*ret = (uint64_t)v;
+	return 0;
+}
+
+char *
+size_format(uint64_t bytes, char *out)
+{
+	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB",
+	    "PiB", "EiB" };
+	double v = (double)bytes;
+	int i = 0;
+
+	while (v >= 1024 && i < 6) {
+		v /= 1024;
+		i++;
+	}
+	(void)snprintf(out, 32, i ? "%.1f %s" : "%.0f %s", v, unit[i]);
+	return out;
+}
