@@ -10,6 +10,7 @@ struct err;
 struct store;
 struct vault_birth;
 struct vault_keys;
+struct sync_found;		/* devices that sync_recover came across */
 
 /*
  * sync - carries a drive to its store and back: packs, then segment, then
@@ -27,6 +28,11 @@ struct sync_conf {
 	unsigned downloads;		/* ranges at once; 0: 8 */
 	unsigned checkpoint_segments;	/* a checkpoint every so many; 0: 64 */
 	uint64_t readahead_max;		/* bytes; 0: 16 MiB */
+	/* Waits between tries of what failed, at random up to a limit that
+	 * doubles from min to max; slow: of what needs the user (no room, no
+	 * permission).  For tests; 0: 1 s, 60 s, 60 s. */
+	int64_t backoff_min_ms, backoff_max_ms, backoff_slow_ms;
+	int64_t publish_ms;		/* between segments; 0: 1000 */
 };
 
 enum sync_link {
@@ -52,7 +58,8 @@ struct sync_status {
 /* Start the threads.  Works with the store out of reach. */
 int sync_start(const struct sync_conf *c, struct sync **ret, struct err *e);
 /* Stop: try to upload what is queued until deadline_ms (clock_mono_ms; 0: do
- * not try), end waits, join.  What is left stays in the drive. */
+ * not try), end waits, join.  What is left stays in the drive.  Nobody may
+ * read from the drive any more what is not in its cache. */
 void sync_stop(struct sync *s, int64_t deadline_ms);
 /* Everything written before this call is on the store and published, or
  * deadline_ms has passed (-ETIMEDOUT), or it needs the user (-EACCES,
@@ -74,12 +81,22 @@ int sync_create(struct store *s, const struct vault_birth *b, struct err *e);
  * Recovery on an empty machine: verify, find the devices, enrol this one.
  * Then sync_rebuild fills an empty drive from the newest checkpoint and the
  * journals.  progress gets a line for people now and then.
+ *
+ * -ENOENT: no drive on this store; -EKEYREJECTED: another recovery key.
+ * Caller frees with vault_keys_free() and sync_found_free().
  */
 int sync_recover(struct store *s, const uint8_t seed[static 32],
-    const char *label, struct vault_keys **ret, struct err *e);
+    const char *label, struct vault_keys **ret, struct sync_found **ret_found,
+    struct err *e);
+void sync_found_free(struct sync_found *f);
+/* found: from sync_recover; NULL: what an earlier, interrupted sync_rebuild
+ * kept in d.  Returns 0; 1 if something on the store is missing or damaged
+ * (each told through progress, a line that starts with "warning: ") and the
+ * rest was rebuilt; or a negative errno. */
 int sync_rebuild(struct store *s, const struct vault_keys *k,
-    struct drive *d, void (*progress)(void *arg, const char *line),
-    void *arg, struct err *e);
+    const struct sync_found *found, struct drive *d,
+    void (*progress)(void *arg, const char *line), void *arg,
+    struct err *e);
 
 /* fsck --remote: every block that the tree needs is on the store with the
  * right hash; journals are whole.  Each finding is one call of say.  Returns
