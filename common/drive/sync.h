@@ -62,6 +62,9 @@ void drive_stage_abort(struct drive *d, struct stage_batch *b);
  */
 int drive_publish_begin(struct drive *d, size_t bytes_max,
     struct op_list *ret, uint64_t *ret_ticket);
+/* The file key of an inode, for manifest pages; -ENOENT. */
+int drive_inode_key(struct drive *d, const struct vault_id *inode,
+    uint8_t ret[static VAULT_KEY_LEN]);
 /* The ops became segment seq of this device: keep the sealed object (flushed
  * to disk) until it is on the store, so that a number never has two contents. */
 int drive_publish_seal(struct drive *d, uint64_t ticket,

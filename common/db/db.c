@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "db/db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/err.h"
+#include "util/log.h"
+
+struct db {
+	sqlite3 *h;
+	sqlite3 *ckpt;		/* second connection, for checkpoints */
+	int wal_fd;		/* the log, for db_sync */
+	struct stmt *stmts[DB_STMT_MAX];
+};
+
+/* A struct stmt is a sqlite3_stmt: the name keeps SQLite inside this folder. */
+#define RAW(s) ((sqlite3_stmt *)(void *)(s))
+
+static int
+db_errno(sqlite3 *h, int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_IOERR:
+		if (h && sqlite3_system_errno(h) == ENOSPC)
+			return -ENOSPC;
+		return -EIO;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_CONSTRAINT:
+		return -EEXIST;
+	case SQLITE_READONLY:
+		return -EROFS;
+	default:
+		return -EIO;
+	}
+}
+
+static int
+db_connect(const char *path, sqlite3 **ret)
+{
+	sqlite3 *h = NULL;
+	int rc;
+
+	rc = sqlite3_open_v2(path, &h, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK) {
+		int r = db_errno(h, rc);
+
+		(void)sqlite3_close(h);
+		return r;
+	}
+	(void)sqlite3_extended_result_codes(h, 1);
+	(void)sqlite3_busy_timeout(h, 10000);
+	*ret = h;
+	return 0;
+}
+
+int
+db_open(const char *path, struct db **ret, struct err *e)
+{
+	static const char pragmas[] =
+	    "PRAGMA page_size=4096;"
+	    "PRAGMA journal_mode=WAL;"
+	    "PRAGMA synchronous=NORMAL;"
+	    "PRAGMA wal_autocheckpoint=0;"
+	    "PRAGMA temp_store=MEMORY;"
+	    "PRAGMA cache_size=-16384;";
+	char wal[PATH_MAX];
+	struct db *d;
+	int r;
+
+	d = calloc(1, sizeof(*d));
+	if (!d)
+		return -ENOMEM;
+	d->wal_fd = -1;
+	r = db_connect(path, &d->h);
+	if (r == 0)
+		r = db_exec(d, pragmas);
+	/* The first write makes the log file. */
+	if (r == 0)
+		r = db_exec(d, "BEGIN IMMEDIATE;"
+		    "CREATE TABLE IF NOT EXISTS opened(n INTEGER);"
+		    "DELETE FROM opened; INSERT INTO opened VALUES(1); COMMIT");
+	if (r == 0)
+		r = db_connect(path, &d->ckpt);
+	if (r == 0) {
+		(void)snprintf(wal, sizeof(wal), "%s-wal", path);
+		d->wal_fd = open(wal, O_RDWR | O_CLOEXEC);
+		if (d->wal_fd < 0)
+			r = -errno;
+	}
+	if (r < 0) {
+		(void)err_set(e, r, "unable to open '%s': %s", path,
+		    d->h ? sqlite3_errmsg(d->h) : "out of memory");
+		db_close(d);
+		return r;
+	}
+	*ret = d;
+	return 0;
+}
+
+void
+db_close(struct db *d)
+{
+	int i;
+
+	if (!d)
+		return;
+	for (i = 0; i < DB_STMT_MAX; i++)
+		(void)sqlite3_finalize(RAW(d->stmts[i]));
+	if (d->wal_fd >= 0)
+		(void)close(d->wal_fd);
+	(void)sqlite3_close(d->ckpt);
+	if (sqlite3_close(d->h) != SQLITE_OK)
+		log_error("db: close: %s", sqlite3_errmsg(d->h));
+	free(d);
+}
+
+int
+db_exec(struct db *d, const char *sql)
+{
+	int rc = sqlite3_exec(d->h, sql, NULL, NULL, NULL);
+
+	if (rc != SQLITE_OK)
+		log_debug("db: %s: %s", sql, sqlite3_errmsg(d->h));
+	return db_errno(d->h, rc);
+}
+
+struct stmt *
+db_stmt(struct db *d, int n, const char *sql)
+{
+	sqlite3_stmt *s = NULL;
+
+	if (d->stmts[n]) {
+		(void)sqlite3_reset(RAW(d->stmts[n]));
+		(void)sqlite3_clear_bindings(RAW(d->stmts[n]));
+		return d->stmts[n];
+	}
+	if (sqlite3_prepare_v3(d->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &s,
+	    NULL) != SQLITE_OK) {
+		log_error("db: '%s': %s", sql, sqlite3_errmsg(d->h));
+		return NULL;
+	}
+	d->stmts[n] = (struct stmt *)(void *)s;
+	return d->stmts[n];
+}
+
+int64_t
+db_changes_total(struct db *d)
+{
+	return sqlite3_total_changes64(d->h);
+}
+
+int
+db_sync(struct db *d)
+{
+	return fdatasync(d->wal_fd) < 0 ? -errno : 0;
+}
+
+uint64_t
+db_log_size(struct db *d)
+{
+	struct stat st;
+
+	return fstat(d->wal_fd, &st) < 0 ? 0 : (uint64_t)st.st_size;
+}
+
+int
+db_checkpoint(struct db *d)
+{
+	int rc = sqlite3_wal_checkpoint_v2(d->ckpt, NULL,
+	    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+
+	return (rc & 0xff) == SQLITE_BUSY ? 0 : db_errno(d->ckpt, rc);
+}
+
+int
+db_checkpoint_all(struct db *d)
+{
+	int rc = sqlite3_wal_checkpoint_v2(d->h, NULL,
+	    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+	return (rc & 0xff) == SQLITE_BUSY ? 0 : db_errno(d->h, rc);
+}
+
+void
+stmt_i64(struct stmt *s, int i, int64_t v)
+{
+	if (s)
+		(void)sqlite3_bind_int64(RAW(s), i, v);
+}
+
+void
+stmt_blob(struct stmt *s, int i, const void *p, size_t len)
+{
+	if (s)
+		(void)sqlite3_bind_blob64(RAW(s), i, p ? p : "", len,
+		    SQLITE_STATIC);
+}
+
+void
+stmt_null(struct stmt *s, int i)
+{
+	if (s)
+		(void)sqlite3_bind_null(RAW(s), i);
+}
+
+int
+stmt_step(struct stmt *s)
+{
+	int rc, r;
+
+	if (!s)
+		return -ENOMEM;
+	rc = sqlite3_step(RAW(s));
+	if (rc == SQLITE_ROW)
+		return 1;
+	r = db_errno(sqlite3_db_handle(RAW(s)), rc);
+	if (r < 0 && r != -EEXIST)
+		log_error("db: %s: %s", sqlite3_sql(RAW(s)),
+		    sqlite3_errmsg(sqlite3_db_handle(RAW(s))));
+	(void)sqlite3_reset(RAW(s));
+	return r;
+}
+
+int
+stmt_run(struct stmt *s)
+{
+	int r = stmt_step(s);
+
+	if (r == 1)
+		stmt_reset(s);
+	return r < 0 ? r : 0;
+}
+
+int64_t
+stmt_get_i64(struct stmt *s, int col)
+{
+	return sqlite3_column_int64(RAW(s), col);
+}
+
+const void *
+stmt_get_blob(struct stmt *s, int col, size_t *ret_len)
+{
+	const void *p = sqlite3_column_blob(RAW(s), col);
+
+	*ret_len = (size_t)sqlite3_column_bytes(RAW(s), col);
+	return p;
+}
+
+bool
+stmt_is_null(struct stmt *s, int col)
+{
+	return sqlite3_column_type(RAW(s), col) == SQLITE_NULL;
+}
+
+void
+stmt_reset(struct stmt *s)
+{
+	if (s)
+		(void)sqlite3_reset(RAW(s));
+}

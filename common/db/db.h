@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef DB_DB_H
+#define DB_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+/*
+ * db - SQLite, as little of it as is needed: one connection, statements
+ * prepared once and kept by number, results as negative errnos.  Not for use
+ * by two threads at once: its owner has a lock.
+ *
+ * Results: -ENOSPC the disk is full, -EIO it fails or the file is damaged,
+ * -EBUSY somebody else has it, -ENOMEM, -EEXIST a key is there already.
+ */
+struct db;
+struct stmt;
+
+#define DB_STMT_MAX 128		/* numbers of statements: 0..DB_STMT_MAX-1 */
+
+/* Open or create.  WAL, 4 KiB pages, flushed only by checkpoints and
+ * db_sync; secure_delete is off because every row is sealed. */
+int db_open(const char *path, struct db **ret, struct err *e);
+/* Closes with a last checkpoint.  NULL is ignored. */
+void db_close(struct db *d);
+/* Run statements that give no rows. */
+int db_exec(struct db *d, const char *sql);
+/* Statement number n, prepared from sql (a literal) the first time, reset and
+ * without bindings otherwise; NULL if it does not compile (a bug) or memory
+ * is out: stmt_step on NULL gives -ENOMEM. */
+struct stmt *db_stmt(struct db *d, int n, const char *sql);
+int64_t db_changes_total(struct db *d);
+/* Commits reach the disk: flush the log.  Any thread, no lock needed. */
+int db_sync(struct db *d);
+/* Size of the log, bytes: to know when a checkpoint is due. */
+uint64_t db_log_size(struct db *d);
+/* A second connection that only moves the log into the file; call from one
+ * background thread, without the owner's lock.  Commits go on meanwhile. */
+int db_checkpoint(struct db *d);
+/* The same on the main connection, and the log starts anew: when it has
+ * grown too long.  Caller holds the owner's lock. */
+int db_checkpoint_all(struct db *d);
+
+/* Bind parameter i (from 1).  Blobs are borrowed until the step. */
+void stmt_i64(struct stmt *s, int i, int64_t v);
+void stmt_blob(struct stmt *s, int i, const void *p, size_t len);
+void stmt_null(struct stmt *s, int i);
+/* 1: a row, 0: done, or a negative errno.  Resets itself unless a row. */
+int stmt_step(struct stmt *s);
+/* Step that expects no row: 0 or a negative errno. */
+int stmt_run(struct stmt *s);
+/* Columns of the row (from 0); blobs are borrowed until the next step. */
+int64_t stmt_get_i64(struct stmt *s, int col);
+const void *stmt_get_blob(struct stmt *s, int col, size_t *ret_len);
+bool stmt_is_null(struct stmt *s, int col);
+void stmt_reset(struct stmt *s);
+
+#endif

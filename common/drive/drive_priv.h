@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef DRIVE_DRIVE_PRIV_H
+#define DRIVE_DRIVE_PRIV_H
+
+#include "crypto/crypto.h"
+#include "db/db.h"
+#include "drive/drive.h"
+#include "drive/sync.h"
+#include "util/thread.h"
+
+struct slab;
+struct nodes;
+struct cache;
+struct stage;
+
+/* Numbers of prepared statements, by file. */
+enum {
+	STMT_TREE = 0,		/* tree.c, dir.c, xattr.c: 0..49 */
+	STMT_OUTBOX = 50,	/* outbox.c, apply.c, walk.c: 50..89 */
+	STMT_BLOCK = 90,	/* block.c: 90..119 */
+	STMT_KV = 120,		/* drive.c: 120..127 */
+};
+
+/* One commit that several callers wait for. */
+struct commit {
+	unsigned refs;
+	bool is_done;
+	int r;
+};
+
+struct drive {
+	struct drive_conf conf;	/* pointers in it are to the fields below */
+	struct vault_id drive_id, realm_id;
+	int lock_fd;		/* state_dir/lock, held by flock */
+	struct aead *row_key;	/* seals rows */
+	struct prf *name_prf;	/* names to look-up tags */
+
+	struct mutex db_lock;	/* the connection, and all that follows */
+	struct cond committed;
+	struct db *db;
+	struct commit *cur;	GUARDED_BY(db_lock)	/* open transaction */
+	unsigned batch;		GUARDED_BY(db_lock)	/* changes in it */
+	unsigned writers;	/* atomic: want or hold a turn to change */
+	int64_t changes;	GUARDED_BY(db_lock)	/* at drive_begin */
+	bool is_rebuilding;	GUARDED_BY(db_lock)
+	uint64_t rebuild_ops;	GUARDED_BY(db_lock)
+	uint64_t next_num;	GUARDED_BY(db_lock)	/* next ino or did */
+	uint64_t num_reserved;	GUARDED_BY(db_lock)	/* durable up to here */
+	struct inode_cache *inodes;	GUARDED_BY(db_lock)
+	struct usage {
+		uint64_t inodes, file_bytes, outbox_ops;
+		int64_t oldest_unpublished_ns;
+	} usage;		GUARDED_BY(db_lock)
+
+	struct nodes *nodes;	/* content.c: open inodes */
+	struct slab *slab;	/* slab.c: the block file */
+	struct cache *cache;	/* cache.c: opened blocks */
+	struct stage *stage;	/* stage.c: what waits for upload */
+
+	/* Waiting of the sync engine; rank RANK_UTIL. */
+	struct mutex wake_lock;
+	struct cond wake;
+	uint64_t wake_n;	GUARDED_BY(wake_lock)
+
+	struct mutex conf_lock;	/* RANK_UTIL: the callbacks below */
+	struct drive_notify notify;	GUARDED_BY(conf_lock)
+	struct drive_fetcher fetcher;	GUARDED_BY(conf_lock)
+	struct drive_pager pager;	GUARDED_BY(conf_lock)
+	uint64_t remote_total, remote_free;	GUARDED_BY(conf_lock)
+	bool is_readonly;	/* atomic */
+
+	pthread_t keeper;	/* housekeeping: aged content, checkpoints */
+	bool is_keeping;
+	bool is_stopping;	GUARDED_BY(wake_lock)
+	struct cond stop;
+};
+
+/* ---- txn.c ------------------------------------------------------------------ */
+
+/*
+ * Every change is: drive_begin, checks, changes, drive_end.  begin takes the
+ * db lock and joins or starts a transaction; -EROFS when the drive refuses
+ * changes (then the lock is not held).  end gives the lock back and returns
+ * r, once what was changed is committed (together with whoever else was
+ * waiting for a turn).  With r < 0 and nothing changed the others are not
+ * disturbed; with r < 0 after a change, or when the commit fails, the whole
+ * transaction is rolled back and everyone in it gets the error, so check
+ * before you change.
+ */
+int drive_begin(struct drive *d) ACQUIRE(d->db_lock);
+int drive_end(struct drive *d, int r) RELEASE(d->db_lock);
+/* The same for the engine's own housekeeping, allowed when read-only. */
+int drive_begin_internal(struct drive *d) ACQUIRE(d->db_lock);
+
+/* Seal a row; out has room for len + AEAD_OVERHEAD.  what, a and b bind the
+ * row to its place. */
+int row_seal(struct drive *d, const char what[static 4], uint64_t a,
+    const uint8_t b[static 16], const void *p, size_t len, uint8_t *out);
+int row_open(struct drive *d, const char what[static 4], uint64_t a,
+    const uint8_t b[static 16], const void *box, size_t box_len, void *out);
+
+/* ---- tree.c: inodes ----------------------------------------------------------- */
+
+#define INODE_ORPHAN 1		/* flags: no name left */
+
+/* A decoded inode row. */
+struct inode {
+	uint64_t ino;
+	struct vault_id id;
+	uint8_t kind;		/* enum op_kind */
+	uint8_t flags;
+	uint32_t mode;		/* permission bits only */
+	uint32_t uid, gid;	/* identities */
+	uint32_t nlink;
+	uint64_t size;		/* committed */
+	uint64_t alloc;		/* bytes of blocks, for st_blocks */
+	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
+	uint64_t parent;	/* folders: of the one dentry */
+	uint8_t key[VAULT_KEY_LEN];
+	/* Content as last sealed into a segment. */
+	struct op_stamp version;	/* zeros: none yet */
+	uint64_t trunc;		/* smallest size since then */
+	uint64_t pub_seq;	/* segment of the last publication; 0: none */
+	uint16_t target_len;	/* symlink; the target is read apart */
+};
+
+/* Read (through the cache) and write back an inode.  -ENOENT: none. */
+int inode_load(struct drive *d, uint64_t ino, struct inode *ret)
+    REQUIRES(d->db_lock);
+int inode_save(struct drive *d, const struct inode *i) REQUIRES(d->db_lock);
+/* Forget cached rows (after a rollback). */
+void inode_cache_drop(struct drive *d) REQUIRES(d->db_lock);
+/* The inode has no name, no handle and no kernel reference: delete its rows,
+ * xattrs and blocks, inside the caller's transaction. */
+int inode_reap(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* attr as the caller sees it, with what open files have not committed. */
+void inode_attr(struct drive *d, const struct inode *i,
+    struct drive_attr *ret) REQUIRES(d->db_lock);
+int inode_by_id(struct drive *d, const struct vault_id *id, uint64_t *ret)
+    REQUIRES(d->db_lock);
+
+/* ---- outbox.c ---------------------------------------------------------------------- */
+
+enum outbox_flags {
+	OUTBOX_CREATE = 1 << 0,
+	OUTBOX_LINK = 1 << 1,
+	OUTBOX_PLACE = 1 << 2,
+	OUTBOX_DELETE = 1 << 3,
+	OUTBOX_PUT = 1 << 4,
+	OUTBOX_ATTR = 1 << 5,
+	OUTBOX_XATTR = 1 << 6,
+};
+
+/* Something of inode ino (and nothing of its names) changed: OUTBOX_PUT,
+ * _ATTR or _XATTR. */
+int outbox_mark(struct drive *d, uint64_t ino, unsigned flags)
+    REQUIRES(d->db_lock);
+
+/* ---- content.c, block.c, stage.c: what the tree asks of content -------------------- */
+
+/* What an open file has not committed yet, laid over a row. */
+void content_overlay(struct drive *d, uint64_t ino, struct drive_attr *a)
+    REQUIRES(d->db_lock);
+/* Commit what any handle of ino has written; no lock held. */
+int content_flush(struct drive *d, uint64_t ino);
+/* Change the size (commits, marks the outbox, sets mtime and ctime); no lock
+ * held. */
+int content_truncate(struct drive *d, uint64_t ino, uint64_t size);
+/* Is it open; if so remember that the kernel has forgotten it, so that the
+ * last close reaps it. */
+bool content_forgotten(struct drive *d, uint64_t ino);
+/* Delete all blocks of an inode. */
+int content_reap(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* The put of ino can be published now: its blocks are on the store, or it is
+ * small.  Freezes a version if it is quiet (see stage.c). 1, 0 or errno. */
+int version_ready(struct drive *d, const struct inode *i)
+    REQUIRES(d->db_lock);
+/* Fill the op of the frozen version.  Caller frees with op_done. */
+int version_fill(struct drive *d, const struct inode *i, struct op_put *ret)
+    REQUIRES(d->db_lock);
+/* It has been sealed into a segment as stamp: blocks become published, and i
+ * (to be saved by the caller) gets its version and trunc.  1: content has
+ * changed since and OUTBOX_PUT must stay. */
+int version_sealed(struct drive *d, struct inode *i,
+    const struct op_stamp *stamp) REQUIRES(d->db_lock);
+/* It was not published after all: it may be frozen anew. */
+void version_abort(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* A version made elsewhere: replace content.  blocks are all that changed
+ * against the version before; i is saved by the caller. */
+int version_apply(struct drive *d, struct inode *i, const struct op_put *p)
+    REQUIRES(d->db_lock);
+/* Content of a published inode in full, for a checkpoint: blocks or data. */
+int version_walk(struct drive *d, const struct inode *i, struct op_put *ret)
+    REQUIRES(d->db_lock);
+/* The staging queue learns that ino has content to publish (at open). */
+int stage_note(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+
+int content_open_all(struct drive *d, struct err *e);	/* at drive_open */
+void content_close_all(struct drive *d);		/* at drive_close */
+/* Once a second from the keeper thread, no lock held. */
+void content_tick(struct drive *d);
+/* Counters of blocks for drive_usage, and fsck's part of content. */
+void content_usage(struct drive *d, struct drive_usage *ret);
+int content_fsck(struct drive *d, bool repair,
+    void (*say)(void *arg, const char *finding), void *arg);
+/* Everything committed is on the disk: block file, then the log. */
+int drive_sync_disk(struct drive *d);
+
+/* Wake whoever waits in drive_sync_wait. */
+void drive_wake(struct drive *d);
+
+#endif
