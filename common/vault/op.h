@@ -106,7 +106,7 @@ struct op_put {
 };
 
 struct op {
-	uint16_t type;		/* enum op_type */
+	uint16_t type;		/* enum op_type, or an unknown one to skip */
 	uint64_t lamport;	/* filled by segment_open and the publisher */
 	uint64_t seq;
 	struct vault_id node;	/* create, put, attr, xattr: inode;
@@ -150,14 +150,18 @@ struct op_list {
 	size_t n, cap;
 };
 
-/* Append the encoding: type u16 | length u32 | fields.  Returns 0, -EFBIG or
- * -ENOMEM (the buffer's failure). */
+/* Append the encoding: type u16 | length u32 | fields.  Returns 0, -EINVAL
+ * (the op breaks a rule that op_decode would refuse), -EFBIG or -ENOMEM (the
+ * buffer's failure); then nothing is appended. */
 int op_encode(const struct op *o, struct buf *out);
 /* Encoded size in bytes. */
 size_t op_size(const struct op *o);
 /* Read one op; names, lengths and enums are validated here, so that whoever
- * gets an op may rely on them.  Returns 0, -EPROTO, -ENOMEM; *ret is filled
- * on success and the caller frees it with op_done(). */
+ * gets an op may rely on them.  Returns 0, -EPROTO, -ENOMEM, -EPROTONOSUPPORT
+ * (an op of a later version that must not be skipped); *ret is filled on
+ * success and the caller frees it with op_done().  An op of a later version
+ * that may be skipped comes as its type without fields: ignore it, it counts
+ * in the numbering. */
 int op_decode(struct rd *r, struct op *ret);
 void op_done(struct op *o);
 /* Append a zeroed op; NULL if out of memory.  Borrowed until the next call. */
@@ -169,9 +173,10 @@ void op_list_done(struct op_list *l);
  * "..". */
 bool op_name_valid(const uint8_t *name, size_t len);
 
-/* A manifest page's plaintext: count u32, then entries as in a put. */
+/* A manifest page's plaintext: the list of blocks as in a put; at most
+ * VAULT_MANIFEST_MAX entries fit VAULT_BLOCK_SIZE in any case. */
 int op_blocks_encode(const struct op_block *b, size_t n, struct buf *out);
-/* Caller frees *ret with free().  At most VAULT_MANIFEST_MAX entries. */
+/* -EPROTO, -ENOMEM.  Caller frees *ret with free(). */
 int op_blocks_decode(const void *p, size_t len, struct op_block **ret,
     size_t *ret_n);
 

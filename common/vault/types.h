@@ -34,7 +34,9 @@
 #define VAULT_INLINE_MAX 2048
 /* A put lists up to this many blocks itself; more go to manifest pages. */
 #define VAULT_LIST_MAX 64
-#define VAULT_MANIFEST_MAX 1024		/* entries of one manifest page */
+#define VAULT_MANIFEST_MAX 960		/* entries of one manifest page: the
+					 * longest ones still fit a block */
+#define VAULT_PAGES_MAX 16384		/* manifest pages of one version */
 
 struct vault_id {
 	uint8_t b[VAULT_ID_LEN];
