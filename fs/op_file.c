@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "fs/ops.h"
+#include "fs/reply.h"
+
+void
+op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct drive_file *f = NULL;
+	int r;
+
+	r = drive_file_open(drive_of(req), ino, fi->flags, &f);
+	reply_open(req, r, fi, f);
+}
+
+void
+op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+    struct fuse_file_info *fi)
+{
+	struct drive_file *f = NULL;
+	struct drive_attr a;
+	struct req_cred cred;
+	int r;
+
+	r = drive_create(drive_of(req), req_cred(req, (mode & S_ISGID) != 0,
+	    &cred), parent, name, (mode & 07777) | S_IFREG, fi->flags, &a,
+	    &f);
+	reply_create(req, r, &a, fi, f);
+}
+
+void
+op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+    struct fuse_file_info *fi)
+{
+	struct drive_wait w;
+	void *p = ops_buf(req);
+	ssize_t n = -ENOMEM;
+
+	(void)ino;
+	if (size > OPS_IO_MAX)
+		size = OPS_IO_MAX;
+	req_wait(req, &w);
+	if (p)
+		n = drive_read(file_of(fi), p, size, (uint64_t)off, &w);
+	reply_buf(req, n, p);
+}
+
+/* Data that did not come as one piece of memory is gathered first. */
+static ssize_t
+write_gather(fuse_req_t req, struct fuse_bufvec *in, uint64_t off,
+    struct drive_file *f)
+{
+	struct fuse_bufvec to = FUSE_BUFVEC_INIT(OPS_IO_MAX);
+	ssize_t n;
+
+	to.buf[0].mem = ops_buf(req);
+	if (!to.buf[0].mem)
+		return -ENOMEM;
+	n = fuse_buf_copy(&to, in, 0);
+	if (n < 0)
+		return n;
+	return drive_write(f, to.buf[0].mem, (size_t)n, off);
+}
+
+void
+op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
+    off_t off, struct fuse_file_info *fi)
+{
+	const struct fuse_buf *b = &in->buf[0];
+	ssize_t n;
+
+	(void)ino;
+	if (in->count == 1 && !(b->flags & FUSE_BUF_IS_FD) && in->idx == 0 &&
+	    in->off == 0)
+		n = drive_write(file_of(fi), b->mem, b->size, (uint64_t)off);
+	else
+		n = write_gather(req, in, (uint64_t)off, file_of(fi));
+	reply_count(req, n);
+}
+
+void
+op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	reply_err(req, drive_flush(file_of(fi)));
+}
+
+void
+op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	reply_err(req, drive_file_close(file_of(fi)));
+}
+
+void
+op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
+    struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)datasync;
+	reply_err(req, drive_fsync(file_of(fi)));
+}
+
+void
+op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
+    struct fuse_file_info *fi)
+{
+	(void)ino;
+	reply_err(req, drive_fallocate(file_of(fi), mode, (uint64_t)off,
+	    (uint64_t)len));
+}
+
+void
+op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
+    struct fuse_file_info *fi)
+{
+	(void)ino;
+	reply_lseek(req, drive_lseek(file_of(fi), off, whence));
+}
+
+void
+op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
+    struct fuse_file_info *in, fuse_ino_t ino_out, off_t off_out,
+    struct fuse_file_info *out, size_t len, int flags)
+{
+	struct drive_wait w;
+
+	(void)ino_in;
+	(void)ino_out;
+	if (flags != 0) {
+		reply_err(req, -EINVAL);
+		return;
+	}
+	req_wait(req, &w);
+	reply_count(req, drive_copy_range(file_of(in), (uint64_t)off_in,
+	    file_of(out), (uint64_t)off_out, len, &w));
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs/ops.h"
+#include "fs/reply.h"
+#include "util/clock.h"
+
+#define NS 1000000000
+
+void
+op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct drive_attr a;
+	int r;
+
+	/* "." is asked by file handles (NFS) of an inode that was forgotten:
+	 * if it is gone the handle is stale. */
+	if (strcmp(name, ".") == 0) {
+		r = drive_getattr(drive_of(req), parent, &a);
+		if (r == -ENOENT)
+			r = -ESTALE;
+	} else {
+		r = drive_lookup(drive_of(req), parent, name, &a);
+	}
+	reply_entry(req, r, &a);
+}
+
+void
+op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
+{
+	(void)n;
+	drive_forget(drive_of(req), ino);
+	fuse_reply_none(req);
+}
+
+void
+op_forget_multi(fuse_req_t req, size_t n, struct fuse_forget_data *f)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		drive_forget(drive_of(req), f[i].ino);
+	fuse_reply_none(req);
+}
+
+void
+op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct drive_attr a;
+	int r;
+
+	(void)fi;
+	r = drive_getattr(drive_of(req), ino, &a);
+	reply_attr(req, r, &a);
+}
+
+static int64_t
+ns_of(struct timespec ts)
+{
+	return (int64_t)ts.tv_sec * NS + ts.tv_nsec;
+}
+
+void
+op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
+    struct fuse_file_info *fi)
+{
+	static const struct { int from; unsigned to; } map[] = {
+		{ FUSE_SET_ATTR_MODE, DRIVE_SET_MODE },
+		{ FUSE_SET_ATTR_UID, DRIVE_SET_UID },
+		{ FUSE_SET_ATTR_GID, DRIVE_SET_GID },
+		{ FUSE_SET_ATTR_SIZE, DRIVE_SET_SIZE },
+		{ FUSE_SET_ATTR_ATIME, DRIVE_SET_ATIME },
+		{ FUSE_SET_ATTR_ATIME_NOW, DRIVE_SET_ATIME },
+		{ FUSE_SET_ATTR_MTIME, DRIVE_SET_MTIME },
+		{ FUSE_SET_ATTR_MTIME_NOW, DRIVE_SET_MTIME },
+		{ FUSE_SET_ATTR_CTIME, DRIVE_SET_CTIME },
+		{ FUSE_SET_ATTR_KILL_SUID, DRIVE_SET_KILLPRIV },
+		{ FUSE_SET_ATTR_KILL_SGID, DRIVE_SET_KILLPRIV },
+		{ FUSE_SET_ATTR_KILL_PRIV, DRIVE_SET_KILLPRIV },
+	};
+	struct drive_attr in, a;
+	struct req_cred cred;
+	unsigned to = 0;
+	size_t i;
+	int r;
+
+	(void)fi;
+	memset(&in, 0, sizeof(in));
+	in.mode = st->st_mode;
+	in.uid = st->st_uid;
+	in.gid = st->st_gid;
+	in.size = (uint64_t)st->st_size;
+	in.atime_ns = ns_of(st->st_atim);
+	in.mtime_ns = ns_of(st->st_mtim);
+	in.ctime_ns = ns_of(st->st_ctim);
+	if (set & FUSE_SET_ATTR_ATIME_NOW)
+		in.atime_ns = clock_real_ns();
+	if (set & FUSE_SET_ATTR_MTIME_NOW)
+		in.mtime_ns = clock_real_ns();
+	for (i = 0; i < sizeof(map) / sizeof(*map); i++) {
+		if (set & map[i].from)
+			to |= map[i].to;
+	}
+	r = drive_setattr(drive_of(req), req_cred(req, (set &
+	    (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_GID)) != 0, &cred), ino, &in,
+	    to, &a);
+	reply_attr(req, r, &a);
+}
+
+void
+op_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	struct drive_statfs s;
+
+	(void)ino;
+	drive_statfs(drive_of(req), &s);
+	reply_statfs(req, &s);
+}

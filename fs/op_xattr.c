@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/ops.h"
+#include "fs/reply.h"
+
+/* Where a file's content is; made up here, not kept. */
+#define STATE_NAME "user.coffre.state"
+
+static ssize_t
+state_get(fuse_req_t req, fuse_ino_t ino, char *out, size_t size)
+{
+	static const char *const text[] = {
+		[DRIVE_LOCAL] = "local",
+		[DRIVE_QUEUED] = "queued",
+		[DRIVE_STORED] = "stored",
+	};
+	enum drive_state s;
+	size_t n;
+	int r;
+
+	r = drive_file_state(drive_of(req), ino, &s);
+	if (r < 0)
+		return r;
+	n = strlen(text[s]);
+	if (size == 0)
+		return (ssize_t)n;
+	if (size < n)
+		return -ERANGE;
+	memcpy(out, text[s], n);
+	return (ssize_t)n;
+}
+
+/* The kernel asks for these on every write and open; there are none. */
+static bool
+is_foreign(const char *name)
+{
+	return strncmp(name, "security.", 9) == 0 ||
+	    strncmp(name, "trusted.", 8) == 0;
+}
+
+void
+op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	char *p = size > 0 ? ops_buf(req) : NULL;
+	ssize_t n;
+
+	if (size > OPS_IO_MAX)
+		size = OPS_IO_MAX;
+	if (is_foreign(name))
+		n = -EOPNOTSUPP;
+	else if (size > 0 && !p)
+		n = -ENOMEM;
+	else if (strcmp(name, STATE_NAME) == 0)
+		n = state_get(req, ino, p, size);
+	else
+		n = drive_getxattr(drive_of(req), ino, name, p, size);
+	if (size == 0)
+		reply_xattr_size(req, n);
+	else
+		reply_buf(req, n, p);
+}
+
+void
+op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
+    const char *value, size_t size, int flags)
+{
+	struct req_cred cred;
+	int r;
+
+	if (is_foreign(name))
+		r = -EOPNOTSUPP;
+	else if (strcmp(name, STATE_NAME) == 0)
+		r = -EPERM;
+	else	/* an ACL may clear the setgid bit of who is not in the group */
+		r = drive_setxattr(drive_of(req), req_cred(req,
+		    strncmp(name, "system.", 7) == 0, &cred), ino, name,
+		    value, size, flags);
+	reply_err(req, r);
+}
+
+void
+op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	char *p = size > 0 ? ops_buf(req) : NULL;
+	ssize_t n = -ENOMEM;
+
+	if (size > OPS_IO_MAX)
+		size = OPS_IO_MAX;
+	if (size == 0 || p)
+		n = drive_listxattr(drive_of(req), ino, p, size);
+	if (size == 0)
+		reply_xattr_size(req, n);
+	else
+		reply_buf(req, n, p);
+}
+
+void
+op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	struct req_cred cred;
+	int r;
+
+	if (strcmp(name, STATE_NAME) == 0)
+		r = -EPERM;
+	else
+		r = drive_removexattr(drive_of(req), req_cred(req, false,
+		    &cred), ino, name);
+	reply_err(req, r);
+}

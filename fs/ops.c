@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/ops.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/log.h"
+
+#define OPS_BACKGROUND 64	/* read-aheads the kernel may have under way */
+
+int
+ops_ctx_init(struct ops_ctx *c, struct drive *d, double timeout)
+{
+	memset(c, 0, sizeof(*c));
+	c->drive = d;
+	c->timeout = timeout;
+	return -pthread_key_create(&c->buf_key, free);
+}
+
+void
+ops_ctx_done(struct ops_ctx *c)
+{
+	free(pthread_getspecific(c->buf_key));
+	(void)pthread_key_delete(c->buf_key);
+}
+
+void *
+ops_buf(fuse_req_t req)
+{
+	pthread_key_t key = ctx_of(req)->buf_key;
+	void *p = pthread_getspecific(key);
+
+	if (p)
+		return p;
+	p = aligned_alloc(4096, OPS_IO_MAX);
+	if (p && pthread_setspecific(key, p) != 0) {
+		free(p);
+		p = NULL;
+	}
+	return p;
+}
+
+const struct drive_cred *
+req_cred(fuse_req_t req, bool with_groups, struct req_cred *ret)
+{
+	const struct fuse_ctx *x = fuse_req_ctx(req);
+	int n;
+
+	ret->c.uid = x->uid;
+	ret->c.gid = x->gid;
+	ret->c.umask = x->umask;
+	ret->c.is_privileged = x->uid == 0;
+	ret->c.ngroups = 0;
+	ret->c.groups = ret->groups;
+	if (!with_groups || x->uid == 0)
+		return &ret->c;
+	n = fuse_req_getgroups(req, OPS_GROUPS_MAX, ret->groups);
+	if (n > OPS_GROUPS_MAX)
+		n = OPS_GROUPS_MAX;
+	if (n > 0)
+		ret->c.ngroups = (uint32_t)n;
+	return &ret->c;
+}
+
+static bool
+is_interrupted(void *arg)
+{
+	fuse_req_t req = arg;
+
+	return ctx_of(req)->is_stopping || fuse_req_interrupted(req);
+}
+
+void
+req_wait(fuse_req_t req, struct drive_wait *ret)
+{
+	ret->is_interrupted = is_interrupted;
+	ret->arg = req;
+	ret->timeout_ms = 0;
+}
+
+/*
+ * What we want of the kernel.  The driver tells it about every change that
+ * does not go through this mount, so names, attributes and pages may be kept
+ * for long.  No write-back cache: it halves the speed of large writes and
+ * lets data lie in the kernel that close(2) promised to be safe from a crash
+ * of the daemon.  No splice: blocks are sealed from memory.
+ */
+static void
+op_init(void *arg, struct fuse_conn_info *conn)
+{
+	static const unsigned on = FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
+	    FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_DONT_MASK |
+	    FUSE_CAP_POSIX_ACL | FUSE_CAP_PARALLEL_DIROPS |
+	    FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
+	    FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPLICIT_INVAL_DATA |
+	    FUSE_CAP_EXPORT_SUPPORT;
+	static const unsigned off = FUSE_CAP_SPLICE_READ |
+	    FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
+	    FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_POSIX_LOCKS |
+	    FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_AUTO_INVAL_DATA |
+	    FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_NO_OPEN_SUPPORT |
+	    FUSE_CAP_NO_OPENDIR_SUPPORT;
+
+	(void)arg;
+	conn->want |= on & conn->capable;
+	conn->want &= ~off;
+	conn->max_write = OPS_IO_MAX;
+	conn->max_background = OPS_BACKGROUND;
+	conn->congestion_threshold = OPS_BACKGROUND * 3 / 4;
+	conn->time_gran = 1;
+	log_debug("init proto=%u.%u capable=%x want=%x readahead=%u",
+	    conn->proto_major, conn->proto_minor, conn->capable, conn->want,
+	    conn->max_readahead);
+}
+
+/*
+ * No lock ops: the kernel then keeps flock and fcntl locks itself, which is
+ * right for one mount.  No access op: default_permissions has the kernel
+ * check modes and ACLs.
+ */
+const struct fuse_lowlevel_ops ops_table = {
+	.init = op_init,
+	.lookup = op_lookup,
+	.forget = op_forget,
+	.forget_multi = op_forget_multi,
+	.getattr = op_getattr,
+	.setattr = op_setattr,
+	.statfs = op_statfs,
+	.mknod = op_mknod,
+	.mkdir = op_mkdir,
+	.symlink = op_symlink,
+	.readlink = op_readlink,
+	.link = op_link,
+	.unlink = op_unlink,
+	.rmdir = op_rmdir,
+	.rename = op_rename,
+	.open = op_open,
+	.create = op_create,
+	.read = op_read,
+	.write_buf = op_write_buf,
+	.flush = op_flush,
+	.release = op_release,
+	.fsync = op_fsync,
+	.fallocate = op_fallocate,
+	.lseek = op_lseek,
+	.copy_file_range = op_copy_file_range,
+	.opendir = op_opendir,
+	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
+	.releasedir = op_releasedir,
+	.fsyncdir = op_fsyncdir,
+	.getxattr = op_getxattr,
+	.setxattr = op_setxattr,
+	.listxattr = op_listxattr,
+	.removexattr = op_removexattr,
+};

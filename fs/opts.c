@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/opts.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/err.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define AT(f) offsetof(struct opts, f)
+#define CM (OPT_CONF | OPT_MOUNT)
+#define CMS (CM | OPT_STORE)
+#define SIZE_TOP (UINT64_C(1) << 62)
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+const struct opt opts_table[] = {
+	{ "store", OPT_TEXT, OPT_CONF, AT(store), 0, 0, 0, "URL",
+	    "where the drive's objects are kept" },
+	{ "label", OPT_TEXT, OPT_CONF | OPT_STORE, AT(label), 0, 0, 0, "TEXT",
+	    "what other devices call this one (default: host name)" },
+	{ "mountpoint", OPT_TEXT, OPT_CONF, AT(mountpoint), 0, 0, 0, "DIR",
+	    "where mount puts the drive (default: ~/Coffre)" },
+	{ "user", OPT_TEXT, CMS, AT(user), 0, 0, 0, "NAME",
+	    "user at the store (default: the one in the URL)" },
+	{ "password_command", OPT_TEXT, CMS, AT(password_command), 0, 0, 0,
+	    "CMD", "a command that prints the store's password" },
+	{ "passphrase_command", OPT_TEXT, CMS, AT(passphrase_command), 0, 0,
+	    0, "CMD", "a command that prints the drive's passphrase" },
+	{ "ca", OPT_TEXT, CMS, AT(ca), 0, 0, 0, "FILE",
+	    "further certificates to trust for the store, PEM" },
+	{ "pin", OPT_TEXT, CMS, AT(pin), 0, 0, 0, "PIN",
+	    "the server's key: sha256//BASE64" },
+	{ "insecure_http", OPT_BOOL, CMS, AT(insecure_http), 0, 0, 1, NULL,
+	    "allow a password to travel without TLS" },
+	{ "allow_other", OPT_BOOL, CM, AT(allow_other), 0, 0, 1, NULL,
+	    "let other users of this machine in" },
+	{ "ro", OPT_BOOL, CM, AT(ro), 0, 0, 1, NULL, "mount read-only" },
+	{ "cache", OPT_SIZE, CM, AT(cache), 10 * GIB, MIB, SIZE_TOP, "SIZE",
+	    "stored data kept on this machine, at most" },
+	{ "stage", OPT_SIZE, CM, AT(stage), 0, 0, SIZE_TOP, "SIZE",
+	    "data not yet stored, at most (0: as the disk allows)" },
+	{ "floor", OPT_SIZE, CM, AT(floor), GIB, 0, SIZE_TOP, "SIZE",
+	    "leave that much of this machine's disk free" },
+	{ "memory", OPT_SIZE, CM, AT(memory), 32 * MIB, MIB, 64 * GIB, "SIZE",
+	    "opened data kept in memory, at most" },
+	{ "readahead", OPT_SIZE, CM, AT(readahead), 16 * MIB, 0, GIB, "SIZE",
+	    "read ahead of a sequential reader, at most" },
+	{ "up", OPT_SIZE, CM, AT(up), 0, 0, SIZE_TOP, "SIZE",
+	    "upload at most that much a second (0: no limit)" },
+	{ "down", OPT_SIZE, CM, AT(down), 0, 0, SIZE_TOP, "SIZE",
+	    "download at most that much a second (0: no limit)" },
+	{ "connections", OPT_UINT, CM, AT(connections), 8, 1, 64, "N",
+	    "connections to the store at once" },
+	{ "timeout", OPT_UINT, CM, AT(timeout), 30, 1, 3600, "SECONDS",
+	    "give up on a store that makes no progress after" },
+	{ "quiet", OPT_UINT, CM, AT(quiet), 2, 0, 3600, "SECONDS",
+	    "upload a file when it was left alone for" },
+	{ "drain", OPT_UINT, CM, AT(drain), 10, 0, 86400, "SECONDS",
+	    "at unmount, go on uploading for at most" },
+	{ "checkpoint", OPT_UINT, CM, AT(checkpoint), 64, 1, 100000, "N",
+	    "write a checkpoint every so many journal segments" },
+	{ "attr_timeout", OPT_UINT, CM, AT(attr_timeout), 3600, 0, 86400,
+	    "SECONDS", "the kernel remembers names and attributes for" },
+	{ "log", OPT_TEXT, CM, AT(log), 0, 0, 0, "FILE",
+	    "log there (default: the file log in the state folder)" },
+	{ "log_level", OPT_LEVEL, CM, AT(log_level), LOG_LEVEL_WARN, 0,
+	    LOG_LEVEL_DEBUG, "LEVEL", "error, warn, info or debug" },
+};
+const size_t opts_count = sizeof(opts_table) / sizeof(*opts_table);
+
+_Static_assert(sizeof(opts_table) / sizeof(*opts_table) <= 64,
+    "one bit each in opts.set");
+
+static const char *const level_name[] = { "error", "warn", "info", "debug" };
+
+static char **
+field_text(struct opts *o, const struct opt *t)
+{
+	return (char **)(void *)((char *)o + t->off);
+}
+
+static uint64_t *
+field_num(struct opts *o, const struct opt *t)
+{
+	return (uint64_t *)(void *)((char *)o + t->off);
+}
+
+static bool *
+field_bool(struct opts *o, const struct opt *t)
+{
+	return (bool *)(void *)((char *)o + t->off);
+}
+
+void
+opts_init(struct opts *o)
+{
+	size_t i;
+
+	memset(o, 0, sizeof(*o));
+	for (i = 0; i < opts_count; i++) {
+		const struct opt *t = &opts_table[i];
+
+		if (t->type == OPT_BOOL)
+			*field_bool(o, t) = t->def != 0;
+		else if (t->type != OPT_TEXT)
+			*field_num(o, t) = t->def;
+	}
+}
+
+void
+opts_done(struct opts *o)
+{
+	size_t i;
+
+	for (i = 0; i < opts_count; i++) {
+		const struct opt *t = &opts_table[i];
+
+		if (t->type == OPT_TEXT)
+			free(*field_text(o, t));
+	}
+	free(o->kernel);
+	memset(o, 0, sizeof(*o));
+}
+
+const struct opt *
+opts_find(const char *name, unsigned where)
+{
+	size_t i;
+
+	for (i = 0; i < opts_count; i++) {
+		const struct opt *t = &opts_table[i];
+
+		if ((t->where & where) && strcmp(t->name, name) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+bool
+opts_is_set(const struct opts *o, const struct opt *t)
+{
+	return (o->set >> (t - opts_table)) & 1;
+}
+
+static int
+set_bool(bool *f, const struct opt *t, const char *v, struct err *e)
+{
+	static const char *const yes[] = { "yes", "true", "on", "1" };
+	static const char *const no[] = { "no", "false", "off", "0" };
+	size_t i;
+
+	if (!v) {
+		*f = true;
+		return 0;
+	}
+	for (i = 0; i < 4; i++) {
+		if (strcmp(v, yes[i]) == 0 || strcmp(v, no[i]) == 0) {
+			*f = strcmp(v, yes[i]) == 0;
+			return 0;
+		}
+	}
+	return err_set(e, -EINVAL, "option '%s': 'yes' or 'no' expected, "
+	    "not '%.40s'", t->name, v);
+}
+
+static int
+set_num(uint64_t *f, const struct opt *t, const char *v, struct err *e)
+{
+	uint64_t n = 0;
+	char lo[32], hi[32];
+	char *end;
+	int r = 0;
+
+	if (t->type == OPT_SIZE) {
+		r = size_parse(v, &n);
+	} else if (*v < '0' || *v > '9') {
+		r = -EINVAL;
+	} else {
+		errno = 0;
+		n = strtoull(v, &end, 10);
+		r = *end ? -EINVAL : -errno;
+	}
+	if (r == -EINVAL)
+		return err_set(e, r, "option '%s': %s expected, not '%.40s'",
+		    t->name, t->type == OPT_SIZE ?
+		    "a size such as 512M or 20G" : "a number", v);
+	if (r == 0 && n >= t->min && n <= t->max) {
+		*f = n;
+		return 0;
+	}
+	if (t->type == OPT_SIZE)
+		return err_set(e, -ERANGE, "option '%s': from %s to %s",
+		    t->name, size_format(t->min, lo), size_format(t->max, hi));
+	return err_set(e, -ERANGE, "option '%s': from %" PRIu64 " to %" PRIu64,
+	    t->name, t->min, t->max);
+}
+
+static int
+set_level(uint64_t *f, const struct opt *t, const char *v, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(level_name) / sizeof(*level_name); i++) {
+		if (strcmp(v, level_name[i]) == 0) {
+			*f = i;
+			return 0;
+		}
+	}
+	return err_set(e, -EINVAL, "option '%s': error, warn, info or debug "
+	    "expected, not '%.40s'", t->name, v);
+}
+
+static int
+set_text(char **f, const struct opt *t, const char *v, struct err *e)
+{
+	const char *p;
+	char *s;
+
+	if (strlen(v) > OPT_TEXT_MAX)
+		return err_set(e, -EFBIG, "option '%s': too long", t->name);
+	/* A line break would end the line in the file that keeps it. */
+	for (p = v; *p; p++) {
+		if ((unsigned char)*p < ' ' && *p != '\t')
+			return err_set(e, -EINVAL,
+			    "option '%s': control character", t->name);
+	}
+	s = strdup(v);
+	if (!s)
+		return err_set(e, -ENOMEM, "out of memory");
+	free(*f);
+	*f = s;
+	return 0;
+}
+
+int
+opts_set(struct opts *o, const struct opt *t, const char *value,
+    struct err *e)
+{
+	int r = -EINVAL;
+
+	if (t->type != OPT_BOOL && (!value || !*value))
+		return err_set(e, -EINVAL, "option '%s' needs a value",
+		    t->name);
+	switch (t->type) {
+	case OPT_BOOL:
+		r = set_bool(field_bool(o, t), t, value, e);
+		break;
+	case OPT_UINT:
+	case OPT_SIZE:
+		r = set_num(field_num(o, t), t, value, e);
+		break;
+	case OPT_LEVEL:
+		r = set_level(field_num(o, t), t, value, e);
+		break;
+	case OPT_TEXT:
+		r = set_text(field_text(o, t), t, value, e);
+		break;
+	}
+	if (r == 0)
+		o->set |= UINT64_C(1) << (t - opts_table);
+	return r;
+}
+
+/* What mount(8) and fstab may add to any file system: passed on to the
+ * kernel, or nothing to do here.  dev and suid are never granted. */
+static int
+set_generic(struct opts *o, const char *name, struct err *e)
+{
+	static const char *const pass[] = { "noexec", "noatime", "sync",
+	    "dirsync", "nodiratime", "nosuid", "nodev" };
+	static const char *const drop[] = { "rw", "exec", "atime", "async",
+	    "suid", "dev", "auto", "noauto", "nofail", "_netdev", "defaults",
+	    "users", "nouser", "owner", "group", "relatime", "diratime" };
+	size_t i;
+	char *s;
+
+	for (i = 0; i < sizeof(drop) / sizeof(*drop); i++) {
+		if (strcmp(name, drop[i]) == 0)
+			return 0;
+	}
+	if (strncmp(name, "x-", 2) == 0 || strcmp(name, "user") == 0)
+		return 0;
+	for (i = 0; i < sizeof(pass) / sizeof(*pass); i++) {
+		if (strcmp(name, pass[i]) != 0)
+			continue;
+		if (asprintf(&s, "%s%s%s", o->kernel ? o->kernel : "",
+		    o->kernel ? "," : "", name) < 0)
+			return err_set(e, -ENOMEM, "out of memory");
+		free(o->kernel);
+		o->kernel = s;
+		return 0;
+	}
+	return err_set(e, -EINVAL, "unknown mount option '%.60s': "
+	    "'coffre mount --help' lists them", name);
+}
+
+static int
+set_item(struct opts *o, char *item, struct err *e)
+{
+	char *value = strchr(item, '=');
+	const struct opt *t;
+
+	if (value)
+		*value++ = '\0';
+	t = opts_find(item, OPT_MOUNT);
+	/* "user" alone is fstab's: anybody may mount it. */
+	if (!t || (!value && strcmp(item, "user") == 0))
+		return set_generic(o, item, e);
+	return opts_set(o, t, value, e);
+}
+
+int
+opts_parse_list(struct opts *o, const char *list, struct err *e)
+{
+	const char *p = list;
+	char *item;
+	size_t n;
+	int r = 0;
+
+	item = malloc(strlen(list) + 1);
+	if (!item)
+		return err_set(e, -ENOMEM, "out of memory");
+	while (*p && r == 0) {
+		for (n = 0; *p && *p != ','; p++) {
+			if (*p == '\\' && (p[1] == ',' || p[1] == '\\'))
+				p++;
+			item[n++] = *p;
+		}
+		item[n] = '\0';
+		if (*p == ',')
+			p++;
+		if (n > 0)
+			r = set_item(o, item, e);
+	}
+	free(item);
+	return r;
+}
+
+/* The shortest form that size_parse gives back exactly. */
+static const char *
+size_exact(uint64_t v, char out[static 32])
+{
+	static const char unit[] = "KMGT";
+	int i = -1;
+
+	while (v && v % 1024 == 0 && i < 3) {
+		v /= 1024;
+		i++;
+	}
+	if (i < 0)
+		(void)snprintf(out, 32, "%" PRIu64, v);
+	else
+		(void)snprintf(out, 32, "%" PRIu64 "%c", v, unit[i]);
+	return out;
+}
+
+const char *
+opts_format(const struct opts *o, const struct opt *t, char out[static 32])
+{
+	const char *at = (const char *)o + t->off;
+	const char *s;
+	uint64_t n;
+
+	switch (t->type) {
+	case OPT_BOOL:
+		return *(const bool *)(const void *)at ? "yes" : "no";
+	case OPT_TEXT:
+		s = *(const char *const *)(const void *)at;
+		return s ? s : "";
+	case OPT_LEVEL:
+		n = *(const uint64_t *)(const void *)at;
+		return level_name[n];
+	case OPT_SIZE:
+		return size_exact(*(const uint64_t *)(const void *)at, out);
+	case OPT_UINT:
+		break;
+	}
+	n = *(const uint64_t *)(const void *)at;
+	(void)snprintf(out, 32, "%" PRIu64, n);
+	return out;
+}

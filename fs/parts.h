@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FS_PARTS_H
+#define FS_PARTS_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "fs/opts.h"
+
+struct drive;
+struct err;
+struct pass_from;
+struct secret;
+struct store;
+struct sync;
+struct vault_keys;
+
+/*
+ * parts - what a drive is made of on this machine, built bottom up: settings,
+ * keys, local drive, store, sync.  Each step needs the one before; parts_done
+ * takes down whatever there is, in reverse.
+ */
+struct parts {
+	const char *name;	/* borrowed */
+	struct opts opts;
+	struct vault_keys *keys;
+	struct drive *drive;
+	struct store *store;
+	struct sync *sync;
+};
+
+/* Nothing opened yet; settings at their defaults. */
+void parts_init(struct parts *p, const char *name);
+void parts_done(struct parts *p);
+
+/* The settings of NAME.conf.  -EINVAL: no name of a drive. */
+int parts_load(struct parts *p, struct err *e);
+/* Ask for the passphrase and open the keystore.  -EKEYREJECTED: it is wrong. */
+int parts_unlock(struct parts *p, const struct pass_from *f, struct err *e);
+/* Open the local drive.  -EBUSY: it is mounted. */
+int parts_open_drive(struct parts *p, struct err *e);
+/* Open the store; its password comes from NAME.cred or password_command. */
+int parts_open_store(struct parts *p, struct err *e);
+/* The same with a password that is known already (NULL: none). */
+int parts_open_store_with(struct parts *p, const char *password,
+    struct err *e);
+int parts_start_sync(struct parts *p, struct err *e);
+/* All of it, for commands that work on a drive that is not mounted. */
+int parts_open(struct parts *p, const struct pass_from *f, bool with_store,
+    struct err *e);
+
+/* Seal the keys under the passphrase into NAME.key. */
+int parts_save_keys(const struct parts *p, const struct secret *pass,
+    struct err *e);
+/* Does the store at this URL ask for a password? */
+bool parts_wants_password(const char *url);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/place.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/err.h"
+
+#define PLACE_DRIVES_MAX 1000
+
+bool
+place_name_valid(const char *name)
+{
+	static const char ok[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	size_t n = strlen(name);
+
+	return n > 0 && n <= PLACE_NAME_MAX && strspn(name, ok) == n &&
+	    strchr("-_.", name[0]) == NULL;
+}
+
+static int
+fits(int n)
+{
+	return n < 0 || n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int
+home_dir(char out[static PATH_MAX])
+{
+	const char *h = getenv("HOME");
+	struct passwd pw, *found = NULL;
+	char buf[4096];
+
+	if (h && *h == '/')
+		return fits(snprintf(out, PATH_MAX, "%s", h));
+	if (getpwuid_r(getuid(), &pw, buf, sizeof(buf), &found) != 0 || !found)
+		return -ENOENT;
+	return fits(snprintf(out, PATH_MAX, "%s", found->pw_dir));
+}
+
+/* $VAR/coffre, or ~/DEFAULT/coffre. */
+static int
+base_dir(const char *var, const char *def, char out[static PATH_MAX])
+{
+	const char *v = getenv(var);
+	char home[PATH_MAX];
+	int r;
+
+	/* The XDG specification has relative paths ignored. */
+	if (v && *v == '/')
+		return fits(snprintf(out, PATH_MAX, "%s/coffre", v));
+	r = home_dir(home);
+	if (r < 0)
+		return r;
+	return fits(snprintf(out, PATH_MAX, "%s/%s/coffre", home, def));
+}
+
+int
+place_path(enum place what, const char *name, char out[static PATH_MAX],
+    struct err *e)
+{
+	static const char *const tail[] = { ".conf", ".key", ".cred", "",
+	    "/log" };
+	bool is_state = what == PLACE_STATE || what == PLACE_LOG;
+	char base[PATH_MAX];
+	int r;
+
+	if (is_state)
+		r = base_dir("XDG_STATE_HOME", ".local/state", base);
+	else
+		r = base_dir("XDG_CONFIG_HOME", ".config", base);
+	if (r == 0)
+		r = fits(snprintf(out, PATH_MAX, "%s/%s%s", base, name,
+		    tail[what]));
+	if (r == -ENOENT)
+		return err_set(e, r, "no home directory: set HOME");
+	if (r < 0)
+		return err_set(e, r, "path of drive '%s' is too long", name);
+	return 0;
+}
+
+int
+place_socket_dir(const char *name, unsigned i, char out[static PATH_MAX])
+{
+	const char *v = getenv("XDG_RUNTIME_DIR");
+
+	switch (i) {
+	case 0:
+		if (!v || *v != '/')
+			return -EAGAIN;
+		return fits(snprintf(out, PATH_MAX, "%s/coffre", v));
+	case 1:
+		return fits(snprintf(out, PATH_MAX, "/run/user/%u/coffre",
+		    (unsigned)getuid()));
+	case 2:
+		return place_path(PLACE_STATE, name, out, NULL);
+	default:
+		return -ENOENT;
+	}
+}
+
+static int
+name_cmp(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* NAME of "NAME.conf", or NULL; caller frees. */
+static char *
+name_of(const char *file)
+{
+	size_t n = strlen(file);
+	char *s;
+
+	if (n <= 5 || strcmp(file + n - 5, ".conf") != 0)
+		return NULL;
+	s = strndup(file, n - 5);
+	if (s && !place_name_valid(s)) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+int
+place_drives(char ***ret, size_t *ret_n, struct err *e)
+{
+	char base[PATH_MAX];
+	struct dirent *de;
+	char **v, *s;
+	size_t n = 0;
+	DIR *d;
+	int r;
+
+	r = base_dir("XDG_CONFIG_HOME", ".config", base);
+	if (r < 0)
+		return err_set(e, r, "no home directory: set HOME");
+	v = calloc(PLACE_DRIVES_MAX, sizeof(*v));
+	if (!v)
+		return err_set(e, -ENOMEM, "out of memory");
+	d = opendir(base);
+	if (!d && errno != ENOENT) {
+		r = -errno;
+		free(v);
+		return err_wrap(e, r, "'%s'", base);
+	}
+	while (d && n < PLACE_DRIVES_MAX && (de = readdir(d)) != NULL) {
+		s = name_of(de->d_name);
+		if (s)
+			v[n++] = s;
+	}
+	if (d)
+		(void)closedir(d);
+	qsort(v, n, sizeof(*v), name_cmp);
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+int
+place_mountpoint(char out[static PATH_MAX], struct err *e)
+{
+	char home[PATH_MAX];
+	int r;
+
+	r = home_dir(home);
+	if (r == 0)
+		r = fits(snprintf(out, PATH_MAX, "%s/Coffre", home));
+	return r < 0 ? err_set(e, r, "no home directory: set HOME") : 0;
+}
