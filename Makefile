@@ -43,31 +43,44 @@ LIBSRC  := $(wildcard common/*/*.c)
 FSSRC   := $(wildcard fs/*.c)
 TLIBSRC := $(wildcard tests/lib/*.c)
 UNITSRC := $(wildcard tests/unit/test_*.c tests/store/test_*.c)
-TOOLSRC := $(wildcard tests/tools/*.c tests/bench/*.c tests/fs/*.c \
-	tests/crash/*.c)
+FUZZSRC := $(wildcard tests/fuzz/fuzz_*.c)
+# Programs that the tests run: with the library, and with libc (and fuse).
+TOOLSRC := $(wildcard tests/tools/*.c)
+PROGSRC := $(wildcard tests/bench/*.c tests/fs/*.c tests/crash/*.c)
 LIBOBJ  := $(LIBSRC:%.c=$(B)/%.o)
 FSOBJ   := $(FSSRC:%.c=$(B)/%.o)
 TLIBOBJ := $(TLIBSRC:%.c=$(B)/%.o)
 UNITBIN := $(UNITSRC:%.c=$(B)/%)
-TOOLBIN := $(patsubst %.c,$(B)/tests/%,$(notdir $(TOOLSRC)))
-ALLOBJ  := $(LIBOBJ) $(FSOBJ) $(TLIBOBJ) $(UNITSRC:%.c=$(B)/%.o) \
-	$(TOOLSRC:%.c=$(B)/%.o)
+FUZZBIN := $(FUZZSRC:%.c=$(B)/%)
+TOOLBIN := $(TOOLSRC:%.c=$(B)/%)
+PROGBIN := $(PROGSRC:%.c=$(B)/%)
+ALLSRC  := $(LIBSRC) $(FSSRC) $(TLIBSRC) $(UNITSRC) $(FUZZSRC) $(TOOLSRC) \
+	$(PROGSRC) tests/fuzz/driver.c
+HEADERS := $(wildcard common/*/*.h fs/*.h tests/lib/*.h)
 
 Q := @
 ifeq ($(V),1)
 Q :=
 endif
+SUB  := $(MAKE) -s --no-print-directory -j$(shell nproc)
+RUN  := scripts/run-tests.sh
+SANS := address,undefined
 
-.PHONY: all lib tools units install clean FORCE
+.PHONY: all lib tools units fuzzers install clean deps demo test test-all \
+	test-unit test-store test-fs test-crash fuzz fuzz-replay bench check \
+	check-headers check-lint check-san FORCE
 .SECONDARY:
 
 all: $(B)/coffre
 lib: $(B)/libcoffre.a
 units: $(UNITBIN)
-tools: $(TOOLBIN)
+tools: $(TOOLBIN) $(PROGBIN)
+fuzzers: $(FUZZBIN)
 
 # Every object depends on the flags it was built with.
 $(B)/.flags: FORCE
+	$(Q)pkg-config --exists $(PKGS) || { \
+		echo "libraries are missing; run 'make deps'" >&2; exit 1; }
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '$(CC) $(ALLC) $(ALLL)' | cmp -s - $@ || \
 		echo '$(CC) $(ALLC) $(ALLL)' > $@
@@ -89,12 +102,24 @@ $(UNITBIN): $(B)/%: $(B)/%.o $(TLIBOBJ) $(B)/libcoffre.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALLL) -o $@ $^ $(LIBS) $(shell pkg-config --libs check)
 
-define TOOL
-$(B)/tests/$(notdir $(1:.c=)): $(B)/$(1:.c=.o) $(B)/libcoffre.a
-	@echo "  LD      $$@"
-	$$(Q)$$(CC) $$(ALLL) -o $$@ $$^ $$(LIBS)
-endef
-$(foreach t,$(TOOLSRC),$(eval $(call TOOL,$(t))))
+$(TOOLBIN): $(B)/%: $(B)/%.o $(B)/libcoffre.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALLL) -o $@ $^ $(LIBS)
+
+$(PROGBIN): $(B)/%: $(B)/%.o
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALLL) -o $@ $^ $(shell pkg-config --libs fuse3) -lpthread
+
+# A fuzz target is linked with libFuzzer, or with a main that replays files.
+ifdef LIBFUZZER
+FUZZMAIN :=
+FUZZLINK := -fsanitize=fuzzer
+else
+FUZZMAIN := $(B)/tests/fuzz/driver.o
+endif
+$(FUZZBIN): $(B)/%: $(B)/%.o $(FUZZMAIN) $(B)/libcoffre.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALLL) $(FUZZLINK) -o $@ $^ $(LIBS)
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 \
@@ -103,7 +128,64 @@ install: all
 	install -m 644 fs/coffre.1 $(DESTDIR)$(MANDIR)/man1/
 	install -m 644 fs/coffre.conf.5 $(DESTDIR)$(MANDIR)/man5/
 
+# What needs packages goes through a second make, which reads pkg-config anew.
+deps:
+	@scripts/install-deps.sh
+
+demo: deps
+	@$(SUB) all
+	@COFFRE=$(B)/coffre scripts/demo.sh
+
+test: deps
+	@$(SUB) all units tools
+	@$(SUB) B=$(B)/asan SAN=$(SANS) fuzzers
+	@B=$(B) $(RUN) unit store fs crash fuzz
+
+test-unit test-store test-fs test-crash: deps
+	@$(SUB) all units tools
+	@B=$(B) $(RUN) $(@:test-%=%)
+
+fuzz-replay: deps
+	@$(SUB) B=$(B)/asan SAN=$(SANS) fuzzers
+	@B=$(B) $(RUN) fuzz
+
+fuzz:
+	@scripts/install-deps.sh --check
+	@$(SUB) B=$(B)/fuzz CC=clang SAN=$(SANS),fuzzer-no-link LIBFUZZER=1 \
+		fuzzers
+	@B=$(B)/fuzz scripts/fuzz.sh
+
+bench:
+	@scripts/install-deps.sh --bench
+	@$(SUB) all tools
+	@B=$(B) tests/bench/bench.sh $(BENCHFLAGS)
+
+check:
+	@scripts/install-deps.sh --check
+	@$(SUB) B=$(B)/gcc CC=gcc WERROR=1 all units tools fuzzers
+	@$(SUB) B=$(B)/clang CC=clang WERROR=1 all units tools fuzzers
+	@scripts/check-layers.sh
+	@scripts/check-style.sh
+	@COFFRE=$(B)/gcc/coffre scripts/check-docs.sh
+	@$(SUB) check-headers check-lint
+	@echo "check: all clean"
+
+check-headers:
+	$(Q)for h in $(HEADERS); do \
+		$(CC) $(ALLC) -Werror -fsyntax-only -x c $$h || exit 1; \
+	done
+
+check-lint:
+	$(Q)scripts/check-lint.sh $(ALLC)
+
+check-san:
+	@scripts/install-deps.sh --check
+	@$(SUB) B=$(B)/asan SAN=$(SANS) units
+	@B=$(B)/asan $(RUN) unit
+	@$(SUB) B=$(B)/tsan CC=clang SAN=thread units
+	@B=$(B)/tsan SAN=thread $(RUN) unit
+
 clean:
 	rm -rf $(B)
 
--include $(ALLOBJ:.o=.d)
+-include $(ALLSRC:%.c=$(B)/%.d)

@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Install the Debian packages that building and testing need.  Only what is
+# missing is installed; with nothing missing, no package tool runs at all.
+#
+#	install-deps.sh			what `make` and `make test` need
+#	install-deps.sh --check		also what `make check` and fuzzing need
+#	install-deps.sh --bench		also the peers that `make bench` measures
+set -eu
+
+build='gcc make pkg-config libc6-dev libfuse3-dev fuse3 libcurl4-openssl-dev
+libssl-dev libsqlite3-dev libexpat1-dev libjansson-dev uthash-dev'
+tests='check apache2-bin apache2-utils curl python3 sqlite3 rsync git acl attr
+util-linux procps psmisc openssl jq'
+check='clang clang-tidy llvm cppcheck shellcheck man-db'
+bench='gocryptfs'
+
+want="$build $tests"
+for a in "$@"; do
+	case $a in
+	--check) want="$want $check" ;;
+	--bench) want="$want $bench" ;;
+	*) echo "usage: $0 [--check] [--bench]" >&2; exit 64 ;;
+	esac
+done
+
+if ! command -v dpkg-query >/dev/null; then
+	echo "This is not Debian or a relative of it.  Please install what" \
+	    "corresponds to:" >&2
+	echo "$want" | fmt -w 72 >&2
+	exit 1
+fi
+
+missing=
+for p in $want; do
+	s=$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null || :)
+	[ "$s" = installed ] || missing="$missing $p"
+done
+[ -n "$missing" ] || exit 0
+
+asroot=
+if [ "$(id -u)" -ne 0 ]; then
+	if ! command -v sudo >/dev/null; then
+		echo "These packages are missing; please install them as" \
+		    "root:" >&2
+		echo "    apt-get install$missing" >&2
+		exit 1
+	fi
+	asroot=sudo
+fi
+
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt() {
+	$asroot env DEBIAN_FRONTEND=noninteractive apt-get -qq \
+	    -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@"
+}
+# An old list of packages names files that are gone, so it is renewed first.
+apt update
+# Word splitting is meant: one package a word.
+# shellcheck disable=SC2086
+apt install -y --no-install-recommends $missing >/dev/null

@@ -1,0 +1,177 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Run suites of tests and count.
+#
+#	B=build scripts/run-tests.sh unit store fs crash fuzz
+#
+# A test is a program: 0 is passed, 77 is skipped (its last line says why),
+# all else is failed.  One that prints libcheck's line "Checks: N, Failures:
+# N, Errors: N" counts as that many tests.  Output goes to B/test/NAME.log and
+# is shown only when the test fails.  JOBS at a time, each with a time limit.
+# The last line is "N passed, N failed" with ", N skipped" if there are any.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+B=${B:-build}
+JOBS=${JOBS:-$(nproc)}
+top=$PWD
+case $B in
+/*) ;;
+*) B=$top/$B ;;
+esac
+export B COFFRE=${COFFRE:-$B/coffre}
+logs=$B/test
+mkdir -p "$logs"
+results=$logs/results
+: >"$results"
+
+# Report one finished test: name, exit status, seconds.
+report() {
+	local name=$1 rc=$2 s=$3 log=$logs/$1.log
+	local n=1 bad=0 checks text
+
+	checks=$(grep -aoE 'Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+' \
+	    "$log" | tail -1)
+	if [ -n "$checks" ]; then
+		# shellcheck disable=SC2046
+		set -- $(grep -oE '[0-9]+' <<<"$checks")
+		n=$1
+		bad=$(($2 + $3))
+		[ "$n" -gt 0 ] || rc=1
+	fi
+	if [ "$rc" -eq 77 ]; then
+		text=$(tail -n 1 "$log" | sed 's/^SKIP: *//')
+		echo "ok - $name # SKIP $text"
+		echo "0 0 1" >>"$results"
+		return
+	fi
+	if [ "$rc" -ne 0 ] && [ "$bad" -eq 0 ]; then
+		bad=1
+		[ "$n" -gt 0 ] || n=1
+	fi
+	echo "$((n - bad)) $bad 0" >>"$results"
+	if [ "$bad" -eq 0 ]; then
+		text="ok - $name"
+		[ "$n" -eq 1 ] || text="$text, $n tests"
+		echo "$text ($s s)"
+		return
+	fi
+	text="not ok - $name, $bad of $n failed ($s s)"
+	[ "$rc" -ne 124 ] || text="not ok - $name: no end within its time"
+	{
+		echo "$text"
+		tail -n 40 "$log" | cut -c-300 | sed 's/^/    | /'
+		echo "    whole log: $log"
+	}
+}
+
+# Run one test: name, time limit in seconds, command.
+run_one() {
+	local name=$1 limit=$2 t0=$SECONDS rc
+	shift 2
+	timeout -k 30 "$limit" "$@" >"$logs/$name.log" 2>&1 </dev/null
+	rc=$?
+	report "$name" "$rc" $((SECONDS - t0))
+}
+
+running=0
+spawn() {
+	if [ "$running" -ge "$JOBS" ]; then
+		wait -n
+		running=$((running - 1))
+	fi
+	run_one "$@" &
+	running=$((running + 1))
+}
+settle() {
+	wait
+	running=0
+}
+
+# Thread sanitizer needs memory where it expects it.
+wrap=()
+if [ "${SAN:-}" = thread ]; then
+	wrap=(setarch -R)
+	export CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-60}
+fi
+
+suite_unit() {
+	local t
+	for t in tests/unit/test_*.c; do
+		[ -e "$t" ] || continue
+		t=${t%.c}
+		spawn "unit-${t##*/test_}" 300 "${wrap[@]}" "$B/$t"
+	done
+	settle
+}
+
+suite_store() {
+	local t
+	for t in tests/store/test_*.c tests/store/*.sh; do
+		[ -e "$t" ] || continue
+		case $t in
+		*.c)
+			t=${t%.c}
+			spawn "store-${t##*/test_}" 600 "$B/$t"
+			;;
+		*)
+			[ -x "$t" ] || continue
+			t=${t%.sh}
+			spawn "store-${t##*/}" 600 "$t.sh"
+			;;
+		esac
+	done
+	settle
+}
+
+# The cases that say so run a second time over a real WebDAV server.
+suite_fs() {
+	local t name
+	for t in tests/fs/cases/*.sh; do
+		name=$(basename "$t" .sh)
+		spawn "fs-$name" 600 "$t"
+		if grep -q '^# Also over: webdav' "$t"; then
+			spawn "fs-$name-webdav" 600 \
+			    env COFFRE_TEST_STORE=webdav "$t"
+		fi
+	done
+	settle
+}
+
+suite_crash() {
+	local t
+	for t in tests/crash/*.sh; do
+		[ -x "$t" ] || continue
+		spawn "crash-$(basename "$t" .sh)" "${CRASH_LIMIT:-900}" "$t"
+	done
+	settle
+}
+
+suite_fuzz() {
+	local t name
+	for t in tests/fuzz/fuzz_*.c; do
+		[ -e "$t" ] || continue
+		name=$(basename "$t" .c)
+		name=${name#fuzz_}
+		spawn "fuzz-$name" 300 "$B/asan/tests/fuzz/fuzz_$name" \
+		    "tests/fuzz/corpus/$name"
+	done
+	settle
+}
+
+for suite in "${@:-unit}"; do
+	case $suite in
+	unit|store|fs|crash|fuzz) "suite_$suite" ;;
+	*) echo "$0: no suite '$suite'" >&2; exit 64 ;;
+	esac
+done
+
+awk '{ p += $1; f += $2; s += $3 }
+END {
+	line = sprintf("%d passed, %d failed", p, f)
+	if (s)
+		line = line sprintf(", %d skipped", s)
+	print line
+	exit f > 0 || p == 0
+}' "$results"

@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+#
+# What every case on a mount begins with:
+#
+#	. "$(dirname "$0")/../lib.sh"
+#	fs_begin
+#	check "a sentence that is true" command ...
+#	fs_end
+#
+# fs_begin makes a drive of its own with a new home, mounts it and sets
+#	T	a temporary folder, gone at the end
+#	M	an empty folder on the mount
+#	R	an empty folder on the local disk, to compare with
+# fs_end checks what must hold after any case: unmounted and mounted again
+# the tree is the same, fsck finds nothing, and no marker is readable at rest.
+#
+# COFFRE_TEST_DIR=/some/folder runs the case there instead: a case on POSIX
+# behaviour must pass on a plain ext4.  COFFRE_TEST_STORE=webdav keeps the
+# drive on an Apache that is started for it.
+set -u
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+B=${B:-$TOP/build}
+COFFRE=${COFFRE:-$B/coffre}
+PROGS=$B/tests/fs
+PASS='correct horse battery staple'
+# In names and contents, to be found nowhere at rest.
+MARK='Xq7Kv2marker'
+NAME=testdrive
+# shellcheck disable=SC2034
+NOBODY=65534
+
+N_CHECKS=0
+N_FAILED=0
+MPID=
+APACHE=
+T=
+
+skip() {
+	echo "SKIP: $*"
+	exit 77
+}
+
+say() {
+	echo "# $*"
+}
+
+# check SENTENCE COMMAND...: the command must succeed.
+check() {
+	local what=$1
+	shift
+	N_CHECKS=$((N_CHECKS + 1))
+	if "$@"; then
+		echo "ok - $what"
+	else
+		N_FAILED=$((N_FAILED + 1))
+		echo "FAILED - $what (exit $?: $*)"
+	fi
+}
+
+# refuse SENTENCE COMMAND...: the command must fail.
+refuse() {
+	local what=$1
+	shift
+	check "$what" fails "$@"
+}
+fails() {
+	if "$@"; then
+		return 1
+	fi
+	return 0
+}
+
+# need SENTENCE COMMAND...: without it the rest makes no sense.
+need() {
+	local before=$N_FAILED
+	check "$@"
+	[ "$N_FAILED" -eq "$before" ] || { show_daemon; fs_count; exit 1; }
+}
+
+fs_count() {
+	echo "Checks: $N_CHECKS, Failures: $N_FAILED, Errors: 0"
+}
+
+show_daemon() {
+	[ -z "$T" ] || [ ! -s "$T/daemon.log" ] || {
+		say "the daemon said:"
+		tail -n 20 "$T/daemon.log"
+	}
+}
+
+# Try a command until it succeeds: until_ok SECONDS COMMAND...
+until_ok() {
+	local end=$((SECONDS + $1))
+	shift
+	while ! "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}
+
+is_mounted() {
+	grep -q " $T/mnt fuse" /proc/self/mounts
+}
+
+is_plain() {
+	[ -n "${COFFRE_TEST_DIR:-}" ]
+}
+
+# ---- the store ------------------------------------------------------------
+
+APORT=
+apache_start() {
+	[ -x "$TOP/tests/servers/apache.sh" ] ||
+		skip "there is no tests/servers/apache.sh"
+	# shellcheck disable=SC1091
+	. "$TOP/tests/servers/apache.sh"
+}
+
+# ---- the drive ------------------------------------------------------------
+
+# The passphrase reaches coffre on descriptor 9, never in its arguments.
+coffre() {
+	"$COFFRE" "$@" --passphrase-fd 9 9<<<"$PASS"
+}
+
+drive_init() {
+	local url=dir:$T/store
+	mkdir -p "$T/store"
+	if [ -n "$APACHE" ]; then
+		coffre init --store "$APACHE" --insecure-http \
+		    --password-fd 8 8<<<"$DAV_PASS" \
+		    --recovery-file "$T/recovery" "$NAME"
+		return
+	fi
+	coffre init --store "$url" --recovery-file "$T/recovery" "$NAME"
+}
+
+# drive_mount [MORE]: in the foreground of a child, so its pid is known.
+drive_mount() {
+	is_plain && return 0
+	mkdir -p "$T/mnt"
+	"$COFFRE" mount "$NAME" "$T/mnt" -f -o "allow_other${MOUNT_OPTS:-}" \
+	    --passphrase-fd 9 "$@" 9<<<"$PASS" >>"$T/daemon.log" 2>&1 8>&- &
+	MPID=$!
+	echo "$MPID" >"$T/daemon.pid"
+	until_ok 30 mount_settled && is_mounted
+}
+# Mounted, or the daemon has given up.
+mount_settled() {
+	is_mounted || ! kill -0 "$MPID" 2>/dev/null
+}
+
+# Unmount as a user would and wait for the daemon to go.
+drive_unmount() {
+	is_plain && return 0
+	cd "$T" || return 1
+	"$COFFRE" unmount "$NAME" || return 1
+	daemon_gone 60
+}
+daemon_gone() {
+	local rc=0
+	until_ok "$1" fails kill -0 "$MPID" 2>/dev/null || return 1
+	wait "$MPID" || rc=$?
+	MPID=
+	[ "$rc" -eq 0 ] || { say "the daemon ended with $rc"; return 1; }
+}
+
+# kill -9, and take the dead mount point away.
+drive_kill() {
+	kill -9 "$MPID"
+	wait "$MPID" 2>/dev/null
+	MPID=
+}
+drive_killed_umount() {
+	umount -l "$T/mnt" 2>/dev/null || fusermount3 -uz "$T/mnt"
+}
+
+drive_sync() {
+	is_plain || "$COFFRE" sync --wait="${1:-120}" "$NAME"
+}
+
+drive_fsck() {
+	is_plain || coffre fsck "$NAME" "$@"
+}
+
+# A field of `coffre status --json`, by a jq expression.
+drive_status() {
+	"$COFFRE" status --json "$NAME" | jq -r "$1"
+}
+
+# ---- the frame ------------------------------------------------------------
+
+fs_home() {
+	export HOME=$T/home XDG_CONFIG_HOME=$T/config
+	export XDG_STATE_HOME=$T/state XDG_RUNTIME_DIR=$T/run
+	export XDG_CACHE_HOME=$T/cache XDG_DATA_HOME=$T/data
+	mkdir -p "$HOME" "$T/config" "$T/state" "$T/run" "$T/ref"
+	chmod 700 "$T/run" "$T/state"
+}
+
+# What needs a mount cannot be tested where there is none.
+fs_need_fuse() {
+	is_plain && skip "is about the daemon, not about POSIX"
+	[ -w /dev/fuse ] || skip "/dev/fuse cannot be opened"
+	[ "$(id -u)" -eq 0 ] || skip "needs root (allow_other, other users)"
+	[ -x "$COFFRE" ] || { echo "no $COFFRE"; exit 1; }
+}
+
+fs_prepare() {
+	T=$(mktemp -d "${TMPDIR:-/tmp}/coffre-fs.XXXXXX")
+	chmod 711 "$T"
+	trap fs_cleanup EXIT
+	trap 'exit 143' TERM INT HUP
+	fs_home
+	R=$T/ref
+	if is_plain; then
+		M=$(mktemp -d "$COFFRE_TEST_DIR/case.XXXXXX")
+		chmod 755 "$M"
+		return
+	fi
+	fs_need_fuse
+	[ "${COFFRE_TEST_STORE:-dir}" != webdav ] || apache_start
+	need "a drive is made" drive_init
+}
+
+fs_begin() {
+	fs_prepare
+	if ! is_plain; then
+		need "it is mounted" drive_mount
+		M=$T/mnt/work
+		mkdir "$M" || exit 1
+	fi
+	cd "$M" || exit 1
+}
+
+fs_cleanup() {
+	cd / || :
+	[ -z "$MPID" ] || kill "$MPID" 2>/dev/null
+	if [ -n "$T" ]; then
+		grep -o " $T/[^ ]* fuse" /proc/self/mounts | while read -r p _; do
+			umount -l "$p"
+		done
+		[ -z "$MPID" ] || {
+			until_ok 5 fails kill -0 "$MPID" 2>/dev/null ||
+				kill -9 "$MPID" 2>/dev/null
+		}
+		grep -o " $T/[^ ]*" /proc/self/mounts | while read -r p; do
+			umount -l "$p"
+		done
+		[ -z "${DAV_STOP:-}" ] || eval "$DAV_STOP" >/dev/null 2>&1
+		[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$T"
+	fi
+	if is_plain && [ -n "${M:-}" ]; then
+		rm -rf "$M"
+	fi
+}
+
+dump() {
+	"$PROGS/treedump" "$@"
+}
+
+# same A B: two trees are equal in all that a user can see.
+same() {
+	dump "$1" >"$T/dump.a" && dump "$2" >"$T/dump.b" || return 1
+	diff -u "$T/dump.a" "$T/dump.b" | head -n 40
+	cmp -s "$T/dump.a" "$T/dump.b"
+}
+
+# Nothing readable in the store, the state, the configuration or the log.
+nothing_readable() {
+	local places=("$T/store" "$T/state" "$T/config" "$T/run"
+	    "$T/daemon.log")
+	[ -z "${DAV_DATA:-}" ] || places+=("$DAV_DATA")
+	if grep -ral -- "$MARK" "${places[@]}" 2>/dev/null; then
+		return 1
+	fi
+	if find "${places[@]}" -name "*$MARK*" 2>/dev/null | grep .; then
+		return 1
+	fi
+}
+
+fs_end() {
+	local before=$T/dump.before after=$T/dump.after
+
+	cd "$T" || exit 1
+	if ! is_plain; then
+		dump "$M" >"$before" || N_FAILED=$((N_FAILED + 1))
+		need "it is unmounted" drive_unmount
+		check "fsck finds nothing" drive_fsck
+		need "it is mounted again" drive_mount
+		dump "$M" >"$after" || N_FAILED=$((N_FAILED + 1))
+		check "the tree is the same after that" \
+		    diff -u "$before" "$after"
+		check "all of it reaches the store" drive_sync
+		need "it is unmounted in the end" drive_unmount
+		check "nothing is readable at rest" nothing_readable
+	fi
+	[ "$N_FAILED" -eq 0 ] || show_daemon
+	fs_count
+	[ "$N_FAILED" -eq 0 ]
+}
