@@ -39,6 +39,7 @@ struct vault_device {
 	bool is_paper;		/* a recovery key */
 	bool is_admin;
 	bool is_writer;
+	bool is_revoked;	/* what it wrote before still counts */
 	char label[64];		/* for people: host name, "recovery key" */
 };
 
@@ -46,7 +47,7 @@ struct vault_device {
  * memory: vault_keys_new and vault_keys_free only. */
 struct vault_keys {
 	/* public */
-	struct vault_id drive;	/* SHA-256 of the genesis object, first 16 B */
+	struct vault_id drive;	/* hash of what genesis says, first 16 B */
 	struct vault_id user;
 	struct vault_id realm;
 	struct vault_tag utag;
@@ -123,13 +124,15 @@ int vault_create(const char *label, struct vault_keys **ret_keys,
     struct vault_birth *ret);
 void vault_birth_done(struct vault_birth *b);
 
-/* What genesis says, once verified (self-signature; and, when paper_pub is
- * not NULL, that the recovery key countersigned it). */
+/* What genesis says, once verified: the drive's id is the hash of it, the
+ * first device signed it and the recovery key countersigned it. */
 struct vault_genesis {
 	struct vault_id drive, user, realm;
 	struct vault_tag utag, rtag;
 	struct vault_device admin;	/* the first device */
-	uint8_t paper_sign_pub[32];
+	struct vault_device paper;	/* the first recovery key */
+	uint8_t paper_sign_pub[32];	/* the same as paper.sign_pub */
+	uint8_t epoch_commit[32];	/* to the secrets of epoch 1 */
 	uint16_t suite;
 };
 
@@ -140,13 +143,24 @@ int vault_genesis_open(const void *p, size_t len, struct vault_genesis *ret);
  *  1. vault_recover_begin: keys of the paper device from the seed, genesis
  *     verified against it (-EKEYREJECTED: another drive, or a wrong key).
  *  2. vault_recover_chain for u/UTAG/1, 2, … until there is none.
- *  3. vault_recover_grant for each object under r/RTAG/k/; the newest epoch
- *     that is granted to us by a known admin counts.
+ *  3. vault_recover_grant for each object under r/RTAG/k/, in any order; the
+ *     newest epoch that is granted to us by a known admin counts.  One that
+ *     is not for us is 0 and changes nothing.  Leave out those that fail:
+ *     anybody who can write to the store may have put them there.  -ESTALE:
+ *     its author knew of chain records that we were not given.
  *  4. vault_recover_enrol: a new device for this machine; fills the chain
- *     record and grant to put (names too) and the keys to keep.
+ *     record and grant to put (names too; genesis stays NULL) and the keys to
+ *     keep.  Changes nothing in r: if the objects could not be put, do it
+ *     again.  -EKEYREVOKED: this recovery key has been revoked.
+ *
+ * A device that is enrolled already takes the same walk, from
+ * vault_recover_follow on and without the last step (-EPERM), to learn of the
+ * other devices.
  */
 struct vault_recovery;
 int vault_recover_begin(const uint8_t seed[static 32], const void *genesis,
+    size_t len, struct vault_recovery **ret);
+int vault_recover_follow(const struct vault_keys *k, const void *genesis,
     size_t len, struct vault_recovery **ret);
 const struct vault_genesis *vault_recover_genesis(
     const struct vault_recovery *r);
@@ -155,7 +169,8 @@ int vault_recover_grant(struct vault_recovery *r, const void *p, size_t len);
 /* -ENOKEY if no grant was for us. */
 int vault_recover_enrol(struct vault_recovery *r, const char *label,
     struct vault_keys **ret_keys, struct vault_birth *ret);
-/* Devices known so far; borrowed until r changes. */
+/* Devices known so far, the revoked ones too; borrowed until r changes.
+ * is_writer is what the grants say, once there is one. */
 const struct vault_device *vault_recover_devices(
     const struct vault_recovery *r, size_t *ret_n);
 /* The keys as the paper device sees them (to open segments before
