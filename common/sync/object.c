@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sync/sync_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "util/clock.h"
+
+/* How long to wait before the second try; it doubles. */
+#define GET_WAIT_MS 200
+
+/* The store says that there is something: is it ours? */
+static int
+put_resolve(struct store *st, const char *name, const void *p, size_t len,
+    enum object_kind kind)
+{
+	struct buf there = BUF_INIT(SYNC_ROOT_MAX);
+	int r;
+
+	r = store_get(st, name, &there);
+	if (r == -ENOENT)
+		r = -EHOSTUNREACH;	/* it lags behind; again later */
+	if (r < 0)
+		goto out;
+	if (there.len == len && memcmp(there.data, p, len) == 0)
+		goto out;
+	/* A beginning of our bytes is a put of ours that was cut.  Under a
+	 * random name nobody else writes, so that anything is. */
+	if (kind == OBJECT_OWN || there.len == 0 || (there.len < len &&
+	    memcmp(there.data, p, there.len) == 0))
+		r = store_put(st, name, p, len, 0);
+	else
+		r = -EEXIST;
+out:
+	buf_done(&there);
+	return r;
+}
+
+int
+object_put(struct store *st, const char *name, const void *p, size_t len,
+    enum object_kind kind)
+{
+	int r;
+
+	if (kind == OBJECT_HEAD)
+		return store_put(st, name, p, len, 0);
+	r = store_put(st, name, p, len, STORE_IF_ABSENT);
+	if (r == -EEXIST)
+		r = put_resolve(st, name, p, len, kind);
+	return r;
+}
+
+/* Wait ms without a lock of anybody's. */
+static void
+pause_ms(int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
+	struct mutex m;
+	struct cond c;
+
+	mutex_init(&m, RANK_UTIL);
+	cond_init(&c);
+	mutex_lock(&m);
+	while (clock_mono_ms() < until)
+		(void)cond_wait_until(&c, &m, until);
+	mutex_unlock(&m);
+	cond_done(&c);
+	mutex_done(&m);
+}
+
+int
+object_get_range(struct store *st, const char *name, uint64_t off,
+    size_t len, unsigned tries, struct buf *out)
+{
+	int64_t wait = GET_WAIT_MS;
+	unsigned i;
+	int r = 0;
+
+	for (i = 0; i < tries; i++) {
+		if (i > 0) {
+			pause_ms(wait);
+			wait *= 2;
+		}
+		if (len)
+			r = store_get_range(st, name, off, len, out);
+		else
+			r = store_get(st, name, out);
+		if (!store_transient(r) || r == -ECANCELED)
+			break;
+	}
+	return r;
+}
+
+int
+object_get(struct store *st, const char *name, unsigned tries,
+    struct buf *out)
+{
+	return object_get_range(st, name, 0, 0, tries, out);
+}
+
+int
+object_get_segment(struct store *st, const struct vault_keys *k,
+    const struct vault_id *dev, uint64_t seq, unsigned tries,
+    struct buf *out)
+{
+	char name[VAULT_PATH_MAX];
+	struct vault_tag tag;
+
+	vault_device_tag(k, dev, &tag);
+	vault_name_segment(&k->rtag, &tag, seq, name);
+	return object_get(st, name, tries, out);
+}
+
+int
+object_get_head(struct store *st, const struct vault_keys *k,
+    const struct vault_device *dev, unsigned tries, struct vault_head *ret)
+{
+	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
+	char name[VAULT_PATH_MAX];
+	struct vault_tag tag;
+	int r;
+
+	vault_device_tag(k, &dev->id, &tag);
+	vault_name_head(&k->rtag, &tag, name);
+	r = object_get(st, name, tries, &b);
+	if (r == 0)
+		r = head_open(k, dev, b.data, b.len, ret);
+	buf_done(&b);
+	return r;
+}
+
+int
+object_check_genesis(struct store *st, const struct vault_keys *k,
+    unsigned tries)
+{
+	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
+	uint8_t sha[SHA256_LEN];
+	char name[VAULT_PATH_MAX];
+	int r;
+
+	vault_name_genesis(name);
+	r = object_get(st, name, tries, &b);
+	if (r == 0) {
+		sha256(b.data, b.len, sha);
+		if (memcmp(sha, k->drive.b, VAULT_ID_LEN) != 0)
+			r = -EBADMSG;
+	}
+	buf_done(&b);
+	return r;
+}
+
+#define MARK_LEN (8 * 3 + VAULT_HASH_LEN)
+
+int
+ckpt_mark_get(struct drive *d, struct ckpt_mark *ret)
+{
+	struct buf b = BUF_INIT(1024);
+	struct ckpt_mark m;
+	struct rd rd;
+	int r;
+
+	r = drive_kv_get(d, SYNC_KV_CKPT, &b);
+	if (r == 0) {
+		rd = rd_of(b.data, b.len);
+		m.seq = rd_u64(&rd);
+		m.n = rd_u64(&rd);
+		m.rand = rd_u64(&rd);
+		rd_copy(&rd, m.sha, sizeof(m.sha));
+		r = rd_end(&rd);
+		if (r == 0)
+			*ret = m;
+	}
+	buf_done(&b);
+	return r;
+}
+
+int
+ckpt_mark_set(struct drive *d, const struct ckpt_mark *m)
+{
+	uint8_t p[MARK_LEN];
+
+	put_le64(p, m->seq);
+	put_le64(p + 8, m->n);
+	put_le64(p + 16, m->rand);
+	memcpy(p + 24, m->sha, sizeof(m->sha));
+	return drive_kv_set(d, SYNC_KV_CKPT, p, sizeof(p));
+}

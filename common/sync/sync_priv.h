@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SYNC_SYNC_PRIV_H
+#define SYNC_SYNC_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "drive/sync.h"
+#include "store/store.h"
+#include "sync/sync.h"
+#include "util/buf.h"
+#include "util/thread.h"
+#include "vault/vault.h"
+
+/* sync_priv - what the files of the engine share.  See DESIGN.md. */
+
+#define SYNC_UPLOADS_MAX 32
+#define SYNC_DOWNLOADS_MAX 32
+/* Sealed bytes taken for one pack: its index and padding need the rest. */
+#define SYNC_BATCH_BYTES (VAULT_PACK_MAX - 512 * 1024)
+/* Ops of one segment, encoded; headers and the frontier need the rest. */
+#define SYNC_OPS_BYTES (900u * 1024)
+/* Objects got from the store are at most this large. */
+#define SYNC_OBJECT_MAX (VAULT_PACK_MAX + VAULT_PACK_MAX / 4)
+#define SYNC_SMALL_MAX (4u * 1024 * 1024)
+/* A checkpoint root: 2^20 pages of a reference each. */
+#define SYNC_ROOT_MAX (160u * 1024 * 1024)
+#define SYNC_NUMBERS 64		/* numbers of packs reserved at a time */
+#define SYNC_HEARTBEAT_NS (24LL * 3600 * 1000000000)
+#define SYNC_SPACE_MS (600 * 1000)
+
+/* The words under which the drive keeps what must survive. */
+#define SYNC_KV_PACK_NEXT "pack_next"
+#define SYNC_KV_PAGE_NEXT "page_next"
+#define SYNC_KV_CKPT "ckpt"
+#define SYNC_KV_LISTS "ckpt_lists"
+#define SYNC_KV_DEVICES "devices"
+
+/* ---- devices.c: who else writes here ------------------------------------ */
+
+#define SYNC_DEVICES_MAX 4096
+
+struct sync_found {
+	struct vault_device *devices;
+	size_t n;
+};
+
+int devices_save(struct drive *d, const struct sync_found *f);
+/* Those kept, or this device alone.  *ret is done with devices_done(). */
+int devices_load(struct drive *d, const struct vault_keys *k,
+    struct sync_found *ret);
+void devices_done(struct sync_found *f);
+/* NULL if there is none. */
+const struct vault_device *devices_by_tag(const struct sync_found *f,
+    const struct vault_keys *k, const uint8_t dtag[static VAULT_TAG_LEN]);
+
+/* ---- object.c: single objects --------------------------------------------- */
+
+/* What a put is for: who may have written under its name before. */
+enum object_kind {
+	OBJECT_OWN,	/* the name is random: only we, an earlier try */
+	OBJECT_CHAIN,	/* numbered: another content there is a finding */
+	OBJECT_HEAD,	/* written over */
+};
+
+/*
+ * Put once.  -EEXIST of the store is resolved by looking: the same bytes are
+ * 0, a beginning of them (a put that was cut) is written again.  -EEXIST:
+ * OBJECT_CHAIN, and something else is there.
+ */
+int object_put(struct store *st, const char *name, const void *p, size_t len,
+    enum object_kind kind);
+/*
+ * Get, trying again where that may help: OBJECT_ONCE in the engine, which
+ * has its own waits that a stop ends, OBJECT_PATIENT elsewhere (about three
+ * seconds).
+ */
+#define OBJECT_ONCE 1
+#define OBJECT_PATIENT 5
+int object_get(struct store *st, const char *name, unsigned tries,
+    struct buf *out);
+int object_get_range(struct store *st, const char *name, uint64_t off,
+    size_t len, unsigned tries, struct buf *out);
+int object_get_segment(struct store *st, const struct vault_keys *k,
+    const struct vault_id *dev, uint64_t seq, unsigned tries,
+    struct buf *out);
+int object_get_head(struct store *st, const struct vault_keys *k,
+    const struct vault_device *dev, unsigned tries, struct vault_head *ret);
+/* The genesis object is that of this drive: 0, -ENOENT (no drive), -EBADMSG
+ * (another one). */
+int object_check_genesis(struct store *st, const struct vault_keys *k,
+    unsigned tries);
+
+/* The newest checkpoint that this device wrote, as kept in the drive. */
+struct ckpt_mark {
+	uint64_t seq;		/* of the journal when it was written */
+	uint64_t n, rand;
+	uint8_t sha[VAULT_HASH_LEN];
+};
+int ckpt_mark_get(struct drive *d, struct ckpt_mark *ret);
+int ckpt_mark_set(struct drive *d, const struct ckpt_mark *m);
+
+/* ---- pack_list.c: packs under construction ------------------------------- */
+
+#define PACK_NUMBERS_MAX 16
+
+/* Packs filled one after the other, to be put together. */
+struct pack_list {
+	struct sync *s;
+	/* Numbers got beforehand, for when the drive cannot be asked. */
+	uint64_t numbers[PACK_NUMBERS_MAX];
+	unsigned nnumbers;
+	struct pack **packs;
+	size_t n, cap;
+	size_t bytes;
+};
+
+int pack_list_add(struct pack_list *l, const struct vault_id *inode,
+    enum vault_block_class cls, uint64_t idx, const void *sealed, size_t len,
+    struct block_ref *ret);
+/* Get numbers, so that pack_list_add does not call the drive for as many
+ * packs. */
+int pack_list_reserve(struct pack_list *l);
+/* Put all of them, trying until it is done: 0 or -ECANCELED (stop, alarm). */
+int pack_list_put(struct pack_list *l);
+/* Forget the packs; the list may be used again. */
+void pack_list_done(struct pack_list *l);
+
+/* ---- page_list.c: manifest pages ------------------------------------------ */
+
+/* What was made of a list of blocks before, to be referenced again. */
+struct page_cache;
+
+/* Turn the blocks of o into pages, sealed and added to l.  cache may be
+ * NULL. */
+int page_list_make(struct pack_list *l, const struct vault_id *inode,
+    const uint8_t key[static VAULT_KEY_LEN], struct op_put *o,
+    struct page_cache *cache);
+/* Get one page, verified and opened: a drive_pager. */
+struct page_source {
+	struct store *store;
+	const struct vault_keys *keys;
+};
+int page_list_get(void *source, const struct vault_id *inode,
+    const uint8_t key[static VAULT_KEY_LEN], const struct op_page *page,
+    struct op_block **ret, size_t *ret_n);
+
+int page_cache_load(struct drive *d, struct page_cache **ret);
+/* Keep what was asked for since the load, for the next time. */
+int page_cache_save(struct drive *d, struct page_cache *c);
+void page_cache_free(struct page_cache *c);
+
+/* ---- engine.c ------------------------------------------------------------- */
+
+struct fetcher;
+
+struct sync {
+	/* Constant while threads run. */
+	struct drive *drive;
+	struct store *store;
+	const struct vault_keys *keys;
+	int64_t quiet_ms, publish_ms;
+	int64_t backoff_min_ms, backoff_max_ms, backoff_slow_ms;
+	unsigned nup, ndown, ckpt_every;
+	uint64_t readahead_max;
+	struct page_source pages;
+	struct fetcher *fetcher;
+	pthread_t pump, publisher, up[SYNC_UPLOADS_MAX];
+	bool has_pump, has_publisher;
+	unsigned up_started;
+
+	struct mutex lock;
+	/* Everything below; broadcast by whoever changes it. */
+	struct cond changed;
+	bool is_stopping GUARDED_BY(lock);
+	bool is_checked GUARDED_BY(lock);	/* trust: may upload */
+	bool is_alarm GUARDED_BY(lock);
+	bool is_put_bad GUARDED_BY(lock);	/* link is due to a put */
+	bool is_interrupted GUARDED_BY(lock);	/* by sync_stop */
+	unsigned force GUARDED_BY(lock);	/* waiting calls */
+	uint64_t kicks GUARDED_BY(lock);	/* try again now */
+	uint64_t work GUARDED_BY(lock);		/* something may be due */
+	uint64_t fails GUARDED_BY(lock);	/* that need the user */
+	int64_t retry_at_ms GUARDED_BY(lock);	/* 0: none planned */
+	struct sync_status st GUARDED_BY(lock);
+	char data_problem[256] GUARDED_BY(lock);
+
+	/* Numbers of packs: next to give, end of what is reserved. */
+	uint64_t pack_next GUARDED_BY(lock), pack_limit GUARDED_BY(lock);
+	bool is_reserving GUARDED_BY(lock);
+	/* Packs that are not on the store yet: no op may refer to one. */
+	struct pack_id *unsent GUARDED_BY(lock);
+	size_t nunsent GUARDED_BY(lock), unsent_cap GUARDED_BY(lock);
+
+	bool has_pending GUARDED_BY(lock);	/* a sealed segment */
+	bool is_head_dirty GUARDED_BY(lock);	/* to be put again */
+	uint64_t ckpt_asked GUARDED_BY(lock), ckpt_done GUARDED_BY(lock);
+	int ckpt_result GUARDED_BY(lock);
+
+	/* The publisher's own. */
+	int64_t head_ns;	/* heartbeat of the head on the store */
+	int64_t space_at_ms;	/* when to ask for the capacity */
+	bool is_space_unknown;	/* the store does not tell it */
+	uint64_t ckpt_tried;	/* journal's seq at the last failed one */
+};
+
+/* Between tries: false when there is to be none (stop, alarm). */
+struct backoff {
+	unsigned n;
+};
+bool sync_backoff(struct sync *s, int r, struct backoff *b);
+bool sync_stopping(struct sync *s);
+/* How the store answered; is_put says which way the call went. */
+void sync_note(struct sync *s, int r, bool is_put);
+/* The store answers, and what it says is wrong. */
+void sync_fault(struct sync *s, const char *problem, const char *advice);
+/* Blocks that are lost or altered: told until a kick. */
+void sync_note_data(struct sync *s, const char *problem);
+/* Trust is broken: the drive becomes read-only until a check passes. */
+void sync_alarm(struct sync *s, const char *problem, const char *advice);
+void sync_alarm_off(struct sync *s);
+/* Something may be due, or a result has come: wake everyone. */
+void sync_wake(struct sync *s);
+bool sync_forced(struct sync *s);
+/* Put until done: 0, -EEXIST (OBJECT_CHAIN only), -ECANCELED. */
+int sync_put(struct sync *s, const char *name, const void *p, size_t len,
+    enum object_kind kind);
+int sync_pack_number(struct sync *s, uint64_t *ret);
+/* The invariant of order: none of these packs may be unsent. */
+bool sync_is_unsent(struct sync *s, const struct pack_id *id);
+int sync_unsent_add(struct sync *s, const struct pack_id *id);
+void sync_unsent_del(struct sync *s, const struct pack_id *id);
+
+/* ---- threads ---------------------------------------------------------------- */
+
+void upload_main(void *sync);
+void publish_main(void *sync);
+/* Is our journal on the store what we know it to be?  0, -EROFS (alarm), or
+ * what the store answered. */
+int trust_check(struct sync *s);
+/* Write a checkpoint; publisher thread only. */
+int checkpoint_write(struct sync *s);
+int publish_head(struct sync *s);
+
+int fetcher_new(struct sync *s, struct fetcher **ret);
+/* Let every fetch end with -ECANCELED, wait for them, join, free. */
+void fetcher_free(struct fetcher *f);
+
+#endif

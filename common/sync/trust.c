@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sync/sync_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "util/log.h"
+
+/*
+ * trust - before anything goes up: is our journal on the store what this
+ * device knows to have written?  More of it than we know means that there
+ * are two of us; less means that the store went back in time.  Nothing here
+ * changes the tree.
+ */
+
+struct journal {
+	struct vault_seen own;		/* pinned: zeros if never published */
+	bool has_pending;		/* sealed, perhaps put: own.seq + 1 */
+	struct buf pending;
+	uint8_t pending_hash[VAULT_HASH_LEN];
+};
+
+static int
+alarm_other_drive(struct sync *s)
+{
+	sync_alarm(s, "the store holds another drive than this one",
+	    "check the URL; bring this drive's folder back and run "
+	    "'coffre sync'");
+	return -EROFS;
+}
+
+static int
+alarm_clone(struct sync *s)
+{
+	sync_alarm(s, "another copy of this device has published (a state "
+	    "directory that was copied or restored from a backup)",
+	    "stop the other copy; on this machine run 'coffre recover' with "
+	    "a new state directory, it becomes a device of its own");
+	return -EROFS;
+}
+
+static int
+alarm_rollback(struct sync *s)
+{
+	sync_alarm(s, "the store shows less than this device has published "
+	    "(a server restored from a backup, or a lost upload)",
+	    "bring the newer state of the store back, then run "
+	    "'coffre sync'; what is here stays here, read-only until then");
+	return -EROFS;
+}
+
+static int
+check_genesis(struct sync *s)
+{
+	int r = object_check_genesis(s->store, s->keys, OBJECT_ONCE);
+
+	switch (r) {
+	case -EBADMSG:
+		return alarm_other_drive(s);
+	case -ENOENT:
+		/* An empty folder is more often a disk that is not mounted
+		 * than a loss: nothing goes up, nothing changes here. */
+		sync_fault(s, "the store holds no drive",
+		    "check the URL, and that the disk behind it is mounted; "
+		    "then run 'coffre sync'");
+		break;
+	default:
+		sync_note(s, r, false);
+		break;
+	}
+	return r;
+}
+
+static int
+check_head(struct sync *s, struct journal *j, bool *ret_dirty)
+{
+	struct vault_head h;
+	struct ckpt_mark m;
+	int r;
+
+	*ret_dirty = j->own.seq > 0;
+	r = object_get_head(s->store, s->keys, &s->keys->self, OBJECT_ONCE,
+	    &h);
+	/* The first head may be missing: a crash between segment and head.
+	 * One that does not verify was cut, and is only a hint. */
+	if (r == -ENOENT)
+		return j->own.seq > 1 ? alarm_rollback(s) : 0;
+	if (r == -EBADMSG || r == -EPROTO) {
+		log_warn("sync: our head on the store does not verify");
+		return 0;
+	}
+	if (r < 0) {
+		sync_note(s, r, false);
+		return r;
+	}
+	if (h.seq == j->own.seq + 1 && j->has_pending &&
+	    memcmp(h.hash, j->pending_hash, VAULT_HASH_LEN) == 0)
+		return 0;
+	if (h.seq > j->own.seq)
+		return alarm_clone(s);
+	/* A segment goes up when the head of the one before is there. */
+	if (h.seq + 1 < j->own.seq)
+		return alarm_rollback(s);
+	if (h.seq == j->own.seq &&
+	    memcmp(h.hash, j->own.hash, VAULT_HASH_LEN) != 0)
+		return alarm_clone(s);
+	s->head_ns = h.heartbeat_ns;
+	if (h.seq == j->own.seq)
+		*ret_dirty = ckpt_mark_get(s->drive, &m) == 0 &&
+		    (m.n != h.ckpt_n || m.rand != h.ckpt_rand);
+	return 0;
+}
+
+/* The last segment that we know to be there. */
+static int
+check_last(struct sync *s, const struct journal *j)
+{
+	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
+	uint8_t sha[SHA256_LEN];
+	int r;
+
+	if (j->own.seq == 0)
+		return 0;
+	r = object_get_segment(s->store, s->keys, &s->keys->self.id,
+	    j->own.seq, OBJECT_ONCE, &b);
+	if (r == -ENOENT) {
+		r = alarm_rollback(s);
+	} else if (r < 0) {
+		sync_note(s, r, false);
+	} else {
+		sha256(b.data, b.len, sha);
+		if (memcmp(sha, j->own.hash, sizeof(sha)) != 0)
+			r = alarm_clone(s);
+	}
+	buf_done(&b);
+	return r;
+}
+
+/* The next number is free, or holds what we have sealed for it (or a
+ * beginning of it, from a put that was cut). */
+static int
+check_next(struct sync *s, const struct journal *j)
+{
+	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
+	int r;
+
+	r = object_get_segment(s->store, s->keys, &s->keys->self.id,
+	    j->own.seq + 1, OBJECT_ONCE, &b);
+	if (r == -ENOENT)
+		r = 0;
+	else if (r < 0)
+		sync_note(s, r, false);
+	else if (!j->has_pending || b.len > j->pending.len ||
+	    (b.len && memcmp(b.data, j->pending.data, b.len) != 0))
+		r = alarm_clone(s);
+	buf_done(&b);
+	return r;
+}
+
+static int
+journal_load(struct sync *s, struct journal *j)
+{
+	uint64_t seq;
+	int r;
+
+	r = drive_seen_get(s->drive, &s->keys->self.id, &j->own);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = drive_publish_pending(s->drive, &seq, &j->pending);
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	if (seq != j->own.seq + 1)
+		return -EPROTO;
+	j->has_pending = true;
+	sha256(j->pending.data, j->pending.len, j->pending_hash);
+	return 0;
+}
+
+int
+trust_check(struct sync *s)
+{
+	struct journal j = { .pending = BUF_INIT(SYNC_SMALL_MAX) };
+	bool is_dirty = false;
+	int r;
+
+	r = journal_load(s, &j);
+	if (r == 0)
+		r = check_genesis(s);
+	if (r == 0)
+		r = check_head(s, &j, &is_dirty);
+	if (r == 0)
+		r = check_last(s, &j);
+	if (r == 0)
+		r = check_next(s, &j);
+	if (r == 0) {
+		sync_alarm_off(s);
+		sync_note(s, 0, true);
+		mutex_lock(&s->lock);
+		s->is_checked = true;
+		s->is_head_dirty = is_dirty;
+		s->work++;
+		cond_broadcast(&s->changed);
+		mutex_unlock(&s->lock);
+	}
+	buf_done(&j.pending);
+	return r;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sync/sync_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "util/clock.h"
+#include "util/log.h"
+
+/* One batch on its way: the pack is built once and stays in memory until it
+ * is on the store, so that a second try puts the same bytes. */
+static int
+batch_send(struct sync *s, struct stage_batch *b)
+{
+	struct pack_list l = { .s = s };
+	struct stage_block *k;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < b->n && r == 0; i++) {
+		k = &b->blocks[i];
+		r = pack_list_add(&l, &k->inode,
+		    (enum vault_block_class)k->cls, k->idx, k->sealed,
+		    k->sealed_len, &k->ref);
+	}
+	if (r == 0)
+		r = pack_list_put(&l);
+	if (r == 0)
+		r = drive_stage_commit(s->drive, b);
+	else
+		drive_stage_abort(s->drive, b);
+	pack_list_done(&l);
+	return r;
+}
+
+static int
+upload_one(struct sync *s)
+{
+	struct stage_batch *b;
+	int r;
+
+	r = drive_stage_take(s->drive, SYNC_BATCH_BYTES, s->quiet_ms,
+	    sync_forced(s), &b);
+	if (r < 0)
+		return r;
+	r = batch_send(s, b);
+	sync_wake(s);
+	return r;
+}
+
+/* Wait until there may be something due: uploads wait for the first check
+ * of trust.  False at the end. */
+static bool
+upload_wait(struct sync *s, uint64_t *work, bool is_idle)
+{
+	bool r;
+
+	mutex_lock(&s->lock);
+	while (!s->is_stopping && (!s->is_checked ||
+	    (is_idle && *work == s->work)))
+		cond_wait(&s->changed, &s->lock);
+	*work = s->work;
+	r = !s->is_stopping;
+	mutex_unlock(&s->lock);
+	return r;
+}
+
+void
+upload_main(void *arg)
+{
+	struct sync *s = arg;
+	struct backoff b = { 0 };
+	bool is_idle = false;
+	uint64_t work = 0;
+	int r;
+
+	while (upload_wait(s, &work, is_idle)) {
+		r = upload_one(s);
+		is_idle = r == -EAGAIN;
+		if (r == 0)
+			b.n = 0;
+		if (r == 0 || r == -EAGAIN || r == -ECANCELED)
+			continue;
+		/* The drive could not give or take: its disk, or a block that
+		 * must be completed from the store first. */
+		log_warn("sync: upload waits: %s", strerror(-r));
+		(void)sync_backoff(s, store_transient(r) ? r : -EHOSTUNREACH,
+		    &b);
+	}
+}
