@@ -12,6 +12,8 @@ struct slab;
 struct nodes;
 struct cache;
 struct stage;
+struct publish;			/* publish.c: what is being published */
+struct rebuild;			/* apply.c: what could not be placed yet */
 
 /* Numbers of prepared statements, by file. */
 enum {
@@ -47,17 +49,31 @@ struct drive {
 	uint64_t next_num;	GUARDED_BY(db_lock)	/* next ino or did */
 	uint64_t num_reserved;	GUARDED_BY(db_lock)	/* durable up to here */
 	struct inode_cache *inodes;	GUARDED_BY(db_lock)
+	/* Written under db_lock with usage_add, read by anybody (atomic). */
 	struct usage {
 		uint64_t inodes, file_bytes, outbox_ops;
+		uint64_t orphans;
 		int64_t oldest_unpublished_ns;
-	} usage;		GUARDED_BY(db_lock)
+	} usage;
+	struct usage saved;	GUARDED_BY(db_lock)	/* at BEGIN */
+	/* After a crash the inodes are counted anew in the background: those
+	 * up to this number have been. */
+	uint64_t counted;	GUARDED_BY(db_lock)
+
+	struct publish *publish;	GUARDED_BY(db_lock)	/* NULL: none */
+	uint64_t tickets;	GUARDED_BY(db_lock)
+	uint64_t pub_cursor;	GUARDED_BY(db_lock)	/* last row picked */
+	uint64_t pub_gen;	GUARDED_BY(db_lock)	/* publications begun */
+	uint64_t done_seq;	/* atomic: last segment on the store */
+	struct rebuild *rebuild;	GUARDED_BY(db_lock)
 
 	struct nodes *nodes;	/* content.c: open inodes */
 	struct slab *slab;	/* slab.c: the block file */
 	struct cache *cache;	/* cache.c: opened blocks */
 	struct stage *stage;	/* stage.c: what waits for upload */
 
-	/* Waiting of the sync engine; rank RANK_UTIL. */
+	/* Waiting of the sync engine (drive_wake, drive_sync_wait and _kick
+	 * are in drive.c); rank RANK_UTIL. */
 	struct mutex wake_lock;
 	struct cond wake;
 	uint64_t wake_n;	GUARDED_BY(wake_lock)
@@ -99,9 +115,17 @@ int row_seal(struct drive *d, const char what[static 4], uint64_t a,
 int row_open(struct drive *d, const char what[static 4], uint64_t a,
     const uint8_t b[static 16], const void *box, size_t box_len, void *out);
 
-/* ---- tree.c: inodes ----------------------------------------------------------- */
+/* ---- inode.c ---------------------------------------------------------------- */
 
-#define INODE_ORPHAN 1		/* flags: no name left */
+enum inode_flags {
+	INODE_ORPHAN = 1 << 0,	/* no name left, or none yet (O_TMPFILE) */
+	INODE_TMPFILE = 1 << 1,	/* an orphan that may still get a name */
+	INODE_XATTR = 1 << 2,	/* may have xattrs */
+	INODE_ACL = 1 << 3,	/* has an access ACL beyond its mode */
+	INODE_DEFAULT_ACL = 1 << 4,	/* a folder with a default ACL */
+	INODE_ZOMBIE = 1 << 5,	/* deleted elsewhere, goes once it is empty */
+	INODE_AWAITED = 1 << 6,	/* only known by its children (rebuild) */
+};
 
 /* A decoded inode row. */
 struct inode {
@@ -115,8 +139,9 @@ struct inode {
 	uint64_t size;		/* committed */
 	uint64_t alloc;		/* bytes of blocks, for st_blocks */
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
-	uint64_t parent;	/* folders: of the one dentry */
+	uint64_t parent;	/* folder of the first dentry; 0: it is gone */
 	uint8_t key[VAULT_KEY_LEN];
+	struct op_stamp created;	/* zeros: not published */
 	/* Content as last sealed into a segment. */
 	struct op_stamp version;	/* zeros: none yet */
 	uint64_t trunc;		/* smallest size since then */
@@ -139,6 +164,18 @@ void inode_attr(struct drive *d, const struct inode *i,
 int inode_by_id(struct drive *d, const struct vault_id *id, uint64_t *ret)
     REQUIRES(d->db_lock);
 
+/* The next number of an inode or of an extra dentry. */
+int number_next(struct drive *d, uint64_t *ret) REQUIRES(d->db_lock);
+/* Add to a counter of d->usage. */
+static inline void
+usage_add(uint64_t *counter, int64_t n)
+{
+	__atomic_add_fetch(counter, (uint64_t)n, __ATOMIC_RELAXED);
+}
+
+/* ---- create.c: drive_mknod, drive_symlink, drive_create, drive_tmpfile; the
+ * last two end in drive_file_open (content.c), which applies flags ---- */
+
 /* ---- outbox.c ---------------------------------------------------------------------- */
 
 enum outbox_flags {
@@ -152,7 +189,7 @@ enum outbox_flags {
 };
 
 /* Something of inode ino (and nothing of its names) changed: OUTBOX_PUT,
- * _ATTR or _XATTR. */
+ * _ATTR or _XATTR.  An inode without a name is left alone. */
 int outbox_mark(struct drive *d, uint64_t ino, unsigned flags)
     REQUIRES(d->db_lock);
 

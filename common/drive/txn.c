@@ -31,6 +31,7 @@ begin(struct drive *d) NO_TSA
 			return r;
 		}
 		d->batch = 0;
+		d->saved = d->usage;
 	}
 	d->changes = db_changes_total(d->db);
 	return 0;
