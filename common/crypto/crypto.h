@@ -96,7 +96,7 @@ int wrap_open(const uint8_t secret_key[static 32], const void *context,
     size_t context_len, const uint8_t *box, size_t box_len, void *out);
 
 /* ---- local keystore: secrets under a passphrase (file form, see
- * FORMAT.md in crypto/) ---- */
+ * DESIGN.md in crypto/) ---- */
 struct buf;
 #define KEYSTORE_MAX 16384
 /* n: scrypt cost, 0 for 2^17. */

@@ -8,7 +8,7 @@ struct rd;
 
 /*
  * identity - who may do what: genesis, user chain, grants and their common
- * parts.  Internal to vault/; FORMAT.md, sections 3 to 6, says every byte.
+ * parts.  Internal to vault/; FORMAT.md, sections 3 to 5, says every byte.
  */
 
 #define GENESIS_MAX 4096
