@@ -255,9 +255,9 @@ enum vault_block_class {
 	VAULT_CLASS_MANIFEST = 2,
 };
 
-/* The associated data of a block: drive, realm, inode, key generation (0),
- * class, index. */
-#define VAULT_BLOCK_AAD_LEN 64
+/* The associated data of a block: label, drive, realm, inode, class, key
+ * generation (0), index. */
+#define VAULT_BLOCK_AAD_LEN 80
 void vault_block_aad(const struct vault_id *drive,
     const struct vault_id *realm, const struct vault_id *inode,
     enum vault_block_class cls, uint64_t idx,
@@ -352,7 +352,8 @@ struct ckpt_root {
 	struct vault_seen *frontier;	/* per device, itself included */
 	uint32_t nfrontier;
 	uint64_t lamport;
-	uint8_t state_hash[VAULT_HASH_LEN];	/* over the pages' sums */
+	uint8_t state_hash[VAULT_HASH_LEN];	/* over the pages' sums: made
+						 * by seal, checked by open */
 	struct op_attr root_attr;	/* of the top folder */
 	struct ckpt_xattr *root_xattrs;
 	uint32_t nroot_xattrs;
