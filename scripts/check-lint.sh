@@ -16,7 +16,6 @@ bad=0
 
 # The flags travel in an array; xargs gives each process a few files.
 tidy=(clang-tidy --quiet --warnings-as-errors='*')
-# shellcheck disable=SC2016
 printf '%s\0' "${src[@]}" | xargs -0 -P"$jobs" -n4 bash -c '
 	n=$1; shift
 	flags=("${@:1:n}"); shift "$n"

@@ -79,6 +79,19 @@ need() {
 	[ "$N_FAILED" -eq "$before" ] || { show_daemon; fs_count; exit 1; }
 }
 
+# Take over the counts of a program that prints them itself.
+posix_count() {
+	local line
+	line=$(grep -oE '^Checks: [0-9]+, Failures: [0-9]+' "$1" | tail -1)
+	if [ -z "$line" ]; then
+		check "the program came to its end" false
+		return
+	fi
+	line=${line#Checks: }
+	N_CHECKS=$((N_CHECKS + ${line%%,*}))
+	N_FAILED=$((N_FAILED + ${line##* }))
+}
+
 fs_count() {
 	echo "Checks: $N_CHECKS, Failures: $N_FAILED, Errors: 0"
 }
@@ -110,7 +123,6 @@ is_plain() {
 
 # ---- the store ------------------------------------------------------------
 
-APORT=
 apache_start() {
 	[ -x "$TOP/tests/servers/apache.sh" ] ||
 		skip "there is no tests/servers/apache.sh"
@@ -214,6 +226,7 @@ fs_prepare() {
 	trap fs_cleanup EXIT
 	trap 'exit 143' TERM INT HUP
 	fs_home
+	# shellcheck disable=SC2034
 	R=$T/ref
 	if is_plain; then
 		M=$(mktemp -d "$COFFRE_TEST_DIR/case.XXXXXX")

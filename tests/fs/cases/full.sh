@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The disk that holds the state is full: write says so, nothing is lost.
+. "$(dirname "$0")/../lib.sh"
+fs_prepare
+
+small_state() {
+	mkdir -p "$T/state/coffre" && cp -a "$T/state" "$T/state.copy" &&
+	    mount -t tmpfs -o size=96m,mode=700 coffretest "$T/state" &&
+	    cp -a "$T/state.copy/." "$T/state/"
+}
+# The store does not answer while it has no directory.
+store_off() {
+	mv "$T/store" "$T/store.off"
+}
+store_on() {
+	mv "$T/store.off" "$T/store"
+}
+fill() {
+	local i
+	for i in $(seq 60); do
+		head -c 4000000 /dev/urandom >"$T/piece" || return 1
+		if ! dd if="$T/piece" of="$M/f$i" bs=128k conv=fsync \
+		    status=none 2>"$T/dd.err"; then
+			echo "$i" >"$T/failed_at"
+			return 0
+		fi
+		cp "$T/piece" "$R/f$i"
+	done
+	echo "60 files of 4 MB went into 96 MiB"
+	return 1
+}
+what_was_told_is_there() {
+	local f
+	for f in "$R"/*; do
+		cmp "$f" "$M/${f##*/}" || return 1
+	done
+}
+says_no_space() {
+	grep -q 'No space left' "$T/dd.err"
+}
+write_again() {
+	cp "$R/f1" "$M/again" && cmp "$R/f1" "$M/again"
+}
+staged_is_gone() {
+	[ "$(drive_status '[.. | .staged_bytes? // empty] | first')" = 0 ]
+}
+
+need "the state is put on a small disk" small_state
+MOUNT_OPTS=,floor=1M
+need "it is mounted" drive_mount
+M=$T/mnt/work
+mkdir "$M"
+check "an empty drive reaches its store" drive_sync
+store_off
+check "writing goes on until the disk is full" fill
+check "and then says so" says_no_space
+say "full after $(ls "$R" | wc -l) files"
+check "several files fitted" test -e "$R/f5"
+check "what was told to be written is there" what_was_told_is_there
+check "files can still be removed" rm -f "$M/f$(cat "$T/failed_at")"
+check "the mount still answers" ls -l "$M"
+store_on
+check "with the store back all of it is uploaded" drive_sync 120
+check "and can still be read" what_was_told_is_there
+check "then there is room to write" write_again
+check "still nothing is lost" what_was_told_is_there
+
+fs_end

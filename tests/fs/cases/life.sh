@@ -1,0 +1,104 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Mounting and unmounting in all the ways a user may do it.
+. "$(dirname "$0")/../lib.sh"
+fs_begin
+
+cd "$T" || exit 1
+mount_again() {
+	"$COFFRE" mount "$NAME" "$T/other" -f --passphrase-fd 9 9<<<"$PASS"
+}
+wrong_passphrase() {
+	"$COFFRE" mount "$NAME" "$T/mnt" -f --passphrase-fd 9 9<<<"not it"
+}
+in_background() {
+	"$COFFRE" mount "$NAME" "$T/mnt" --passphrase-fd 9 9<<<"$PASS" &&
+	    is_mounted
+}
+fingerprint_is_words() {
+	coffre fingerprint "$NAME" | grep -qE '[a-z]+[ -][a-z]+'
+}
+init_again() {
+	coffre init --store "dir:$T/store2" "$NAME"
+}
+init_on_a_taken_store() {
+	coffre init --store "dir:$T/store" otherdrive
+}
+gone() {
+	until_ok 30 fails is_mounted
+}
+state_free() {
+	until_ok 30 drive_fsck
+}
+busy_umount() {
+	"$COFFRE" unmount "$NAME"
+}
+
+echo "$MARK" >"$M/file"
+check "status knows the mount" sh -c '"$1" status "$2" | grep -q .' sh \
+    "$COFFRE" "$NAME"
+check "status speaks JSON" sh -c '"$1" status --json "$2" | jq -e .' sh \
+    "$COFFRE" "$NAME"
+check "the fingerprint is words" fingerprint_is_words
+check "no secret is in the daemon's arguments" \
+    fails grep -qa 'horse battery' "/proc/$MPID/cmdline"
+check "nor in its environment" \
+    fails grep -qa 'horse battery' "/proc/$MPID/environ"
+mkdir "$T/other"
+refuse "a second mount of the drive is refused" mount_again
+check "the first is still there" test -e "$M/file"
+refuse "a second drive of the same name is refused" init_again
+refuse "a second drive on the same store is refused" init_on_a_taken_store
+check "fsck of a mounted drive answers, or refuses, without a hang" \
+    timeout 60 bash -c '"$1" fsck "$2" --passphrase-fd 9 9<<<"$3"; true' \
+    bash "$COFFRE" "$NAME" "$PASS"
+
+exec 7>"$M/held"
+echo before >&7
+refuse "a mount in use is not unmounted" busy_umount
+check "and goes on working" sh -c 'echo x >"$1/x" && cat "$1/x"' sh "$M"
+echo after >&7
+exec 7>&-
+
+check "unmount by its mount point" "$COFFRE" unmount "$T/mnt"
+check "the daemon ends well" daemon_gone 60
+refuse "a wrong passphrase is refused" wrong_passphrase
+refuse "and nothing is mounted" is_mounted
+
+need "it is mounted" drive_mount
+check "what was written is there" grep -qx after "$M/held"
+kill -TERM "$MPID"
+check "SIGTERM unmounts" gone
+check "and the daemon ends well" daemon_gone 60
+
+need "it is mounted" drive_mount
+kill -INT "$MPID"
+check "SIGINT unmounts" gone
+check "and the daemon ends well" daemon_gone 60
+
+need "it is mounted" drive_mount
+check "fusermount3 -u unmounts" fusermount3 -u "$T/mnt"
+check "and the daemon ends well" daemon_gone 60
+
+need "it is mounted" drive_mount
+check "umount unmounts" umount "$T/mnt"
+check "and the daemon ends well" daemon_gone 60
+
+need "it is mounted" drive_mount
+drive_kill
+refuse "a killed daemon leaves a dead mount point" stat "$T/mnt"
+need "mounting replaces the dead mount point" drive_mount
+check "what was written is there" grep -q "$MARK" "$M/file"
+need "it is unmounted" drive_unmount
+
+check "without -f it goes to the background when ready" in_background
+check "and the drive is there" grep -q "$MARK" "$M/file"
+check "unmount waits for it" "$COFFRE" unmount "$NAME"
+check "unmounted" gone
+check "the state is free again" state_free
+refuse "unmounting what is not mounted fails" "$COFFRE" unmount "$NAME"
+refuse "an unknown drive is named as such" "$COFFRE" status nosuchdrive
+refuse "an unknown option is refused" "$COFFRE" mount --nonsense "$NAME"
+
+need "it is mounted" drive_mount
+fs_end
