@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/handle.h"
 #include "fs/ops.h"
 #include "fs/reply.h"
 
@@ -19,10 +20,13 @@ void
 op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct drive_dir *d = NULL;
+	struct handle *h = NULL;
 	int r;
 
 	r = drive_opendir(drive_of(req), ino, &d);
-	reply_opendir(req, r, fi, d);
+	if (r == 0)
+		r = handle_dir(ctx_of(req)->handles, d, &h);
+	reply_opendir(req, r, fi, h);
 }
 
 static bool
@@ -113,8 +117,7 @@ void
 op_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	drive_closedir(dir_of(fi));
-	reply_err(req, 0);
+	reply_err(req, handle_close(handle_of(fi)));
 }
 
 void

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "fs/handle.h"
 #include "fs/ops.h"
 #include "fs/reply.h"
 
@@ -9,10 +10,13 @@ void
 op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct drive_file *f = NULL;
+	struct handle *h = NULL;
 	int r;
 
 	r = drive_file_open(drive_of(req), ino, fi->flags, &f);
-	reply_open(req, r, fi, f);
+	if (r == 0)
+		r = handle_file(ctx_of(req)->handles, f, &h);
+	reply_open(req, r, fi, h);
 }
 
 void
@@ -20,6 +24,7 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
     struct fuse_file_info *fi)
 {
 	struct drive_file *f = NULL;
+	struct handle *h = NULL;
 	struct drive_attr a;
 	struct req_cred cred;
 	int r;
@@ -27,7 +32,9 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	r = drive_create(drive_of(req), req_cred(req, (mode & S_ISGID) != 0,
 	    &cred), parent, name, (mode & 07777) | S_IFREG, fi->flags, &a,
 	    &f);
-	reply_create(req, r, &a, fi, f);
+	if (r == 0)
+		r = handle_file(ctx_of(req)->handles, f, &h);
+	reply_create(req, r, &a, fi, h);
 }
 
 void
@@ -91,7 +98,7 @@ void
 op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
-	reply_err(req, drive_file_close(file_of(fi)));
+	reply_err(req, handle_close(handle_of(fi)));
 }
 
 void

@@ -24,7 +24,7 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	} else {
 		r = drive_lookup(drive_of(req), parent, name, &a);
 	}
-	reply_entry(req, r, &a);
+	reply_lookup(req, r, &a);
 }
 
 void

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/handle.h"
 #include "util/log.h"
 
 #define OPS_BACKGROUND 64	/* read-aheads the kernel may have under way */
@@ -12,15 +13,24 @@
 int
 ops_ctx_init(struct ops_ctx *c, struct drive *d, double timeout)
 {
+	int r;
+
 	memset(c, 0, sizeof(*c));
 	c->drive = d;
 	c->timeout = timeout;
-	return -pthread_key_create(&c->buf_key, free);
+	r = handles_new(&c->handles);
+	if (r < 0)
+		return r;
+	r = -pthread_key_create(&c->buf_key, free);
+	if (r < 0)
+		handles_free(c->handles);
+	return r;
 }
 
 void
 ops_ctx_done(struct ops_ctx *c)
 {
+	handles_free(c->handles);
 	free(pthread_getspecific(c->buf_key));
 	(void)pthread_key_delete(c->buf_key);
 }

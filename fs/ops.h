@@ -17,13 +17,15 @@
 #define OPS_IO_MAX (1u << 20)	/* bytes of one read or write */
 #define OPS_BLKSIZE (128u * 1024)	/* what programs are told to use */
 
+struct handles;
+
 /* What every op needs; the user data of the session. */
 struct ops_ctx {
 	struct drive *drive;
 	double timeout;		/* of names and attributes, seconds */
 	pthread_key_t buf_key;	/* per thread: OPS_IO_MAX bytes, aligned */
 	atomic_bool is_stopping;	/* reads wait no longer */
-	bool is_root;		/* read-ahead may be raised */
+	struct handles *handles;
 };
 
 int ops_ctx_init(struct ops_ctx *c, struct drive *d, double timeout);
@@ -40,18 +42,6 @@ static inline struct drive *
 drive_of(fuse_req_t req)
 {
 	return ctx_of(req)->drive;
-}
-
-static inline struct drive_file *
-file_of(const struct fuse_file_info *fi)
-{
-	return (struct drive_file *)(uintptr_t)fi->fh;
-}
-
-static inline struct drive_dir *
-dir_of(const struct fuse_file_info *fi)
-{
-	return (struct drive_dir *)(uintptr_t)fi->fh;
 }
 
 /* The thread's buffer of OPS_IO_MAX bytes; NULL if out of memory. */

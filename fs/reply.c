@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "drive/drive.h"
+#include "fs/handle.h"
 #include "fs/ops.h"
 #include "util/log.h"
 
@@ -84,19 +85,29 @@ reply_err(fuse_req_t req, int r)
 }
 
 void
+reply_lookup(fuse_req_t req, int r, const struct drive_attr *a)
+{
+	struct fuse_entry_param ep;
+
+	if (r != -ENOENT) {
+		reply_entry(req, r, a);
+		return;
+	}
+	memset(&ep, 0, sizeof(ep));
+	ep.entry_timeout = ctx_of(req)->timeout;
+	sent(fuse_reply_entry(req, &ep));
+}
+
+void
 reply_entry(fuse_req_t req, int r, const struct drive_attr *a)
 {
 	struct fuse_entry_param ep;
 
-	if (r == -ENOENT) {
-		memset(&ep, 0, sizeof(ep));
-		ep.entry_timeout = ctx_of(req)->timeout;
-	} else if (r < 0) {
+	if (r < 0) {
 		reply_err(req, r);
 		return;
-	} else {
-		entry_of(req, a, &ep);
 	}
+	entry_of(req, a, &ep);
 	sent(fuse_reply_entry(req, &ep));
 }
 
@@ -115,23 +126,23 @@ reply_attr(fuse_req_t req, int r, const struct drive_attr *a)
 
 void
 reply_open(fuse_req_t req, int r, struct fuse_file_info *fi,
-    struct drive_file *f)
+    struct handle *h)
 {
 	if (r < 0) {
 		reply_err(req, r);
 		return;
 	}
-	fi->fh = (uintptr_t)f;
+	fi->fh = (uintptr_t)h;
 	fi->keep_cache = 1;
 	r = fuse_reply_open(req, fi);
 	sent(r);
 	if (r < 0)
-		(void)drive_file_close(f);	/* nothing was written */
+		(void)handle_close(h);	/* nothing was written */
 }
 
 void
 reply_create(fuse_req_t req, int r, const struct drive_attr *a,
-    struct fuse_file_info *fi, struct drive_file *f)
+    struct fuse_file_info *fi, struct handle *h)
 {
 	struct fuse_entry_param ep;
 
@@ -139,30 +150,30 @@ reply_create(fuse_req_t req, int r, const struct drive_attr *a,
 		reply_err(req, r);
 		return;
 	}
-	fi->fh = (uintptr_t)f;
+	fi->fh = (uintptr_t)h;
 	fi->keep_cache = 1;
 	entry_of(req, a, &ep);
 	r = fuse_reply_create(req, &ep, fi);
 	sent(r);
 	if (r < 0)
-		(void)drive_file_close(f);
+		(void)handle_close(h);
 }
 
 void
 reply_opendir(fuse_req_t req, int r, struct fuse_file_info *fi,
-    struct drive_dir *d)
+    struct handle *h)
 {
 	if (r < 0) {
 		reply_err(req, r);
 		return;
 	}
-	fi->fh = (uintptr_t)d;
+	fi->fh = (uintptr_t)h;
 	fi->keep_cache = 1;
 	fi->cache_readdir = 1;
 	r = fuse_reply_open(req, fi);
 	sent(r);
 	if (r < 0)
-		drive_closedir(d);
+		(void)handle_close(h);
 }
 
 void

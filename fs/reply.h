@@ -6,9 +6,8 @@
 #include <sys/types.h>
 
 struct drive_attr;
-struct drive_dir;
-struct drive_file;
 struct drive_statfs;
+struct handle;
 
 /*
  * reply - the one place where results become answers to the kernel.  Each
@@ -19,15 +18,16 @@ struct drive_statfs;
 /* Success, or the error. */
 void reply_err(fuse_req_t req, int r);
 /* -ENOENT is answered as a name that is known not to be there. */
+void reply_lookup(fuse_req_t req, int r, const struct drive_attr *a);
 void reply_entry(fuse_req_t req, int r, const struct drive_attr *a);
 void reply_attr(fuse_req_t req, int r, const struct drive_attr *a);
 /* These close the handle if the kernel no longer wants it. */
 void reply_open(fuse_req_t req, int r, struct fuse_file_info *fi,
-    struct drive_file *f);
+    struct handle *h);
 void reply_create(fuse_req_t req, int r, const struct drive_attr *a,
-    struct fuse_file_info *fi, struct drive_file *f);
+    struct fuse_file_info *fi, struct handle *h);
 void reply_opendir(fuse_req_t req, int r, struct fuse_file_info *fi,
-    struct drive_dir *d);
+    struct handle *h);
 /* n bytes of p, or n's error. */
 void reply_buf(fuse_req_t req, ssize_t n, const void *p);
 /* A count of bytes written or copied. */

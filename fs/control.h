@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FS_CONTROL_H
+#define FS_CONTROL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+struct parts;
+
+/*
+ * control - the unix socket of a running mount: who may use the drive asks it
+ * for its state, to upload now, to check itself, to go.  Only processes of the
+ * same user (and root) are heard.
+ */
+struct control;
+
+struct control_host {
+	const struct parts *parts;	/* borrowed until control_stop */
+	const char *mountpoint;		/* likewise */
+	int64_t since_ns;		/* mounted when, real time */
+	/* Unmount; when it returns 0 the session ends soon. */
+	int (*unmount)(void *arg, bool is_lazy, struct err *e);
+	void *arg;
+};
+
+int control_start(const struct control_host *h, struct control **ret,
+    struct err *e);
+/* No more requests; waits for those under way.  Whoever asked to unmount is
+ * still connected. */
+void control_stop(struct control *c);
+/* Tell who asked to unmount what is left to upload, and free.  NULL is
+ * ignored. */
+void control_free(struct control *c, uint64_t ops_left, uint64_t bytes_left);
+
+#endif

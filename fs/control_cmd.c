@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "drive/drive.h"
+#include "fs/control_priv.h"
+#include "fs/parts.h"
+#include "store/store.h"
+#include "sync/sync.h"
+#include "util/clock.h"
+#include "util/err.h"
+#include "util/text.h"
+#include "vault/vault.h"
+
+/* A wait is cut into pieces, so that an unmount need not wait for it. */
+#define WAIT_PIECE_MS 2000
+
+static const char *const link_name[] = {
+	[SYNC_ONLINE] = "online",
+	[SYNC_OFFLINE] = "offline",
+	[SYNC_REFUSED] = "refused",
+	[SYNC_FULL] = "full",
+	[SYNC_ALARM] = "alarm",
+	[SYNC_FAULT] = "fault",
+};
+
+static json_t *
+num(uint64_t v)
+{
+	return json_integer((json_int_t)v);
+}
+
+/* Text from a server may be anything; JSON takes UTF-8 only. */
+static json_t *
+text(const char *s)
+{
+	json_t *j = json_string(s);
+	char clean[512];
+	size_t i;
+
+	if (j)
+		return j;
+	for (i = 0; s[i] && i < sizeof(clean) - 1; i++)
+		clean[i] = s[i];
+	clean[i] = '\0';
+	for (i = 0; clean[i]; i++) {
+		if ((unsigned char)clean[i] >= 0x80)
+			clean[i] = '?';
+	}
+	return json_string(clean);
+}
+
+static json_t *
+status_usage(const struct drive_usage *u)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "inodes", num(u->inodes));
+	json_object_set_new(o, "file_bytes", num(u->file_bytes));
+	json_object_set_new(o, "queued_bytes", num(u->staged_bytes));
+	json_object_set_new(o, "queued_blocks", num(u->staged_blocks));
+	json_object_set_new(o, "queued_changes", num(u->outbox_ops));
+	json_object_set_new(o, "oldest_unpublished_ns",
+	    json_integer(u->oldest_unpublished_ns));
+	json_object_set_new(o, "cache_bytes", num(u->clean_bytes));
+	json_object_set_new(o, "disk_free_bytes", num(u->disk_free_bytes));
+	return o;
+}
+
+static json_t *
+status_link(const struct sync_status *s)
+{
+	json_t *o = json_object();
+
+	json_object_set_new(o, "link", json_string(link_name[s->link]));
+	json_object_set_new(o, "problem", text(s->problem));
+	json_object_set_new(o, "advice", text(s->advice));
+	json_object_set_new(o, "last_ok_ns", json_integer(s->last_ok_ns));
+	json_object_set_new(o, "retry_in_ms", json_integer(s->retry_in_ms));
+	json_object_set_new(o, "packs_up", num(s->packs_up));
+	json_object_set_new(o, "bytes_up", num(s->bytes_up));
+	json_object_set_new(o, "bytes_down", num(s->bytes_down));
+	json_object_set_new(o, "segments", num(s->segments));
+	json_object_set_new(o, "published_seq", num(s->published_seq));
+	json_object_set_new(o, "checkpoint_seq", num(s->checkpoint_seq));
+	return o;
+}
+
+static void
+do_status(struct control_conn *k)
+{
+	const struct control_host *h = &k->c->host;
+	const struct parts *p = h->parts;
+	char id[2 * VAULT_ID_LEN + 1];
+	struct sync_status s;
+	struct drive_usage u;
+	json_t *o;
+
+	sync_get_status(p->sync, &s);
+	drive_usage(p->drive, &u);
+	hex_encode(p->keys->drive.b, VAULT_ID_LEN, id);
+	o = json_object();
+	json_object_set_new(o, "ok", json_true());
+	json_object_set_new(o, "name", json_string(p->name));
+	json_object_set_new(o, "drive", json_string(id));
+	json_object_set_new(o, "mountpoint", text(h->mountpoint));
+	json_object_set_new(o, "store", text(store_url(p->store)));
+	json_object_set_new(o, "pid", num((uint64_t)getpid()));
+	json_object_set_new(o, "version", json_string(VERSION));
+	json_object_set_new(o, "since_ns", json_integer(h->since_ns));
+	json_object_set_new(o, "cache_max", num(p->opts.cache));
+	json_object_set_new(o, "sync", status_link(&s));
+	json_object_set_new(o, "usage", status_usage(&u));
+	control_send(k, o);
+}
+
+static void
+wait_progress(void *arg, uint64_t bytes_left, uint64_t ops_left)
+{
+	control_send(arg, json_pack("{s:{s:I, s:I}}", "progress",
+	    "bytes", (json_int_t)bytes_left, "changes",
+	    (json_int_t)ops_left));
+}
+
+static int
+sync_wait_pieces(struct control_conn *k, const struct control_req *q)
+{
+	int64_t end = q->timeout_ms > 0 ? clock_mono_ms() + q->timeout_ms :
+	    INT64_MAX;
+	int64_t until;
+	int r;
+
+	do {
+		until = clock_mono_ms() + WAIT_PIECE_MS;
+		if (until > end)
+			until = end;
+		r = sync_wait(k->c->host.parts->sync, until, wait_progress,
+		    k);
+		if (k->c->is_stopping)
+			return -ECANCELED;
+		if (k->is_gone)
+			return -EPIPE;
+	} while (r == -ETIMEDOUT && clock_mono_ms() < end);
+	return r;
+}
+
+static void
+do_sync(struct control_conn *k, const struct control_req *q)
+{
+	const struct parts *p = k->c->host.parts;
+	struct sync_status s;
+	int r = 0;
+
+	sync_kick(p->sync);
+	if (q->is_wait)
+		r = sync_wait_pieces(k, q);
+	if (r == 0) {
+		control_send(k, json_pack("{s:b}", "ok", 1));
+		return;
+	}
+	sync_get_status(p->sync, &s);
+	control_send(k, json_pack("{s:b, s:i, s:s, s:o, s:o}", "ok", 0,
+	    "errno", -r, "error", r == -ETIMEDOUT ?
+	    "not everything is on the store yet" : strerror(-r),
+	    "problem", text(s.problem), "advice", text(s.advice)));
+}
+
+static void
+do_unmount(struct control_conn *k, const struct control_req *q)
+{
+	const struct control_host *h = &k->c->host;
+	struct err e = { "" };
+	int fd, old, r;
+
+	k->is_kept = true;
+	/* Kept until all is over: the last line says what is left. */
+	fd = fcntl(k->fd, F_DUPFD_CLOEXEC, 0);
+	mutex_lock(&k->c->lock);
+	old = k->c->bye_fd;
+	k->c->bye_fd = fd;
+	mutex_unlock(&k->c->lock);
+	if (old >= 0)
+		(void)close(old);
+	r = h->unmount(h->arg, q->is_lazy, &e);
+	if (r == 0) {
+		k->is_gone = true;	/* end this thread, not the line */
+		return;
+	}
+	k->is_kept = false;
+	mutex_lock(&k->c->lock);
+	if (k->c->bye_fd == fd)
+		k->c->bye_fd = -1;
+	else
+		fd = -1;
+	mutex_unlock(&k->c->lock);
+	if (fd >= 0)
+		(void)close(fd);
+	control_error(k, r, e.msg);
+}
+
+static void
+do_cache(struct control_conn *k, const struct control_req *q)
+{
+	struct drive *d = k->c->host.parts->drive;
+	struct drive_usage u;
+	uint64_t freed = 0;
+
+	if (q->has_keep)
+		freed = drive_cache_trim(d, q->keep);
+	drive_usage(d, &u);
+	control_send(k, json_pack("{s:b, s:I, s:I, s:I}", "ok", 1,
+	    "freed", (json_int_t)freed,
+	    "cache_bytes", (json_int_t)u.clean_bytes,
+	    "cache_max", (json_int_t)k->c->host.parts->opts.cache));
+}
+
+static void
+fsck_say(void *arg, const char *finding)
+{
+	control_send(arg, json_pack("{s:o}", "finding", text(finding)));
+}
+
+static void
+fsck_progress(void *arg, uint64_t done, uint64_t total)
+{
+	control_send(arg, json_pack("{s:{s:I, s:I}}", "progress",
+	    "done", (json_int_t)done, "total", (json_int_t)total));
+}
+
+static void
+do_fsck(struct control_conn *k, const struct control_req *q)
+{
+	const struct parts *p = k->c->host.parts;
+	struct err e = { "" };
+	int n, m = 0;
+
+	n = drive_fsck(p->drive, q->is_repair, fsck_say, k);
+	if (n >= 0 && q->is_remote) {
+		k->is_remote = true;
+		m = k->c->is_stopping ? -ECANCELED : sync_check(p->store,
+		    p->keys, p->drive, fsck_say, fsck_progress, k, &e);
+		k->is_remote = false;
+	}
+	if (n < 0 || m < 0)
+		control_error(k, n < 0 ? n : m, e.msg[0] ? e.msg :
+		    strerror(n < 0 ? -n : -m));
+	else
+		control_send(k, json_pack("{s:b, s:i}", "ok", 1, "findings",
+		    n + m));
+}
+
+static void
+do_fingerprint(struct control_conn *k)
+{
+	char words[RECOVERY_TEXT_MAX];
+	uint8_t hash[16];
+	int r;
+
+	r = sync_fingerprint(k->c->host.parts->drive, hash);
+	if (r < 0) {
+		control_error(k, r, strerror(-r));
+		return;
+	}
+	fingerprint_words(hash, words);
+	control_send(k, json_pack("{s:b, s:s}", "ok", 1, "fingerprint",
+	    words));
+}
+
+void
+control_answer(struct control_conn *k, const struct control_req *q)
+{
+	switch (q->cmd) {
+	case CONTROL_STATUS:
+		do_status(k);
+		break;
+	case CONTROL_SYNC:
+		do_sync(k, q);
+		break;
+	case CONTROL_UNMOUNT:
+		do_unmount(k, q);
+		break;
+	case CONTROL_CACHE:
+		do_cache(k, q);
+		break;
+	case CONTROL_FSCK:
+		do_fsck(k, q);
+		break;
+	case CONTROL_FINGERPRINT:
+		do_fingerprint(k);
+		break;
+	case CONTROL_VERSION:
+		control_send(k, json_pack("{s:b, s:s}", "ok", 1, "version",
+		    VERSION));
+		break;
+	}
+}

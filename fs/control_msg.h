@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FS_CONTROL_MSG_H
+#define FS_CONTROL_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+/*
+ * control_msg - what travels on a mount's control socket: one JSON object per
+ * line.  A request is {"cmd": NAME, …}; the answer is any number of lines
+ * with "finding" or "progress", then one with "ok".  See fs/DESIGN.md.
+ */
+
+#define CONTROL_REQ_MAX 4096u		/* bytes of a request line */
+#define CONTROL_ANSWER_MAX (64u * 1024)	/* bytes of an answer line */
+
+enum control_cmd {
+	CONTROL_STATUS = 1,
+	CONTROL_SYNC,
+	CONTROL_UNMOUNT,
+	CONTROL_CACHE,
+	CONTROL_FSCK,
+	CONTROL_FINGERPRINT,
+	CONTROL_VERSION,
+};
+
+struct control_req {
+	enum control_cmd cmd;
+	bool is_wait;		/* sync */
+	int64_t timeout_ms;	/* sync, with is_wait; 0: no limit */
+	bool is_lazy;		/* unmount */
+	bool has_keep;		/* cache */
+	uint64_t keep;
+	bool is_repair, is_remote;	/* fsck */
+};
+
+/* Read one line (without its end).  -EINVAL with a message. */
+int control_req_parse(const char *line, size_t len, struct control_req *ret,
+    struct err *e);
+/* The line to send, with its end; caller frees.  NULL if out of memory. */
+char *control_req_format(const struct control_req *q);
+
+#endif

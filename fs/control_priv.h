@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FS_CONTROL_PRIV_H
+#define FS_CONTROL_PRIV_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "fs/control.h"
+#include "fs/control_msg.h"
+#include "fs/place.h"
+#include "util/thread.h"
+
+#define CONTROL_CONNS 8		/* served at once */
+
+/* One connection and the thread that serves it. */
+struct control_conn {
+	struct control *c;
+	pthread_t thread;
+	int fd;
+	bool is_used;		/* there is a thread to join */
+	atomic_bool is_done;	/* it has ended */
+	atomic_bool is_remote;	/* it waits for the store */
+	atomic_bool is_kept;	/* it has asked to unmount and hears the end */
+	bool is_gone;		/* the client no longer reads */
+};
+
+struct control {
+	struct control_host host;
+	int dir_fd, listen_fd, stop_fd;
+	char file[PLACE_NAME_MAX + 8];	/* in dir_fd */
+	pthread_t thread;
+	atomic_bool is_stopping;
+	struct control_conn conn[CONTROL_CONNS];	/* listener's, then
+							 * control_stop's */
+	struct mutex lock;
+	int bye_fd GUARDED_BY(lock);	/* who asked to unmount; -1: nobody */
+};
+
+/* Send a line; takes over o. */
+void control_send(struct control_conn *k, json_t *o);
+/* control_cmd.c: answer one request. */
+void control_answer(struct control_conn *k, const struct control_req *q);
+void control_error(struct control_conn *k, int r, const char *msg);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FS_HANDLE_H
+#define FS_HANDLE_H
+
+#include <fuse_lowlevel.h>
+#include <sys/queue.h>
+
+struct drive_dir;
+struct drive_file;
+
+/*
+ * handle - open files and folders.  The kernel's handle is a pointer to one
+ * of these.  All are in a table, because at a forced unmount the kernel does
+ * not release what is still open, and what was written must not be lost.
+ */
+struct handles;
+
+struct handle {
+	LIST_ENTRY(handle) link;
+	struct handles *in;
+	struct drive_file *file;	/* one of the two */
+	struct drive_dir *dir;
+};
+
+int handles_new(struct handles **ret);
+/* Close everything that is still open, and free. */
+void handles_free(struct handles *t);
+
+/* A handle for f or d, which it takes over (also on error). */
+int handle_file(struct handles *t, struct drive_file *f,
+    struct handle **ret);
+int handle_dir(struct handles *t, struct drive_dir *d, struct handle **ret);
+/* Close and free; the result of closing the file. */
+int handle_close(struct handle *h);
+
+static inline struct handle *
+handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+static inline struct drive_file *
+file_of(const struct fuse_file_info *fi)
+{
+	return handle_of(fi)->file;
+}
+
+static inline struct drive_dir *
+dir_of(const struct fuse_file_info *fi)
+{
+	return handle_of(fi)->dir;
+}
+
+#endif

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/mount.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "drive/drive.h"
+#include "fs/control.h"
+#include "fs/mountpoint.h"
+#include "fs/notify.h"
+#include "fs/ops.h"
+#include "fs/parts.h"
+#include "store/store.h"
+#include "sync/sync.h"
+#include "util/clock.h"
+#include "util/err.h"
+#include "util/log.h"
+#include "util/thread.h"
+
+#define IDLE_THREADS 10
+#define THREADS_MAX 32
+#define NOFILE_MAX 65536
+#define NUDGE_MS 50
+#define READ_AHEAD_KIB 1024
+
+struct mount {
+	const struct mount_conf *conf;
+	struct parts *p;
+	char mp[PATH_MAX];
+	struct ops_ctx ctx;
+	struct fuse_session *se;
+	struct notify *notify;
+	struct control *control;
+	pthread_t main, watch;
+	bool has_session, is_mounted, has_watch;
+	int sig_fd, stop_fd;
+	sigset_t old_mask;
+};
+
+/* ---- signals ------------------------------------------------------------ */
+
+static void
+on_nudge(int sig)
+{
+	(void)sig;	/* it only ends a wait of the main thread */
+}
+
+static void
+signals_set(sigset_t *set)
+{
+	(void)sigemptyset(set);
+	(void)sigaddset(set, SIGTERM);
+	(void)sigaddset(set, SIGINT);
+	(void)sigaddset(set, SIGHUP);
+}
+
+/* Before any thread: all of them inherit the mask. */
+static int
+signals_init(struct mount *m)
+{
+	struct sigaction sa;
+	sigset_t set;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_nudge;
+	if (sigaction(SIGUSR1, &sa, NULL) < 0)
+		return -errno;
+	sa.sa_handler = SIG_IGN;
+	if (sigaction(SIGPIPE, &sa, NULL) < 0)
+		return -errno;
+	signals_set(&set);
+	(void)pthread_sigmask(SIG_BLOCK, &set, &m->old_mask);
+	m->sig_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	m->stop_fd = eventfd(0, EFD_CLOEXEC);
+	return m->sig_fd < 0 || m->stop_fd < 0 ? -errno : 0;
+}
+
+static void
+signals_done(struct mount *m)
+{
+	struct signalfd_siginfo si;
+
+	/* What came late was meant for the mount that has just ended. */
+	while (m->sig_fd >= 0 && read(m->sig_fd, &si, sizeof(si)) > 0)
+		;
+	if (m->sig_fd >= 0)
+		(void)close(m->sig_fd);
+	if (m->stop_fd >= 0)
+		(void)close(m->stop_fd);
+	(void)pthread_sigmask(SIG_SETMASK, &m->old_mask, NULL);
+}
+
+/* ---- the watch thread ---------------------------------------------------- */
+
+/* Let the kernel read ahead in requests as large as one may be; it has no
+ * other way to be told, and only root may. */
+static void
+readahead_raise(const struct mount *m)
+{
+	struct mounted found;
+	char path[64];
+	FILE *f;
+
+	if (geteuid() != 0 || mounted_by_name(m->p->name, &found) < 0)
+		return;
+	(void)snprintf(path, sizeof(path),
+	    "/sys/class/bdi/%u:%u/read_ahead_kb", found.major, found.minor);
+	f = fopen(path, "we");
+	if (!f)
+		return;
+	(void)fprintf(f, "%d\n", READ_AHEAD_KIB);
+	(void)fclose(f);	/* it is only slower without */
+}
+
+/*
+ * End the session's loop.  It waits on a semaphore that a signal interrupts,
+ * and looks at the flag before it waits: a signal between the two would be
+ * lost, so it is sent until the loop has ended.
+ */
+static void
+session_end(struct mount *m)
+{
+	struct pollfd p = { .fd = m->stop_fd, .events = POLLIN };
+
+	m->ctx.is_stopping = true;
+	fuse_session_exit(m->se);
+	do {
+		(void)pthread_kill(m->main, SIGUSR1);
+	} while (poll(&p, 1, NUDGE_MS) == 0);
+}
+
+/* The first request of the mount is ours: when it is answered, the drive is
+ * of use.  Then wait for a signal that ends the mount; another one while it
+ * is being ended cuts the last upload short. */
+static void
+watch_run(void *arg)
+{
+	struct mount *m = arg;
+	struct pollfd p[2] = {
+		{ .fd = m->stop_fd, .events = POLLIN },
+		{ .fd = m->sig_fd, .events = POLLIN },
+	};
+	struct signalfd_siginfo si;
+	struct statvfs v;
+
+	if (statvfs(m->mp, &v) == 0) {
+		readahead_raise(m);
+		m->conf->ready(m->conf->arg, m->mp);
+	}
+	for (;;) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return;
+		if (p[0].revents)
+			return;
+		if (!(p[1].revents & POLLIN) ||
+		    read(m->sig_fd, &si, sizeof(si)) <= 0)
+			continue;
+		log_info("signal %u: unmounting", si.ssi_signo);
+		session_end(m);
+		return;
+	}
+}
+
+static void
+drain_watch(void *arg)
+{
+	struct mount *m = arg;
+	struct pollfd p[2] = {
+		{ .fd = m->stop_fd, .events = POLLIN },
+		{ .fd = m->sig_fd, .events = POLLIN },
+	};
+
+	(void)poll(p, 2, -1);
+	if (!p[0].revents && p[1].revents)
+		store_interrupt(m->p->store, true);
+}
+
+static void
+watch_stop(struct mount *m)
+{
+	uint64_t v = 1;
+
+	if (!m->has_watch)
+		return;
+	if (write(m->stop_fd, &v, sizeof(v)) < 0)
+		log_error("cannot end the watch: r=%d", -errno);
+	thread_join(m->watch);
+	m->has_watch = false;
+	if (read(m->stop_fd, &v, sizeof(v)) < 0)
+		log_error("eventfd: r=%d", -errno);
+}
+
+/* ---- the session ---------------------------------------------------------- */
+
+static int
+args_make(const struct mount *m, struct fuse_args *args)
+{
+	const struct opts *o = &m->p->opts;
+	char *text = NULL;
+	int r = 0;
+
+	if (asprintf(&text, "fsname=" MOUNT_SOURCE "%s,subtype=coffre,"
+	    "default_permissions%s%s%s%s", m->p->name,
+	    o->allow_other ? ",allow_other" : "", o->ro ? ",ro" : "",
+	    o->kernel ? "," : "", o->kernel ? o->kernel : "") < 0)
+		return -ENOMEM;
+	if (fuse_opt_add_arg(args, "coffre") < 0 ||
+	    fuse_opt_add_arg(args, "-o") < 0 ||
+	    fuse_opt_add_arg(args, text) < 0)
+		r = -ENOMEM;
+	free(text);
+	return r;
+}
+
+static int
+session_open(struct mount *m, struct err *e)
+{
+	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
+	int r;
+
+	r = args_make(m, &args);
+	if (r < 0)
+		return err_set(e, r, "out of memory");
+	m->se = fuse_session_new(&args, &ops_table, sizeof(ops_table),
+	    &m->ctx);
+	fuse_opt_free_args(&args);
+	if (!m->se)
+		return err_set(e, -EINVAL, "the FUSE library refuses the mount "
+		    "options");
+	m->has_session = true;
+	if (fuse_session_mount(m->se, m->mp) != 0) {
+		if (access("/dev/fuse", F_OK) < 0)
+			return err_set(e, -ENODEV, "there is no /dev/fuse: load "
+			    "the kernel module 'fuse', or let the container "
+			    "have the device");
+		return err_set(e, -EPERM, "cannot mount on '%s'%s", m->mp,
+		    m->p->opts.allow_other && geteuid() != 0 ? ": "
+		    "'allow_other' needs 'user_allow_other' in "
+		    "/etc/fuse.conf" : "");
+	}
+	m->is_mounted = true;
+	return 0;
+}
+
+static int
+session_loop(struct mount *m)
+{
+	struct fuse_loop_config *c = fuse_loop_cfg_create();
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	/* One queue for all threads: measured no slower than one each. */
+	fuse_loop_cfg_set_clone_fd(c, 0);
+	fuse_loop_cfg_set_idle_threads(c, IDLE_THREADS);
+	fuse_loop_cfg_set_max_threads(c, THREADS_MAX);
+	r = fuse_session_loop_mt(m->se, c);
+	fuse_loop_cfg_destroy(c);
+	return r;
+}
+
+static int
+on_unmount(void *arg, bool is_lazy, struct err *e)
+{
+	struct mount *m = arg;
+
+	return mountpoint_unmount(m->mp, is_lazy, e);
+}
+
+static int
+helpers_start(struct mount *m, struct err *e)
+{
+	struct control_host h = { m->p, m->mp, clock_real_ns(), on_unmount,
+	    m };
+	struct drive_notify n = { notify_inode, notify_entry, NULL };
+	int r;
+
+	r = notify_start(m->se, &m->notify);
+	if (r < 0)
+		return err_set(e, r, "thread: %s", strerror(-r));
+	n.arg = m->notify;
+	drive_set_notify(m->p->drive, &n);
+	r = control_start(&h, &m->control, e);
+	if (r < 0)
+		return r;
+	r = thread_start(&m->watch, "watch", watch_run, m);
+	if (r < 0)
+		return err_set(e, r, "thread: %s", strerror(-r));
+	m->has_watch = true;
+	return 0;
+}
+
+/* ---- up and down ------------------------------------------------------------ */
+
+static int
+mount_up(struct mount *m, struct err *e)
+{
+	struct parts *p = m->p;
+	char def[PATH_MAX];
+	const char *where = m->conf->mountpoint;
+	int r;
+
+	r = parts_open_drive(p, e);
+	if (r < 0)
+		return r;
+	if (!where)
+		where = p->opts.mountpoint;
+	if (!where) {
+		r = place_mountpoint(def, e);
+		if (r < 0)
+			return r;
+		where = def;
+	}
+	r = mountpoint_prepare(where, m->mp, e);
+	if (r < 0)
+		return r;
+	r = ops_ctx_init(&m->ctx, p->drive, (double)p->opts.attr_timeout);
+	if (r < 0)
+		return err_set(e, r, "%s", strerror(-r));
+	r = parts_open_store(p, e);
+	if (r == 0)
+		r = parts_start_sync(p, e);
+	if (r == 0)
+		r = session_open(m, e);
+	if (r == 0)
+		r = helpers_start(m, e);
+	return r;
+}
+
+/* The last upload, with an ear for a signal that wants it over. */
+static void
+sync_end(struct mount *m)
+{
+	int64_t drain = (int64_t)m->p->opts.drain * 1000;
+
+	if (!m->p->sync)
+		return;
+	m->has_watch = thread_start(&m->watch, "drain", drain_watch, m) == 0;
+	sync_stop(m->p->sync, drain > 0 ? clock_mono_ms() + drain : 0);
+	m->p->sync = NULL;
+	watch_stop(m);
+}
+
+static void
+mount_down(struct mount *m, struct mount_left *ret)
+{
+	static const struct drive_notify none;
+	struct drive_usage u;
+
+	memset(&u, 0, sizeof(u));
+	watch_stop(m);
+	if (m->is_mounted)
+		fuse_session_unmount(m->se);
+	control_stop(m->control);
+	/* Still open at a forced unmount: flushed and closed here. */
+	if (m->ctx.drive)
+		ops_ctx_done(&m->ctx);
+	sync_end(m);
+	if (m->p->drive) {
+		drive_set_notify(m->p->drive, &none);
+		drive_usage(m->p->drive, &u);
+	}
+	notify_stop(m->notify);
+	if (m->has_session)
+		fuse_session_destroy(m->se);
+	store_close(m->p->store);
+	m->p->store = NULL;
+	if (m->p->drive)
+		drive_close(m->p->drive);
+	m->p->drive = NULL;
+	control_free(m->control, u.outbox_ops, u.staged_bytes);
+	ret->ops = u.outbox_ops;
+	ret->bytes = u.staged_bytes;
+}
+
+static void
+limits_raise(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
+		return;
+	l.rlim_cur = l.rlim_max < NOFILE_MAX ? l.rlim_max : NOFILE_MAX;
+	(void)setrlimit(RLIMIT_NOFILE, &l);	/* fewer connections then */
+}
+
+int
+mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
+{
+	struct mount *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return err_set(e, -ENOMEM, "out of memory");
+	m->conf = c;
+	m->p = c->parts;
+	m->main = pthread_self();
+	m->sig_fd = m->stop_fd = -1;
+	limits_raise();
+	r = signals_init(m);
+	if (r < 0)
+		(void)err_set(e, r, "signals: %s", strerror(-r));
+	else
+		r = mount_up(m, e);
+	if (r == 0) {
+		log_info("mounted");
+		r = session_loop(m);
+		if (r != 0)
+			r = err_set(e, r < 0 ? r : -EIO, "the session with the "
+			    "kernel ended early");
+		log_info("unmounted r=%d", r);
+	}
+	mount_down(m, ret);
+	signals_done(m);
+	free(m);
+	return r;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/mountpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/err.h"
+#include "util/file.h"
+
+/* Undo the octal escapes of /proc/self/mountinfo, in place. */
+static void
+unescape(char *s)
+{
+	char *to = s;
+
+	for (; *s; to++) {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' &&
+		    s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
+		    s[3] <= '7') {
+			*to = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 |
+			    (s[3] - '0'));
+			s += 4;
+		} else {
+			*to = *s++;
+		}
+	}
+	*to = '\0';
+}
+
+/*
+ * "36 35 0:53 / /home/u/Coffre rw,… shared:1 - fuse.coffre coffre\043home
+ * rw,user_id=1000,…": false if it is no drive of ours.
+ */
+static bool
+line_parse(char *line, struct mounted *ret)
+{
+	char *field[10], *save = NULL, *p, *id;
+	int n = 0;
+
+	p = strstr(line, " - ");
+	if (!p)
+		return false;
+	*p = '\0';
+	for (char *f = strtok_r(line, " ", &save); f && n < 6;
+	    f = strtok_r(NULL, " ", &save))
+		field[n++] = f;
+	if (n < 6)
+		return false;
+	for (char *f = strtok_r(p + 3, " \n", &save); f && n < 9;
+	    f = strtok_r(NULL, " \n", &save))
+		field[n++] = f;
+	if (n < 9 || strcmp(field[6], MOUNT_FSTYPE) != 0)
+		return false;
+	unescape(field[4]);
+	unescape(field[7]);
+	if (strncmp(field[7], MOUNT_SOURCE, strlen(MOUNT_SOURCE)) != 0 ||
+	    !place_name_valid(field[7] + strlen(MOUNT_SOURCE)))
+		return false;
+	memset(ret, 0, sizeof(*ret));
+	(void)snprintf(ret->name, sizeof(ret->name), "%s",
+	    field[7] + strlen(MOUNT_SOURCE));
+	(void)snprintf(ret->path, sizeof(ret->path), "%s", field[4]);
+	if (sscanf(field[2], "%u:%u", &ret->major, &ret->minor) != 2)
+		return false;
+	id = strstr(field[8], "user_id=");
+	ret->uid = id ? (uid_t)strtoul(id + 8, NULL, 10) : 0;
+	ret->is_readonly = strncmp(field[5], "ro", 2) == 0;
+	return true;
+}
+
+/* Is path dir, or below it? */
+static bool
+is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && (path[n] == '\0' ||
+	    path[n] == '/' || strcmp(dir, "/") == 0);
+}
+
+/* Later lines lie on top of earlier ones. */
+static int
+mounted_find(const char *name, const char *path, struct mounted *ret)
+{
+	struct mounted m;
+	char *line = NULL;
+	size_t cap = 0;
+	int r = -ENOENT;
+	FILE *f;
+
+	f = fopen("/proc/self/mountinfo", "re");
+	if (!f)
+		return -errno;
+	while (getline(&line, &cap, f) > 0) {
+		if (!line_parse(line, &m))
+			continue;
+		if (name && (strcmp(name, m.name) != 0 || m.uid != getuid()))
+			continue;
+		if (path && !is_below(path, m.path))
+			continue;
+		*ret = m;
+		r = 0;
+	}
+	free(line);
+	(void)fclose(f);
+	return r;
+}
+
+int
+mounted_by_name(const char *name, struct mounted *ret)
+{
+	return mounted_find(name, NULL, ret);
+}
+
+int
+mountpoint_real(const char *path, char out[static PATH_MAX])
+{
+	char parent[PATH_MAX], dir[PATH_MAX], *slash;
+	const char *base;
+	int n;
+
+	if (realpath(path, out))
+		return 0;
+	if (snprintf(parent, sizeof(parent), "%s", path) >=
+	    (int)sizeof(parent))
+		return -ENAMETOOLONG;
+	for (n = (int)strlen(parent); n > 1 && parent[n - 1] == '/'; n--)
+		parent[n - 1] = '\0';
+	slash = strrchr(parent, '/');
+	base = slash ? slash + 1 : parent;
+	if (strcmp(base, "..") == 0 || strcmp(base, ".") == 0)
+		return -errno;
+	if (slash)
+		*slash = '\0';
+	if (!realpath(!slash ? "." : slash == parent ? "/" : parent, dir))
+		return -errno;
+	n = snprintf(out, PATH_MAX, "%s/%s", strcmp(dir, "/") ? dir : "",
+	    base);
+	return n >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+int
+mounted_by_path(const char *path, struct mounted *ret)
+{
+	char real[PATH_MAX];
+	int r;
+
+	r = mountpoint_real(path, real);
+	return r < 0 ? r : mounted_find(NULL, real, ret);
+}
+
+bool
+mountpoint_is_dead(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) < 0 && (errno == ENOTCONN ||
+	    errno == ECONNABORTED);
+}
+
+static int
+dir_check_empty(const char *path, struct err *e)
+{
+	struct dirent *de;
+	int r = 0;
+	DIR *d;
+
+	d = opendir(path);
+	if (!d) {
+		r = -errno;
+		return err_set(e, r, "mount point '%s': %s", path,
+		    strerror(-r));
+	}
+	while (r == 0 && (de = readdir(d)) != NULL) {
+		if (strcmp(de->d_name, ".") != 0 &&
+		    strcmp(de->d_name, "..") != 0)
+			r = err_set(e, -ENOTEMPTY, "mount point '%s' is not "
+			    "empty: empty it or name another folder", path);
+	}
+	(void)closedir(d);
+	return r;
+}
+
+int
+mountpoint_prepare(const char *path, char out[static PATH_MAX],
+    struct err *e)
+{
+	struct mounted m;
+	int i, r;
+
+	/* A crash may have left more than one on top of each other. */
+	for (i = 0; i < 8 && mountpoint_is_dead(path); i++) {
+		r = mountpoint_unmount(path, true, e);
+		if (r < 0)
+			return r;
+	}
+	r = file_mkdirs(path);
+	if (r < 0)
+		return err_set(e, r, "mount point '%s': %s", path,
+		    strerror(-r));
+	r = mountpoint_real(path, out);
+	if (r < 0)
+		return err_set(e, r, "mount point '%s': %s", path,
+		    strerror(-r));
+	if (mounted_by_path(out, &m) == 0 && strcmp(m.path, out) == 0)
+		return err_set(e, -EBUSY, "drive '%s' is mounted on '%s': "
+		    "unmount it or name another folder", m.name, out);
+	return dir_check_empty(out, e);
+}
+
+/* As an ordinary user only the setuid helper may. */
+static int
+helper_unmount(const char *path, bool is_lazy)
+{
+	char fuser[] = "fusermount3", u[] = "-u", q[] = "-q", z[] = "-z";
+	char end[] = "--", *p = strdup(path);
+	char *argv[] = { fuser, u, q, is_lazy ? z : end, end, p, NULL };
+	int status = 0, r;
+	pid_t pid;
+
+	if (!p)
+		return -ENOMEM;
+	if (!is_lazy) {
+		argv[4] = p;
+		argv[5] = NULL;
+	}
+	r = posix_spawnp(&pid, fuser, NULL, NULL, argv, environ);
+	if (r == 0) {
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+		r = WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : EBUSY;
+	}
+	free(p);
+	return -r;
+}
+
+int
+mountpoint_unmount(const char *path, bool is_lazy, struct err *e)
+{
+	int r = 0;
+
+	if (umount2(path, UMOUNT_NOFOLLOW | (is_lazy ? MNT_DETACH : 0)) < 0)
+		r = -errno;
+	if (r == -EPERM)
+		r = helper_unmount(path, is_lazy);
+	if (r == -EBUSY)
+		return err_set(e, r, "'%s' is in use: close what is open there "
+		    "('fuser -vm %s' lists it), or 'coffre unmount --lazy'",
+		    path, path);
+	if (r < 0)
+		return err_set(e, r, "'%s' cannot be unmounted: %s", path,
+		    strerror(-r));
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FS_MOUNTPOINT_H
+#define FS_MOUNTPOINT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "fs/place.h"
+
+struct err;
+
+/* mountpoint - what is mounted where, and folders to mount on. */
+
+#define MOUNT_FSTYPE "fuse.coffre"
+#define MOUNT_SOURCE "coffre#"	/* then the drive's name */
+
+struct mounted {
+	char name[PLACE_NAME_MAX + 1];	/* of the drive */
+	char path[PATH_MAX];		/* the mount point */
+	unsigned major, minor;		/* of its device */
+	uid_t uid;			/* who mounted it */
+	bool is_readonly;
+};
+
+/* The topmost mount of the drive by this user; -ENOENT. */
+int mounted_by_name(const char *name, struct mounted *ret);
+/* The Coffre drive that path lies in; -ENOENT.  Also for a mount point whose
+ * process has died. */
+int mounted_by_path(const char *path, struct mounted *ret);
+/* Absolute, without links; works on a dead mount point too. */
+int mountpoint_real(const char *path, char out[static PATH_MAX]);
+/* Is it a mount whose process has died? */
+bool mountpoint_is_dead(const char *path);
+/* Make path fit to mount on: made if missing, a dead mount taken away, an
+ * empty folder.  Fills the absolute path. */
+int mountpoint_prepare(const char *path, char out[static PATH_MAX],
+    struct err *e);
+/* Unmount.  -EBUSY: in use (not when lazy: it then goes when it no longer
+ * is). */
+int mountpoint_unmount(const char *path, bool is_lazy, struct err *e);
+
+#endif

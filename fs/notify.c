@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/notify.h"
+
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+
+#include "util/log.h"
+#include "util/thread.h"
+
+/* About 100 MiB at worst.  What does not fit is dropped and said so: the
+ * kernel then shows the old state until its own time-out. */
+#define NOTIFY_MAX 500000u
+
+struct item {
+	STAILQ_ENTRY(item) link;
+	uint64_t ino;		/* the inode, or the folder of name */
+	char name[];		/* "": the inode itself */
+};
+
+struct notify {
+	struct fuse_session *se;
+	pthread_t thread;
+	struct mutex lock;
+	struct cond more;	/* an item came, or stop */
+	STAILQ_HEAD(, item) queue GUARDED_BY(lock);
+	unsigned n GUARDED_BY(lock);
+	bool is_stopping GUARDED_BY(lock);
+	bool is_full GUARDED_BY(lock);
+};
+
+static void
+item_send(struct notify *n, const struct item *it)
+{
+	int r;
+
+	if (it->name[0])
+		r = fuse_lowlevel_notify_inval_entry(n->se, it->ino, it->name,
+		    strlen(it->name));
+	else
+		r = fuse_lowlevel_notify_inval_inode(n->se, it->ino, 0, 0);
+	/* -ENOENT: the kernel did not remember it. */
+	if (r < 0 && r != -ENOENT && r != -ENODEV && r != -EBADF)
+		log_warn("notify: r=%d", r);
+}
+
+static struct item *
+item_next(struct notify *n)
+{
+	struct item *it;
+
+	mutex_lock(&n->lock);
+	while (STAILQ_EMPTY(&n->queue) && !n->is_stopping)
+		cond_wait(&n->more, &n->lock);
+	it = STAILQ_FIRST(&n->queue);
+	if (it) {
+		STAILQ_REMOVE_HEAD(&n->queue, link);
+		n->n--;
+		n->is_full = false;
+	}
+	mutex_unlock(&n->lock);
+	return it;
+}
+
+static void
+notify_run(void *arg)
+{
+	struct notify *n = arg;
+	struct item *it;
+
+	while ((it = item_next(n)) != NULL) {
+		item_send(n, it);
+		free(it);
+	}
+}
+
+int
+notify_start(struct fuse_session *se, struct notify **ret)
+{
+	struct notify *n = calloc(1, sizeof(*n));
+	int r;
+
+	if (!n)
+		return -ENOMEM;
+	n->se = se;
+	mutex_init(&n->lock, RANK_UTIL);
+	cond_init(&n->more);
+	STAILQ_INIT(&n->queue);
+	r = thread_start(&n->thread, "notify", notify_run, n);
+	if (r < 0) {
+		cond_done(&n->more);
+		mutex_done(&n->lock);
+		free(n);
+		return r;
+	}
+	*ret = n;
+	return 0;
+}
+
+static void
+item_add(struct notify *n, uint64_t ino, const char *name)
+{
+	size_t len = strlen(name) + 1;
+	struct item *it = malloc(sizeof(*it) + len);
+	bool is_dropped, is_first = false;
+
+	if (it) {
+		it->ino = ino;
+		memcpy(it->name, name, len);
+	}
+	mutex_lock(&n->lock);
+	is_dropped = !it || n->n >= NOTIFY_MAX || n->is_stopping;
+	if (is_dropped) {
+		is_first = !n->is_full && !n->is_stopping;
+		n->is_full = true;
+	} else {
+		STAILQ_INSERT_TAIL(&n->queue, it, link);
+		n->n++;
+		cond_signal(&n->more);
+	}
+	mutex_unlock(&n->lock);
+	if (is_dropped)
+		free(it);
+	if (is_first)
+		log_warn("notify: too many changes at once, some will be seen "
+		    "late");
+}
+
+void
+notify_inode(void *arg, uint64_t ino)
+{
+	item_add(arg, ino, "");
+}
+
+void
+notify_entry(void *arg, uint64_t parent, const char *name)
+{
+	item_add(arg, parent, name);
+}
+
+void
+notify_stop(struct notify *n)
+{
+	if (!n)
+		return;
+	mutex_lock(&n->lock);
+	n->is_stopping = true;
+	cond_signal(&n->more);
+	mutex_unlock(&n->lock);
+	thread_join(n->thread);
+	cond_done(&n->more);
+	mutex_done(&n->lock);
+	free(n);
+}
