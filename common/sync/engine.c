@@ -229,6 +229,12 @@ load(struct sync *s) NO_TSA	/* no thread runs yet */
 	uint64_t seq;
 	int r;
 
+	r = drive_kv_get(s->drive, SYNC_KV_REBUILD, &b);
+	if (r == 0 && b.len == 1 && b.data[0] == '1')
+		r = -EUCLEAN;
+	if (r < 0 && r != -ENOENT)
+		goto out;
+	buf_reset(&b);
 	r = drive_kv_get(s->drive, SYNC_KV_PACK_NEXT, &b);
 	if (r == 0 && b.len == 8)
 		s->pack_next = get_le64(b.data);
@@ -324,8 +330,13 @@ sync_start(const struct sync_conf *c, struct sync **ret, struct err *e)
 	cond_init(&s->changed);
 	configure(s, c);
 	r = load(s);
-	if (r < 0) {
+	if (r == -EUCLEAN)
+		err_set(e, r, "the recovery of this drive was interrupted; "
+		    "remove its state directory and run 'coffre recover' "
+		    "again");
+	else if (r < 0)
 		err_wrap(e, r, "cannot read the state of the upload");
+	if (r < 0) {
 		cond_done(&s->changed);
 		mutex_done(&s->lock);
 		free(s);

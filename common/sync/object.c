@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "crypto/crypto.h"
 #include "util/clock.h"
 
 /* How long to wait before the second try; it doubles. */
@@ -135,17 +134,16 @@ object_check_genesis(struct store *st, const struct vault_keys *k,
     unsigned tries)
 {
 	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
-	uint8_t sha[SHA256_LEN];
+	struct vault_genesis g;
 	char name[VAULT_PATH_MAX];
 	int r;
 
 	vault_name_genesis(name);
 	r = object_get(st, name, tries, &b);
-	if (r == 0) {
-		sha256(b.data, b.len, sha);
-		if (memcmp(sha, k->drive.b, VAULT_ID_LEN) != 0)
-			r = -EBADMSG;
-	}
+	if (r == 0)
+		r = vault_genesis_open(b.data, b.len, &g);
+	if (r == 0 && !vault_id_eq(&g.drive, &k->drive))
+		r = -EBADMSG;
 	buf_done(&b);
 	return r;
 }

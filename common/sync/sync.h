@@ -89,10 +89,12 @@ int sync_recover(struct store *s, const uint8_t seed[static 32],
     const char *label, struct vault_keys **ret, struct sync_found **ret_found,
     struct err *e);
 void sync_found_free(struct sync_found *f);
-/* found: from sync_recover; NULL: what an earlier, interrupted sync_rebuild
- * kept in d.  Returns 0; 1 if something on the store is missing or damaged
- * (each told through progress, a line that starts with "warning: ") and the
- * rest was rebuilt; or a negative errno. */
+/* d must be new and empty.  found: from sync_recover; NULL: learn of the
+ * devices again from the store (an earlier rebuild was interrupted: give a
+ * new, empty drive and the keys from then).  Returns 0; 1 if something on the
+ * store is missing or damaged (each told through progress, a line that starts
+ * with "warning: ") and the rest was rebuilt; or a negative errno.  A drive
+ * whose rebuild did not end is refused by sync_start. */
 int sync_rebuild(struct store *s, const struct vault_keys *k,
     const struct sync_found *found, struct drive *d,
     void (*progress)(void *arg, const char *line), void *arg,

@@ -36,6 +36,7 @@
 #define SYNC_KV_CKPT "ckpt"
 #define SYNC_KV_LISTS "ckpt_lists"
 #define SYNC_KV_DEVICES "devices"
+#define SYNC_KV_REBUILD "rebuild"	/* 1 byte: '1' while it is under way */
 
 /* ---- devices.c: who else writes here ------------------------------------ */
 
@@ -46,6 +47,10 @@ struct sync_found {
 	size_t n;
 };
 
+/* Learn of them from the store, as a device that is enrolled.  Caller frees
+ * with sync_found_free(). */
+int found_follow(struct store *s, const struct vault_keys *k,
+    struct sync_found **ret, struct err *e);
 int devices_save(struct drive *d, const struct sync_found *f);
 /* Those kept, or this device alone.  *ret is done with devices_done(). */
 int devices_load(struct drive *d, const struct vault_keys *k,

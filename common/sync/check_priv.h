@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SYNC_CHECK_PRIV_H
+#define SYNC_CHECK_PRIV_H
+
+#include "sync/sync_priv.h"
+
+/* A sealed block that must be on the store: of a file, or (ino 0) a manifest
+ * page that a journal or a checkpoint needs. */
+struct check_ref {
+	struct block_ref ref;
+	uint64_t ino, idx;
+};
+
+struct check {
+	struct store *store;
+	const struct vault_keys *keys;
+	struct drive *drive;
+	struct sync_found found;
+	struct check_ref *refs;
+	size_t n, cap;
+	void (*say)(void *arg, const char *finding);
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+	int findings;
+};
+
+void check_say(struct check *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+int check_ref_add(struct check *c, uint64_t ino, uint64_t idx,
+    const struct block_ref *ref);
+/* Genesis, journals and checkpoints of every device; collects the manifest
+ * pages that they need. */
+int check_journals(struct check *c);
+
+#endif

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sync/rebuild_priv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/err.h"
+#include "util/log.h"
+
+void
+rebuild_say(struct rebuild *b, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (strncmp(line, "warning: ", 9) == 0) {
+		b->warnings++;
+		log_warn("sync: %s", line + 9);
+	}
+	if (b->progress)
+		b->progress(b->arg, line);
+}
+
+/* ---- the journals behind the checkpoint --------------------------------------- */
+
+/* The segment that others have seen must be there. */
+static void
+note_seen(struct rebuild *b, const struct segment *g)
+{
+	struct cursor *c;
+	uint32_t i;
+	size_t j;
+
+	for (i = 0; i < g->nseen; i++)
+		for (j = 0; j < b->n; j++) {
+			c = &b->cur[j];
+			if (vault_id_eq(&c->dev->id, &g->seen[i].dev) &&
+			    g->seen[i].seq > c->need_seq)
+				c->need_seq = g->seen[i].seq;
+		}
+}
+
+/* An end that is none: say what is missing. */
+static void
+cursor_end(struct rebuild *b, struct cursor *c)
+{
+	c->is_over = true;
+	if (c->at.seq < c->need_seq)
+		rebuild_say(b, "warning: the changes of '%s' after segment "
+		    "%llu are missing on the store (there were %llu)",
+		    c->dev->label, (unsigned long long)c->at.seq,
+		    (unsigned long long)c->need_seq);
+}
+
+/* The next segment, verified against the one before. */
+static int
+cursor_next(struct rebuild *b, struct cursor *c)
+{
+	struct buf o = BUF_INIT(SYNC_SMALL_MAX);
+	uint8_t hash[VAULT_HASH_LEN];
+	uint64_t seq = c->at.seq + 1;
+	int r;
+
+	r = object_get_segment(b->store, b->keys, &c->dev->id, seq,
+	    OBJECT_PATIENT, &o);
+	if (r == -ENOENT) {
+		cursor_end(b, c);
+		r = 0;
+		goto out;
+	}
+	if (r == 0)
+		r = segment_open(b->keys, c->dev, seq, c->at.hash, o.data,
+		    o.len, &c->seg, hash);
+	if (r == 0 && c->seg.first_op != c->at.op_seq + 1) {
+		segment_done(&c->seg);
+		r = -EPROTO;
+	}
+	if (r == -EBADMSG || r == -EPROTO) {
+		rebuild_say(b, "warning: segment %llu of '%s' does not "
+		    "verify; it and what follows is left out",
+		    (unsigned long long)seq, c->dev->label);
+		c->is_over = true;
+		r = 0;
+		goto out;
+	}
+	if (r < 0)
+		goto out;
+	if (c->has_head && seq == c->head.seq &&
+	    memcmp(hash, c->head.hash, VAULT_HASH_LEN) != 0)
+		rebuild_say(b, "warning: '%s' has two different segments "
+		    "%llu: a cloned device, or a store that lies",
+		    c->dev->label, (unsigned long long)seq);
+	memcpy(c->hash, hash, sizeof(hash));
+	c->has_seg = true;
+	c->pos = 0;
+	note_seen(b, &c->seg);
+out:
+	buf_done(&o);
+	return r;
+}
+
+/* The segment is used up. */
+static void
+cursor_done(struct rebuild *b, struct cursor *c)
+{
+	size_t n = c->seg.ops.n;
+
+	c->at.seq = c->seg.seq;
+	memcpy(c->at.hash, c->hash, VAULT_HASH_LEN);
+	if (n) {
+		c->at.op_seq = c->seg.first_op + n - 1;
+		c->at.lamport = c->seg.lamport + n - 1;
+	}
+	segment_done(&c->seg);
+	c->has_seg = false;
+	b->segments++;
+	if (b->segments % 16 == 0)
+		rebuild_say(b, "replayed %llu segments",
+		    (unsigned long long)b->segments);
+}
+
+/* The order of ops: lamport, then device. */
+static bool
+is_before(const struct cursor *x, const struct cursor *y)
+{
+	uint64_t a = x->seg.lamport + x->pos, b = y->seg.lamport + y->pos;
+
+	if (a != b)
+		return a < b;
+	return memcmp(x->dev->id.b, y->dev->id.b, VAULT_ID_LEN) < 0;
+}
+
+/* Fill the cursors and give the one whose op is next; NULL: the end. */
+static int
+tail_first(struct rebuild *b, struct cursor **ret)
+{
+	struct cursor *c, *first = NULL;
+	size_t i;
+	int r;
+
+	for (i = 0; i < b->n; i++) {
+		c = &b->cur[i];
+		while (!c->is_over && !c->has_seg) {
+			r = cursor_next(b, c);
+			if (r < 0)
+				return r;
+			if (c->has_seg && c->seg.ops.n == 0)
+				cursor_done(b, c);
+		}
+		if (c->has_seg && (!first || is_before(c, first)))
+			first = c;
+	}
+	*ret = first;
+	return 0;
+}
+
+/* Apply c's ops as far as they come before those of all others. */
+static int
+tail_apply(struct rebuild *b, struct cursor *c)
+{
+	size_t from = c->pos, i;
+	int r;
+
+	for (;;) {
+		c->pos++;
+		if (c->pos == c->seg.ops.n)
+			break;
+		for (i = 0; i < b->n; i++)
+			if (&b->cur[i] != c && b->cur[i].has_seg &&
+			    is_before(&b->cur[i], c))
+				break;
+		if (i < b->n)
+			break;
+	}
+	r = drive_apply(b->drive, &c->dev->id, c->seg.ops.ops + from,
+	    c->pos - from);
+	if (r == 0 && c->pos == c->seg.ops.n)
+		cursor_done(b, c);
+	return r;
+}
+
+static int
+tail_replay(struct rebuild *b)
+{
+	struct cursor *c;
+	size_t i;
+	int r;
+
+	for (;;) {
+		r = tail_first(b, &c);
+		if (r < 0 || !c)
+			break;
+		r = tail_apply(b, c);
+		if (r < 0) {
+			err_wrap(b->e, r, "cannot apply the changes of '%s'",
+			    c->dev->label);
+			break;
+		}
+	}
+	for (i = 0; i < b->n && r == 0; i++)
+		if (b->cur[i].at.seq > 0)
+			r = drive_seen_set(b->drive, &b->cur[i].at);
+	return r;
+}
+
+/* ---- the whole ------------------------------------------------------------------ */
+
+static int
+heads_load(struct rebuild *b)
+{
+	struct cursor *c;
+	size_t i;
+	int r;
+
+	b->cur = calloc(b->found->n + 1, sizeof(*b->cur));
+	if (!b->cur)
+		return -ENOMEM;
+	for (i = 0; i < b->found->n; i++) {
+		if (b->found->devices[i].is_paper)
+			continue;
+		c = &b->cur[b->n++];
+		c->dev = &b->found->devices[i];
+		c->at.dev = c->dev->id;
+		r = object_get_head(b->store, b->keys, c->dev,
+		    OBJECT_PATIENT, &c->head);
+		c->has_head = r == 0;
+		if (r == 0)
+			c->need_seq = c->head.seq;
+		else if (r == -EBADMSG || r == -EPROTO)
+			rebuild_say(b, "warning: the head of '%s' does not "
+			    "verify; its journal is read to the end",
+			    c->dev->label);
+		else if (r != -ENOENT)
+			return err_wrap(b->e, r, "cannot read from '%s'",
+			    store_url(b->store));
+	}
+	return 0;
+}
+
+/* If the keys are those of a device that wrote before, it goes on. */
+static int
+own_mark(struct rebuild *b)
+{
+	struct ckpt_mark m;
+	struct cursor *c;
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		c = &b->cur[i];
+		if (!vault_id_eq(&c->dev->id, &b->keys->self.id) ||
+		    !c->has_head || (!c->head.ckpt_n && !c->head.ckpt_rand))
+			continue;
+		m.seq = c->at.seq;
+		m.n = c->head.ckpt_n;
+		m.rand = c->head.ckpt_rand;
+		memcpy(m.sha, c->head.ckpt_sha, VAULT_HASH_LEN);
+		return ckpt_mark_set(b->drive, &m);
+	}
+	return 0;
+}
+
+static int
+rebuild_tree(struct rebuild *b)
+{
+	int r, end;
+
+	r = drive_rebuild_begin(b->drive);
+	if (r < 0)
+		return err_wrap(b->e, r, "cannot begin to rebuild");
+	r = rebuild_checkpoint(b);
+	if (r == 0)
+		r = tail_replay(b);
+	if (r == 0)
+		r = own_mark(b);
+	end = drive_rebuild_end(b->drive);
+	if (r == 0)
+		r = end;
+	return r;
+}
+
+static int
+rebuild_run(struct rebuild *b)
+{
+	struct buf mark = BUF_INIT(16);
+	int r;
+
+	r = drive_kv_get(b->drive, SYNC_KV_REBUILD, &mark);
+	buf_done(&mark);
+	if (r == 0)
+		return err_set(b->e, -EEXIST, "this drive was rebuilt, or "
+		    "began to be; start with an empty state directory");
+	if (r == -ENOENT)
+		r = drive_kv_set(b->drive, SYNC_KV_REBUILD, "1", 1);
+	if (r == 0)
+		r = devices_save(b->drive, b->found);
+	if (r == 0)
+		r = heads_load(b);
+	if (r == 0)
+		r = rebuild_tree(b);
+	if (r == 0)
+		r = drive_kv_set(b->drive, SYNC_KV_REBUILD, "0", 1);
+	return r;
+}
+
+int
+sync_rebuild(struct store *s, const struct vault_keys *k,
+    const struct sync_found *found, struct drive *d,
+    void (*progress)(void *arg, const char *line), void *arg,
+    struct err *e)
+{
+	struct page_source source = { .store = s, .keys = k };
+	struct drive_pager pager = { .page = page_list_get, .arg = &source };
+	struct rebuild b = { .store = s, .keys = k, .drive = d, .e = e,
+	    .progress = progress, .arg = arg, .found = found };
+	struct sync_found *mine = NULL;
+	struct err none = { .msg = "" };
+	size_t i;
+	int r = 0;
+
+	if (!e)
+		b.e = &none;
+	b.e->msg[0] = '\0';
+	if (!found) {
+		r = found_follow(s, k, &mine, b.e);
+		b.found = mine;
+	}
+	drive_set_pager(d, &pager);
+	if (r == 0)
+		r = rebuild_run(&b);
+	drive_set_pager(d, NULL);
+	for (i = 0; i < b.n; i++)
+		if (b.cur[i].has_seg)
+			segment_done(&b.cur[i].seg);
+	free(b.cur);
+	sync_found_free(mine);
+	if (r < 0 && !b.e->msg[0])
+		err_wrap(b.e, r, "cannot rebuild the drive");
+	if (r == 0 && b.warnings > 0)
+		r = 1;
+	return r;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SYNC_REBUILD_PRIV_H
+#define SYNC_REBUILD_PRIV_H
+
+#include "sync/sync_priv.h"
+
+/* A device's journal while it is replayed, segment by segment. */
+struct cursor {
+	const struct vault_device *dev;
+	struct vault_head head;
+	bool has_head;
+	struct vault_seen at;	/* replayed so far */
+	uint64_t need_seq;	/* what its head or others say there is */
+	struct segment seg;	/* the next one, from op pos on */
+	uint8_t hash[VAULT_HASH_LEN];	/* of it */
+	bool has_seg;
+	size_t pos;
+	bool is_over;
+};
+
+struct rebuild {
+	struct store *store;
+	const struct vault_keys *keys;
+	struct drive *drive;
+	const struct sync_found *found;
+	struct cursor *cur;
+	size_t n;
+	void (*progress)(void *arg, const char *line);
+	void *arg;
+	struct err *e;		/* never NULL */
+	unsigned warnings;
+	uint64_t segments, nodes;
+};
+
+/* A line for people; one that starts with "warning: " counts. */
+void rebuild_say(struct rebuild *b, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Apply the newest checkpoint that verifies as a whole, if there is one, and
+ * move the cursors to its frontier. */
+int rebuild_checkpoint(struct rebuild *b);
+
+#endif
