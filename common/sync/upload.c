@@ -69,22 +69,18 @@ void
 upload_main(void *arg)
 {
 	struct sync *s = arg;
-	struct backoff b = { 0 };
 	bool is_idle = false;
 	uint64_t work = 0;
-	int r;
+	int r, last = 0;
 
 	while (upload_wait(s, &work, is_idle)) {
 		r = upload_one(s);
-		is_idle = r == -EAGAIN;
-		if (r == 0)
-			b.n = 0;
-		if (r == 0 || r == -EAGAIN || r == -ECANCELED)
-			continue;
+		is_idle = r < 0;
 		/* The drive could not give or take: its disk, or a block that
-		 * must be completed from the store first. */
-		log_warn("sync: upload waits: %s", strerror(-r));
-		(void)sync_backoff(s, store_transient(r) ? r : -EHOSTUNREACH,
-		    &b);
+		 * must be completed from the store first.  It has waits of
+		 * its own and says when to look again. */
+		if (r < 0 && r != last && r != -EAGAIN && r != -ECANCELED)
+			log_warn("sync: upload waits: %s", strerror(-r));
+		last = r;
 	}
 }
