@@ -173,9 +173,6 @@ usage_add(uint64_t *counter, int64_t n)
 	__atomic_add_fetch(counter, (uint64_t)n, __ATOMIC_RELAXED);
 }
 
-/* ---- create.c: drive_mknod, drive_symlink, drive_create, drive_tmpfile; the
- * last two end in drive_file_open (content.c), which applies flags ---- */
-
 /* ---- outbox.c ---------------------------------------------------------------------- */
 
 enum outbox_flags {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drive/content.h"
 #include "drive/drive_priv.h"
 #include "util/buf.h"
 
@@ -61,6 +62,8 @@ finish(struct drive *d, struct commit *c, int r) REQUIRES(d->db_lock)
 		(void)db_exec(d->db, "ROLLBACK");
 		inode_cache_drop(d);
 	}
+	if (d->stage)
+		content_txn_done(d, r == 0);
 	c->r = r;
 	c->is_done = true;
 	d->cur = NULL;

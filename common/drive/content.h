@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef DRIVE_CONTENT_H
+#define DRIVE_CONTENT_H
+
+#include <uthash.h>
+
+#include "drive/block.h"
+#include "drive/drive_priv.h"
+
+/*
+ * content - the bytes of open files, between the modules that share them
+ * (content.c nodes and commits, write.c, read.c, range.c, stage.c, evict.c).
+ *
+ * A node is an open inode.  What is written lies in its dirty blocks
+ * (plaintext in memory) or fresh blocks (sealed in the block file, row not
+ * committed); a commit makes rows of both, together with size and times.
+ */
+
+#define BLOCK_SIZE VAULT_BLOCK_SIZE
+#define DIRTY_TOTAL_MAX (48u << 20)	/* plaintext of all files, bytes */
+#define FRESH_MAX 512			/* uncommitted frames of one file */
+#define DIRTY_AGE_MS 5000		/* committed at the latest */
+#define FILE_SIZE_MAX (UINT64_C(1) << 60)
+
+struct dirty {
+	uint64_t idx;
+	uint8_t *buf;		/* zeros behind len */
+	uint32_t cap, len;
+	uint8_t *have;		/* bitmap of bytes written, when the block
+				 * below is not here; NULL: all is known */
+	UT_hash_handle hh;
+};
+
+struct fresh {
+	uint64_t idx;
+	uint32_t frame, len;
+	uint8_t nonce[AEAD_NONCE_LEN], tag[AEAD_TAG_LEN];
+	UT_hash_handle hh;
+};
+
+struct node {
+	uint64_t ino;
+	unsigned refs;		/* nodes->lock */
+	bool is_forgotten;	/* nodes->lock: by the kernel */
+	UT_hash_handle hh;
+
+	struct mutex lock;	/* RANK_NODE; guards what follows */
+	bool is_loaded;
+	struct vault_id id;
+	uint8_t file_key[VAULT_KEY_LEN];
+	struct aead *key;	/* made when first needed */
+	uint64_t size;
+	uint64_t row_end;	/* no row has this index or a greater one */
+	struct dirty *dirty;
+	struct fresh *fresh;
+	int64_t dirty_ms;	/* when the oldest change was made; 0: clean */
+	int64_t mtime_ns;
+
+	/* db_lock: for content_overlay */
+	bool is_live;
+	uint64_t live_size;
+	int64_t live_mtime_ns;
+};
+
+struct nodes {
+	struct mutex lock;	/* RANK_NODES */
+	struct node *table;	GUARDED_BY(lock)
+	uint64_t dirty_bytes;	/* atomic: plaintext buffers of all nodes */
+};
+
+struct drive_file {
+	struct drive *d;
+	struct node *n;
+	uint64_t next_off;	/* atomic: where a sequential read goes on */
+	uint64_t ra_end;	/* atomic: index up to which was asked for */
+	uint64_t ra_blocks;	/* atomic: window, blocks */
+};
+
+/* A content version frozen for upload. */
+struct version {
+	uint64_t bid_max;	/* rows up to this one belong to it */
+	uint64_t size, trunc;
+	int64_t mtime_ns, ctime_ns;
+	bool is_inline;		/* travels inside its op */
+	bool is_taken_all;	/* nothing left to put into packs */
+	bool is_failed;		/* a base could not be fetched: try later */
+	uint64_t next_idx;	/* first index not taken yet */
+	unsigned out;		/* blocks in batches under way */
+	uint64_t trunc_next;	/* smallest size since the freeze */
+	bool is_stale;		/* content changed since the freeze */
+};
+
+/* An inode with content to publish. */
+struct pending {
+	uint64_t ino;
+	int64_t first_ms, last_ms;	/* clock_mono_ms of changes */
+	int64_t retry_ms;		/* not before */
+	uint64_t staged;		/* bytes, about */
+	struct version *v;		/* NULL: not frozen */
+	UT_hash_handle hh;
+};
+
+/* Block rows that a transaction makes superfluous. */
+struct gone {
+	uint64_t ino, idx, bid;
+	uint32_t frame, len;
+	bool has_data;
+	bool is_later;		/* the row stays until the next flush to disk */
+	uint8_t state;
+};
+
+struct gones {
+	struct gone *v;
+	size_t n, cap;
+};
+
+/* All under db_lock. */
+struct stage {
+	struct pending *table;
+	uint64_t next_bid;
+	uint64_t synced_bid;	/* rows up to here are on the disk */
+	struct gones txn;	/* of the open transaction */
+	struct gones dead;	/* superseded rows to delete after a flush */
+	uint64_t staged_bytes, staged_blocks, clean_bytes;
+	int64_t quiet_ms;
+	bool is_forced;
+	uint64_t evict_ino, evict_idx;	/* clock hand */
+};
+
+/* ---- content.c --------------------------------------------------------------- */
+
+struct node *node_ref(struct drive *d, uint64_t ino, bool make);
+void node_unref(struct drive *d, struct node *n);
+/* Lock it; the first time reads its row. */
+int node_lock(struct drive *d, struct node *n) NO_TSA;
+/* As above with the db lock free; ready n->key. */
+int node_key(struct node *n) REQUIRES(n->lock);
+/* Make rows of what is dirty. */
+int node_commit(struct drive *d, struct node *n) REQUIRES(n->lock);
+void node_touch(struct drive *d, struct node *n, bool set_mtime)
+    REQUIRES(n->lock);
+void dirty_free(struct drive *d, struct node *n, struct dirty *b)
+    REQUIRES(n->lock);
+int dirty_grow(struct drive *d, struct dirty *b, uint32_t cap);
+
+/* Decrypt the ciphertext of row b. id and key are the inode's own. */
+int block_open(struct drive *d, const struct block *b,
+    const struct vault_id *id, const struct aead *key, const uint8_t *ct,
+    uint8_t *out);
+/* Read and decrypt a local row into out (b->len bytes).  -EAGAIN: the frame
+ * was reused meanwhile; look the row up again. */
+int block_load(struct drive *d, const struct block *b,
+    const struct vault_id *id, const struct aead *key, uint8_t *out);
+/* Seal len bytes as (id, idx): fills nonce, tag, and writes ct. */
+int block_seal(struct drive *d, const struct vault_id *id,
+    const struct aead *key, uint64_t idx, const uint8_t *p, uint32_t len,
+    uint8_t nonce[static AEAD_NONCE_LEN], uint8_t tag[static AEAD_TAG_LEN],
+    uint8_t *ct);
+/* Inside a transaction: b becomes the content of its index (gets a bid). */
+int block_put(struct drive *d, struct inode *i, struct block *b,
+    const void *data, size_t data_len) REQUIRES(d->db_lock);
+/* Inside a transaction: the index becomes a hole. */
+int block_clear(struct drive *d, struct inode *i, uint64_t idx)
+    REQUIRES(d->db_lock);
+/* Inside a transaction: the row is superfluous. */
+int block_gone(struct drive *d, const struct block *b, bool is_later)
+    REQUIRES(d->db_lock);
+/* Inside a transaction: when it commits, g's frame is free. */
+int stage_bury_note(struct drive *d, const struct gone *g)
+    REQUIRES(d->db_lock);
+/* The open transaction ended (called by txn.c). */
+void content_txn_done(struct drive *d, bool is_committed)
+    REQUIRES(d->db_lock);
+/* 64 KiB..128 KiB scratch of this thread; NULL if out of memory. */
+uint8_t *content_scratch(unsigned which);
+
+/* A patch row's plaintext: len u32 | bitmap | bytes. */
+#define PATCH_MAP (BLOCK_SIZE / 8)
+int patch_load(struct drive *d, const struct block *b, struct dirty *ret);
+
+/* ---- write.c --- */
+
+/* Part of one block, into memory. */
+int node_write_part(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
+    const uint8_t *p, uint32_t len) REQUIRES(n->lock);
+
+/* ---- read.c ------------------------------------------------------------------ */
+
+/* The plaintext at [o, o + len) of block idx, zeros where there is none.
+ * Fetches if need be. */
+int node_read_block(struct drive *d, struct node *n, uint64_t idx,
+    uint32_t o, uint32_t len, uint8_t *out, const struct drive_wait *w);
+/* Make the patch at the top of (ino, idx) a whole block, through the fetcher
+ * if its base is not here. */
+int patch_complete(struct drive *d, struct node *n, uint64_t idx);
+
+/* ---- stage.c ----------------------------------------------------------------- */
+
+void stage_changed(struct drive *d, uint64_t ino, uint64_t bytes,
+    uint64_t size) REQUIRES(d->db_lock);
+bool stage_is_frozen(struct drive *d, uint64_t ino, uint64_t bid)
+    REQUIRES(d->db_lock);
+/* Delete the superseded rows that a flush has made superfluous. */
+int stage_bury(struct drive *d);
+
+/* ---- evict.c ----------------------------------------------------------------- */
+
+/* Drop clean blocks until clean_bytes <= keep. Returns bytes freed. */
+uint64_t content_evict(struct drive *d, uint64_t keep);
+
+#endif

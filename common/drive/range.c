@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Operations on ranges: truncate, fallocate, lseek, copy_file_range.  Each
+ * commits what is dirty first and then works on rows, under the node's lock.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drive/content.h"
+#include "drive/slab.h"
+#include "util/clock.h"
+
+#define COPY_CHUNK (1u << 20)
+#define CLEAR_STEP 1024		/* rows removed in one transaction */
+
+/* Lock the node with nothing dirty in it. */
+static int
+node_lock_clean(struct drive *d, struct node *n) NO_TSA
+{
+	int r;
+
+	r = node_lock(d, n);
+	if (r < 0)
+		return r;
+	r = node_key(n);
+	if (r == 0)
+		r = node_commit(d, n);
+	if (r < 0)
+		mutex_unlock(&n->lock);
+	return r;
+}
+
+/*
+ * Zero [from, to) of block idx in memory: it becomes dirty.  Inside the block
+ * only; the caller commits.  A block that is not here becomes a patch.
+ */
+static int
+zero_part(struct drive *d, struct node *n, uint64_t idx, uint32_t from,
+    uint32_t to) REQUIRES(n->lock)
+{
+	static const uint8_t zeros[4096];
+	struct block row;
+	uint32_t len;
+	int r;
+
+	if (idx >= n->row_end)
+		return 0;
+	mutex_lock(&d->db_lock);
+	r = block_get(d, n->ino, idx, &row);
+	mutex_unlock(&d->db_lock);
+	if (r <= 0 || row.state == BLOCK_HOLE)
+		return r;	/* zeros already */
+	while (from < to) {
+		len = to - from < sizeof(zeros) ? to - from : sizeof(zeros);
+		r = node_write_part(d, n, idx, from, zeros, len);
+		if (r < 0)
+			return r;
+		from += len;
+	}
+	return 0;
+}
+
+/* Remove rows of [from, to), a bounded number in a transaction. 1: more. */
+static int
+clear_rows(struct drive *d, struct inode *i, uint64_t from, uint64_t to,
+    uint64_t *ret_next) REQUIRES(d->db_lock)
+{
+	unsigned step;
+	struct block b;
+	int r;
+
+	for (step = 0; step < CLEAR_STEP; step++) {
+		r = block_next(d, i->ino, from, &b);
+		if (r <= 0 || b.idx >= to)
+			return r < 0 ? r : 0;
+		r = block_clear(d, i, b.idx);
+		if (r < 0)
+			return r;
+		from = b.idx + 1;
+	}
+	*ret_next = from;
+	return 1;
+}
+
+/* Take data out of whole blocks [from, to); the row of the inode follows. */
+static int
+clear_range(struct drive *d, struct node *n, uint64_t from, uint64_t to)
+    REQUIRES(n->lock)
+{
+	struct inode i;
+	int r = 1;
+
+	while (r == 1) {
+		r = drive_begin(d);
+		if (r < 0)
+			return r;
+		r = inode_load(d, n->ino, &i);
+		if (r == 0)
+			r = clear_rows(d, &i, from, to, &from);
+		if (r >= 0) {
+			int s = inode_save(d, &i);
+
+			if (s == 0)
+				s = outbox_mark(d, n->ino, OUTBOX_PUT);
+			if (s < 0)
+				r = s;
+			else
+				stage_changed(d, n->ino, 0, i.size);
+		}
+		r = drive_end(d, r);
+	}
+	return r;
+}
+
+static int
+truncate_rows(struct drive *d, struct node *n, uint64_t size)
+    REQUIRES(n->lock)
+{
+	struct inode i;
+	struct version *v;
+	struct pending *p;
+	int r;
+
+	r = drive_begin(d);
+	if (r < 0)
+		return r;
+	r = inode_load(d, n->ino, &i);
+	if (r == 0) {
+		i.size = size;
+		if (i.trunc > size)
+			i.trunc = size;
+		HASH_FIND(hh, d->stage->table, &n->ino, sizeof(n->ino), p);
+		v = p ? p->v : NULL;
+		if (v && v->trunc_next > size)
+			v->trunc_next = size;
+		i.mtime_ns = i.ctime_ns = clock_real_ns();
+		r = inode_save(d, &i);
+	}
+	if (r == 0)
+		r = outbox_mark(d, n->ino, OUTBOX_PUT);
+	if (r == 0)
+		stage_changed(d, n->ino, 0, size);
+	return drive_end(d, r);
+}
+
+static int
+truncate_locked(struct drive *d, struct node *n, uint64_t size)
+    REQUIRES(n->lock)
+{
+	uint64_t whole = (size + BLOCK_SIZE - 1) / BLOCK_SIZE;
+	uint32_t o = (uint32_t)(size % BLOCK_SIZE);
+	uint64_t old = n->size;
+	struct dirty *b;
+	int r = 0;
+
+	if (size < old && o) {
+		uint64_t last = old - size / BLOCK_SIZE * BLOCK_SIZE;
+		uint64_t idx = size / BLOCK_SIZE;
+
+		if (last > BLOCK_SIZE)
+			last = BLOCK_SIZE;
+		r = zero_part(d, n, idx, o, (uint32_t)last);
+		HASH_FIND(hh, n->dirty, &idx, sizeof(idx), b);
+		if (r == 0 && b && !b->have && b->len > o)
+			b->len = o;
+		if (r == 0) {
+			node_touch(d, n, true);
+			r = node_commit(d, n);
+		}
+	}
+	if (r == 0 && size < old)
+		r = clear_range(d, n, whole, UINT64_MAX >> 1);
+	if (r == 0)
+		r = truncate_rows(d, n, size);
+	if (r < 0)
+		return r;
+	n->size = size;
+	n->row_end = whole;
+	return 0;
+}
+
+int
+content_truncate(struct drive *d, uint64_t ino, uint64_t size)
+{
+	struct node *n;
+	int r;
+
+	if (size > FILE_SIZE_MAX)
+		return -EFBIG;
+	n = node_ref(d, ino, true);
+	if (!n)
+		return -ENOMEM;
+	r = node_lock_clean(d, n);
+	if (r == 0) {
+		r = truncate_locked(d, n, size);
+		mutex_unlock(&n->lock);
+	}
+	node_unref(d, n);
+	return r;
+}
+
+/* ---- fallocate ------------------------------------------------------------------ */
+
+static int
+zero_range(struct drive *d, struct node *n, uint64_t off, uint64_t end)
+    REQUIRES(n->lock)
+{
+	uint64_t first = (off + BLOCK_SIZE - 1) / BLOCK_SIZE;
+	uint64_t last = end / BLOCK_SIZE;
+	int r = 0;
+
+	if (off / BLOCK_SIZE == end / BLOCK_SIZE) {
+		r = zero_part(d, n, off / BLOCK_SIZE,
+		    (uint32_t)(off % BLOCK_SIZE), (uint32_t)(end % BLOCK_SIZE));
+	} else {
+		if (off % BLOCK_SIZE)
+			r = zero_part(d, n, off / BLOCK_SIZE,
+			    (uint32_t)(off % BLOCK_SIZE), BLOCK_SIZE);
+		if (r == 0 && end % BLOCK_SIZE)
+			r = zero_part(d, n, last, 0,
+			    (uint32_t)(end % BLOCK_SIZE));
+	}
+	if (r < 0)
+		return r;
+	node_touch(d, n, true);
+	r = node_commit(d, n);
+	if (r == 0 && first < last)
+		r = clear_range(d, n, first, last);
+	return r;
+}
+
+int
+drive_fallocate(struct drive_file *f, int mode, uint64_t off, uint64_t len)
+{
+	bool keep = mode & FALLOC_FL_KEEP_SIZE;
+	int what = mode & ~FALLOC_FL_KEEP_SIZE;
+	struct drive *d = f->d;
+	struct node *n = f->n;
+	uint64_t end;
+	int r;
+
+	if (len == 0)
+		return -EINVAL;
+	if (off > FILE_SIZE_MAX || len > FILE_SIZE_MAX - off)
+		return -EFBIG;
+	if (what == FALLOC_FL_PUNCH_HOLE ? !keep :
+	    what != 0 && what != FALLOC_FL_ZERO_RANGE)
+		return -EOPNOTSUPP;
+	/* Space is promised: as much as can be promised on a shared disk. */
+	if (what == 0 && slab_room(d->slab, len) < 0)
+		return -ENOSPC;
+	end = off + len;
+	r = node_lock_clean(d, n);
+	if (r < 0)
+		return r;
+	if (what != 0 && off < n->size)
+		r = zero_range(d, n, off, end < n->size ? end : n->size);
+	if (r == 0 && !keep && end > n->size)
+		r = truncate_locked(d, n, end);
+	mutex_unlock(&n->lock);
+	return r;
+}
+
+/* ---- lseek ------------------------------------------------------------------------ */
+
+struct seek {
+	uint64_t idx;		/* next index that would continue the run */
+	uint64_t found;
+	bool want_data;
+};
+
+static int
+seek_row(void *arg, const struct block *b)
+{
+	struct seek *s = arg;
+
+	if (b->state == BLOCK_HOLE)
+		return 0;
+	if (s->want_data) {
+		s->found = b->idx;
+		return 1;
+	}
+	if (b->idx > s->idx)
+		return 1;	/* a gap before it */
+	s->idx = b->idx + 1;
+	return 0;
+}
+
+int64_t
+drive_lseek(struct drive_file *f, int64_t off, int whence)
+{
+	struct seek s = { .found = UINT64_MAX,
+	    .want_data = whence == SEEK_DATA };
+	struct drive *d = f->d;
+	uint64_t at;
+	int r;
+
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	r = node_lock_clean(d, f->n);
+	if (r < 0)
+		return r;
+	if (off < 0 || (uint64_t)off >= f->n->size) {
+		mutex_unlock(&f->n->lock);
+		return -ENXIO;
+	}
+	s.idx = (uint64_t)off / BLOCK_SIZE;
+	mutex_lock(&d->db_lock);
+	r = block_each(d, f->n->ino, s.idx, UINT64_MAX, false, seek_row, &s);
+	mutex_unlock(&d->db_lock);
+	at = (s.want_data ? s.found : s.idx);
+	if (r >= 0 && s.want_data && at == UINT64_MAX)
+		r = -ENXIO;
+	at = at > FILE_SIZE_MAX / BLOCK_SIZE ? 0 : at * BLOCK_SIZE;
+	if (at < (uint64_t)off)
+		at = (uint64_t)off;
+	if (at > f->n->size)
+		at = f->n->size;
+	mutex_unlock(&f->n->lock);
+	return r < 0 ? r : (int64_t)at;
+}
+
+/* ---- copy_file_range ------------------------------------------------------------------ */
+
+struct share {
+	struct block *v;
+	size_t n, cap;
+	uint64_t end;		/* rows with idx < end */
+};
+
+static int
+share_row(void *arg, const struct block *b)
+{
+	struct share *s = arg;
+
+	if (b->idx >= s->end || s->n == s->cap)
+		return 1;
+	if (b->state == BLOCK_PATCH)
+		return -EAGAIN;	/* not a block of its own yet */
+	if (b->state != BLOCK_HOLE)
+		s->v[s->n++] = *b;
+	return 0;
+}
+
+/* One row of the source as a row of the target; small data is copied. */
+static int
+share_put(struct drive *d, struct inode *to, const struct inode *from,
+    const struct block *src, uint64_t idx) REQUIRES(d->db_lock)
+{
+	struct block b = *src;
+	uint8_t *data = NULL;
+	int r = 0;
+
+	b.ino = to->ino;
+	b.idx = idx;
+	b.bid = 0;
+	b.state = src->has_ref ? BLOCK_SENT : BLOCK_STAGED;
+	if (!b.is_shared) {
+		b.is_shared = true;
+		b.from = from->id;
+		b.from_idx = src->idx;
+		memcpy(b.from_key, from->key, VAULT_KEY_LEN);
+	}
+	if (b.has_data) {
+		data = malloc(b.len ? b.len : 1);
+		r = data ? block_data_get(d, src->bid, data, b.len) : -ENOMEM;
+	}
+	if (r == 0)
+		r = block_put(d, to, &b, data, b.len);
+	if (r == 0 && b.frame != SLAB_NONE)
+		slab_ref(d->slab, b.frame);
+	free(data);
+	crypto_wipe(b.from_key, sizeof(b.from_key));
+	return r;
+}
+
+/* Make [to, to + n) of the target the blocks [from, from + n) of the source;
+ * the target's size becomes at least size. */
+static int
+share_blocks(struct drive_file *ff, uint64_t from, struct drive_file *ft,
+    uint64_t to, uint64_t n, uint64_t size) REQUIRES(ft->n->lock)
+{
+	struct share s = { .cap = n, .end = from + n };
+	struct drive *d = ft->d;
+	struct inode fi, ti;
+	uint64_t next;
+	size_t k;
+	int r;
+
+	s.v = calloc(n, sizeof(*s.v));
+	if (!s.v)
+		return -ENOMEM;
+	r = drive_begin(d);
+	if (r < 0)
+		goto out;
+	r = inode_load(d, ff->n->ino, &fi);
+	if (r == 0)
+		r = inode_load(d, ft->n->ino, &ti);
+	if (r == 0)
+		r = block_each(d, fi.ino, from, UINT64_MAX, false, share_row,
+		    &s);
+	if (r >= 0)
+		r = clear_rows(d, &ti, to, to + n, &next);
+	if (r == 1)
+		r = -EAGAIN;	/* n <= CLEAR_STEP: cannot be */
+	for (k = 0; k < s.n && r == 0; k++)
+		r = share_put(d, &ti, &fi, &s.v[k],
+		    to + (s.v[k].idx - from));
+	if (r == 0) {
+		if (ti.size < size)
+			ti.size = size;
+		ti.mtime_ns = ti.ctime_ns = clock_real_ns();
+		r = inode_save(d, &ti);
+	}
+	if (r == 0)
+		r = outbox_mark(d, ti.ino, OUTBOX_PUT);
+	if (r == 0)
+		stage_changed(d, ti.ino, 0, ti.size);
+	r = drive_end(d, r);
+	if (r == 0) {
+		ft->n->size = ti.size;
+		ft->n->row_end = (ti.size + BLOCK_SIZE - 1) / BLOCK_SIZE;
+	}
+out:
+	free(s.v);
+	return r;
+}
+
+/* How many whole blocks can be shared at this point; 0: copy instead. */
+static uint64_t
+share_count(struct drive_file *ff, uint64_t from, struct drive_file *ft,
+    uint64_t to, uint64_t len, uint64_t from_size)
+{
+	uint64_t n;
+
+	if (from % BLOCK_SIZE || to % BLOCK_SIZE || ff->n == ft->n)
+		return 0;
+	n = len / BLOCK_SIZE;
+	/* The source's last, short block ends the target too. */
+	if (len % BLOCK_SIZE && from + len == from_size &&
+	    to + len >= ft->n->size)
+		n++;
+	return n < CLEAR_STEP / 2 ? n : CLEAR_STEP / 2;
+}
+
+static ssize_t
+copy_plain(struct drive_file *ff, uint64_t from, struct drive_file *ft,
+    uint64_t to, size_t len, const struct drive_wait *w)
+{
+	uint8_t *tmp;
+	ssize_t r;
+
+	if (len > COPY_CHUNK)
+		len = COPY_CHUNK;
+	tmp = malloc(len);
+	if (!tmp)
+		return -ENOMEM;
+	r = drive_read(ff, tmp, len, from, w);
+	if (r > 0)
+		r = drive_write(ft, tmp, (size_t)r, to);
+	free(tmp);
+	return r;
+}
+
+static int
+copy_share(struct drive_file *ff, uint64_t from, struct drive_file *ft,
+    uint64_t to, uint64_t len, uint64_t from_size, uint64_t *ret_done)
+{
+	uint64_t n, bytes;
+	int r;
+
+	r = node_lock_clean(ft->d, ft->n);
+	if (r < 0)
+		return r;
+	n = share_count(ff, from, ft, to, len, from_size);
+	bytes = n * BLOCK_SIZE < len ? n * BLOCK_SIZE : len;
+	if (n)
+		r = share_blocks(ff, from / BLOCK_SIZE, ft, to / BLOCK_SIZE, n,
+		    to + bytes);
+	mutex_unlock(&ft->n->lock);
+	*ret_done = n ? bytes : 0;
+	return r;
+}
+
+ssize_t
+drive_copy_range(struct drive_file *ff, uint64_t from, struct drive_file *ft,
+    uint64_t to, size_t len, const struct drive_wait *w)
+{
+	uint64_t size, done = 0, shared;
+	ssize_t n;
+	int r;
+
+	r = node_lock_clean(ff->d, ff->n);
+	if (r < 0)
+		return r;
+	size = ff->n->size;
+	mutex_unlock(&ff->n->lock);
+	if (from >= size)
+		return 0;
+	if (len > size - from)
+		len = (size_t)(size - from);
+	if (to > FILE_SIZE_MAX || len > FILE_SIZE_MAX - to)
+		return -EFBIG;
+	while (done < len) {
+		shared = 0;
+		r = copy_share(ff, from + done, ft, to + done, len - done,
+		    size, &shared);
+		if (r == -EAGAIN)
+			shared = 0;
+		else if (r < 0)
+			return done ? (ssize_t)done : r;
+		if (shared) {
+			done += shared;
+			continue;
+		}
+		n = copy_plain(ff, from + done, ft, to + done, len - done, w);
+		if (n <= 0)
+			return done ? (ssize_t)done : n;
+		done += (uint64_t)n;
+	}
+	return (ssize_t)done;
+}

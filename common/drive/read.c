@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Reading.  Memory, then the block file or the small table, then the fetcher.
+ * A reader that goes forward has blocks asked for ahead of it, ever more of
+ * them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drive/cache.h"
+#include "drive/content.h"
+#include "drive/slab.h"
+#include "util/clock.h"
+
+#define AHEAD_MAX 128		/* blocks: 16 MiB */
+#define READ_TRIES 8
+
+/* ---- fetching ------------------------------------------------------------------ */
+
+struct wants {
+	struct fetch_want *v;
+	size_t n, cap;
+};
+
+static int
+want_row(void *arg, const struct block *b)
+{
+	struct wants *w = arg;
+	struct fetch_want *f;
+
+	if (b->state != BLOCK_PATCH && b->state != BLOCK_HOLE &&
+	    b->has_ref && !block_is_local(b)) {
+		f = &w->v[w->n++];
+		f->ino = b->ino;
+		f->idx = b->idx;
+		f->bid = b->bid;
+		f->ref = b->ref;
+	}
+	return w->n == w->cap;
+}
+
+/* Ask for what is missing of blocks [idx, idx + n); wait for the first if
+ * need is set. */
+static int
+fetch_from(struct drive *d, uint64_t ino, uint64_t idx, size_t n, bool need,
+    const struct drive_wait *w)
+{
+	struct wants wants = { .cap = n };
+	struct drive_fetcher f;
+	int r;
+
+	mutex_lock(&d->conf_lock);
+	f = d->fetcher;
+	mutex_unlock(&d->conf_lock);
+	if (!f.fetch)
+		return -EHOSTUNREACH;
+	wants.v = calloc(n, sizeof(*wants.v));
+	if (!wants.v)
+		return -ENOMEM;
+	mutex_lock(&d->db_lock);
+	r = block_each(d, ino, idx, UINT64_MAX, false, want_row, &wants);
+	mutex_unlock(&d->db_lock);
+	if (r > 0)
+		r = 0;
+	/* Only what lies in the window. */
+	while (wants.n && wants.v[wants.n - 1].idx >= idx + n)
+		wants.n--;
+	if (need && (wants.n == 0 || wants.v[0].idx != idx))
+		need = false;	/* it came meanwhile */
+	if (r == 0 && wants.n)
+		r = f.fetch(f.arg, wants.v, wants.n, need ? 1 : 0, w);
+	free(wants.v);
+	return r;
+}
+
+/* The row itself is wanted (the base of a patch). */
+static int
+fetch_row(struct drive *d, const struct block *b, const struct drive_wait *w)
+{
+	struct fetch_want want = { b->ino, b->idx, b->bid, b->ref };
+	struct drive_fetcher f;
+
+	mutex_lock(&d->conf_lock);
+	f = d->fetcher;
+	mutex_unlock(&d->conf_lock);
+	return f.fetch ? f.fetch(f.arg, &want, 1, 1, w) : -EHOSTUNREACH;
+}
+
+/* Keep the ciphertext in the block file or the small table, as clean. */
+static int
+cache_keep(struct drive *d, struct block *b, const uint8_t *sealed)
+{
+	const uint8_t *ct = sealed + AEAD_NONCE_LEN;
+	struct block now;
+	int r = 0;
+
+	memcpy(b->nonce, sealed, AEAD_NONCE_LEN);
+	memcpy(b->tag, ct + b->len, AEAD_TAG_LEN);
+	if (b->len <= BLOCK_SMALL_MAX) {
+		b->has_data = true;
+	} else {
+		r = slab_alloc(d->slab, &b->frame);
+		if (r < 0)
+			return r;
+		r = slab_write(d->slab, b->frame, ct, b->len);
+	}
+	if (r == 0)
+		r = drive_begin_internal(d);
+	if (r == 0) {
+		r = block_get_bid(d, b->ino, b->idx, b->bid, &now);
+		if (r == 1 && block_is_local(&now))
+			r = 0;
+		if (r == 1) {
+			now.frame = b->frame;
+			now.has_data = b->has_data;
+			memcpy(now.nonce, b->nonce, sizeof(now.nonce));
+			memcpy(now.tag, b->tag, sizeof(now.tag));
+			r = block_update(d, &now);
+			if (r == 0 && b->has_data)
+				r = block_data_set(d, b->bid, ct, b->len);
+			if (r == 0) {
+				d->stage->clean_bytes += b->len;
+				r = 1;
+			}
+		}
+		r = drive_end(d, r);
+	}
+	if (r != 1 && b->frame != SLAB_NONE)
+		slab_cancel(d->slab, b->frame);
+	return r < 0 ? r : 0;
+}
+
+int
+drive_cache_put(struct drive *d, const struct fetch_want *w,
+    const void *sealed, size_t len)
+{
+	struct aead *key = NULL;
+	struct inode i;
+	struct block b;
+	uint8_t *p;
+	int r;
+
+	mutex_lock(&d->db_lock);
+	r = block_get_bid(d, w->ino, w->idx, w->bid, &b);
+	if (r == 1)
+		r = inode_load(d, w->ino, &i) < 0 ? 0 : 1;
+	mutex_unlock(&d->db_lock);
+	if (r <= 0)
+		return r;	/* nobody needs it any more */
+	if (len != (size_t)b.len + AEAD_OVERHEAD)
+		return -EBADMSG;
+	if (block_is_local(&b))
+		return 0;
+	r = cache_keep(d, &b, sealed);
+	if (r == 0)
+		return 0;
+	/* No room on the disk: whoever waits for it gets it from memory. */
+	p = malloc(b.len);
+	r = p ? vault_file_key(i.key, &key) : -ENOMEM;
+	memcpy(b.nonce, sealed, AEAD_NONCE_LEN);
+	memcpy(b.tag, (const uint8_t *)sealed + len - AEAD_TAG_LEN,
+	    AEAD_TAG_LEN);
+	if (r == 0)
+		r = block_open(d, &b, &i.id, key,
+		    (const uint8_t *)sealed + AEAD_NONCE_LEN, p);
+	aead_free(key);
+	crypto_wipe(i.key, sizeof(i.key));
+	if (r < 0) {
+		free(p);
+		return r;
+	}
+	cache_add(d->cache, b.ino, b.idx, b.bid, p, b.len);
+	return 0;
+}
+
+/* ---- one block ------------------------------------------------------------------- */
+
+static void
+copy_part(const uint8_t *p, uint32_t have, uint32_t o, uint32_t len,
+    uint8_t *out)
+{
+	uint32_t n = have > o ? have - o : 0;
+
+	if (n > len)
+		n = len;
+	if (n)
+		memcpy(out, p + o, n);
+	memset(out + n, 0, len - n);
+}
+
+static bool
+have_all(const uint8_t *map, uint32_t from, uint32_t to)
+{
+	for (; from < to; from++)
+		if (!(map[from >> 3] & 1u << (from & 7)))
+			return false;
+	return true;
+}
+
+/* Lay the base under a dirty block of which only parts are known. */
+static int
+dirty_fill(struct drive *d, struct dirty *b, const uint8_t *base,
+    uint32_t base_len)
+{
+	uint32_t i;
+	int r;
+
+	r = dirty_grow(d, b, base_len > b->len ? base_len : b->len);
+	if (r < 0)
+		return r;
+	for (i = 0; i < base_len; i++)
+		if (!(b->have[i >> 3] & 1u << (i & 7)))
+			b->buf[i] = base[i];
+	if (b->len < base_len)
+		b->len = base_len;
+	free(b->have);
+	b->have = NULL;
+	return 0;
+}
+
+/*
+ * What memory has of the block: 1 done, 0 look at the rows, -EREMOTE its
+ * base is needed.
+ */
+static int
+read_memory(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
+    uint32_t len, uint8_t *out) REQUIRES(n->lock)
+{
+	struct block row;
+	struct dirty *b;
+	struct fresh *f;
+	uint8_t *p;
+	int r;
+
+	HASH_FIND(hh, n->dirty, &idx, sizeof(idx), b);
+	if (b && b->have && !have_all(b->have, o, o + len))
+		return -EREMOTE;
+	if (b) {
+		copy_part(b->buf, b->len, o, len, out);
+		return 1;
+	}
+	HASH_FIND(hh, n->fresh, &idx, sizeof(idx), f);
+	if (!f)
+		return 0;
+	p = content_scratch(1);
+	if (!p)
+		return -ENOMEM;
+	memset(&row, 0, sizeof(row));
+	row.ino = n->ino;
+	row.idx = idx;
+	row.len = f->len;
+	row.frame = f->frame;
+	memcpy(row.nonce, f->nonce, sizeof(row.nonce));
+	memcpy(row.tag, f->tag, sizeof(row.tag));
+	r = block_load(d, &row, &n->id, n->key, p);
+	if (r < 0)
+		return r == -EAGAIN ? -EIO : r;
+	copy_part(p, f->len, o, len, out);
+	return 1;
+}
+
+/* From the opened blocks or from disk: 1 done, 0 not here. */
+static int
+read_row(struct drive *d, const struct block *b, const struct vault_id *id,
+    const struct aead *key, uint32_t o, uint32_t len, uint8_t *out)
+{
+	const struct opened *op;
+	uint8_t *p;
+	int r;
+
+	op = cache_get(d->cache, b->ino, b->idx, b->bid);
+	if (op) {
+		copy_part(op->data, (uint32_t)op->len, o, len, out);
+		cache_unref(d->cache, op);
+		return 1;
+	}
+	if (!block_is_local(b))
+		return 0;
+	if (o == 0 && len >= b->len) {
+		/* The whole of it: straight to the reader. */
+		r = block_load(d, b, id, key, out);
+		if (r == 0)
+			memset(out + b->len, 0, len - b->len);
+		return r < 0 ? r : 1;
+	}
+	p = malloc(b->len ? b->len : 1);
+	if (!p)
+		return -ENOMEM;
+	r = block_load(d, b, id, key, p);
+	if (r < 0) {
+		free(p);
+		return r;
+	}
+	copy_part(p, b->len, o, len, out);
+	cache_add(d->cache, b->ino, b->idx, b->bid, p, b->len);
+	return 1;
+}
+
+/* A local copy that does not verify is dropped if the store has another. */
+static int
+row_spoiled(struct drive *d, const struct block *b)
+{
+	struct block now;
+	int r;
+
+	if (!b->has_ref)
+		return -EIO;
+	r = drive_begin_internal(d);
+	if (r < 0)
+		return r;
+	r = block_get_bid(d, b->ino, b->idx, b->bid, &now);
+	if (r == 1 && now.frame == b->frame && now.has_data == b->has_data) {
+		now.frame = SLAB_NONE;
+		now.has_data = false;
+		r = block_update(d, &now);
+		d->stage->clean_bytes -= b->len;
+	}
+	return drive_end(d, r < 0 ? r : 0);
+}
+
+int
+node_read_block(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
+    uint32_t len, uint8_t *out, const struct drive_wait *w)
+{
+	int tries, r, got;
+	struct block b;
+
+	for (tries = 0; tries < READ_TRIES; tries++) {
+		r = node_lock(d, n);
+		if (r < 0)
+			return r;
+		r = node_key(n);
+		if (r == 0)
+			r = read_memory(d, n, idx, o, len, out);
+		if (r == 0 && idx >= n->row_end) {
+			memset(out, 0, len);
+			r = 1;
+		}
+		mutex_unlock(&n->lock);
+		if (r == -EREMOTE) {
+			r = patch_complete(d, n, idx);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (r != 0)
+			return r < 0 ? r : 0;
+		mutex_lock(&d->db_lock);
+		got = block_get(d, n->ino, idx, &b);
+		mutex_unlock(&d->db_lock);
+		if (got <= 0 || b.state == BLOCK_HOLE) {
+			memset(out, 0, len);
+			return got < 0 ? got : 0;
+		}
+		if (b.state == BLOCK_PATCH) {
+			r = patch_complete(d, n, idx);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		r = read_row(d, &b, &n->id, n->key, o, len, out);
+		if (r == 1)
+			return 0;
+		if (r == -EAGAIN && tries >= 3)
+			r = row_spoiled(d, &b);
+		else if (r == 0)
+			r = fetch_from(d, n->ino, idx, idx ? 8 : 1, true, w);
+		if (r < 0 && r != -EAGAIN)
+			return r;
+	}
+	return -EIO;
+}
+
+/* ---- patches ------------------------------------------------------------------------ */
+
+/* The base of what is patched at idx, into out (BLOCK_SIZE bytes). */
+static int
+base_read(struct drive *d, struct node *n, uint64_t idx, uint8_t *out,
+    uint32_t *ret_len)
+{
+	int tries, r;
+	struct block b, top;
+
+	for (tries = 0; tries < READ_TRIES; tries++) {
+		mutex_lock(&d->db_lock);
+		r = block_get(d, n->ino, idx, &top);
+		if (r == 1 && top.state == BLOCK_PATCH)
+			r = block_below(d, &top, &b);
+		else
+			b = top;
+		mutex_unlock(&d->db_lock);
+		if (r < 0)
+			return r;
+		if (r == 0 || b.state == BLOCK_HOLE) {
+			*ret_len = 0;
+			return 0;
+		}
+		r = read_row(d, &b, &n->id, n->key, 0, BLOCK_SIZE, out);
+		if (r == 1) {
+			*ret_len = b.len;
+			return 0;
+		}
+		if (r == -EAGAIN && tries >= 3)
+			r = row_spoiled(d, &b);
+		else if (r == 0)
+			r = fetch_row(d, &b, NULL);
+		if (r < 0 && r != -EAGAIN)
+			return r;
+	}
+	return -EIO;
+}
+
+int
+patch_complete(struct drive *d, struct node *n, uint64_t idx)
+{
+	uint8_t *base = malloc(BLOCK_SIZE);
+	uint32_t base_len;
+	struct dirty *b;
+	struct block row;
+	int r;
+
+	if (!base)
+		return -ENOMEM;
+	r = node_lock(d, n);
+	if (r == 0) {
+		r = node_key(n);
+		mutex_unlock(&n->lock);
+	}
+	if (r == 0)
+		r = base_read(d, n, idx, base, &base_len);
+	if (r < 0)
+		goto out;
+	r = node_lock(d, n);
+	if (r < 0)
+		goto out;
+	HASH_FIND(hh, n->dirty, &idx, sizeof(idx), b);
+	if (!b) {
+		mutex_lock(&d->db_lock);
+		r = block_get(d, n->ino, idx, &row);
+		mutex_unlock(&d->db_lock);
+		if (r == 1 && row.state == BLOCK_PATCH) {
+			b = calloc(1, sizeof(*b));
+			if (b) {
+				b->idx = idx;
+				HASH_ADD(hh, n->dirty, idx, sizeof(b->idx), b);
+				r = patch_load(d, &row, b);
+				if (r < 0)
+					dirty_free(d, n, b);
+			} else {
+				r = -ENOMEM;
+			}
+		} else {
+			b = NULL;
+		}
+		if (r > 0)
+			r = 0;
+	}
+	if (r == 0 && b && b->have) {
+		r = dirty_fill(d, b, base, base_len);
+		/* Content is as it was: times stay. */
+		if (r == 0 && !n->dirty_ms) {
+			struct inode i;
+
+			mutex_lock(&d->db_lock);
+			r = inode_load(d, n->ino, &i);
+			mutex_unlock(&d->db_lock);
+			if (r == 0) {
+				n->mtime_ns = i.mtime_ns;
+				node_touch(d, n, false);
+			}
+		}
+	}
+	mutex_unlock(&n->lock);
+out:
+	explicit_bzero(base, BLOCK_SIZE);
+	free(base);
+	return r;
+}
+
+/* ---- the call -------------------------------------------------------------------------- */
+
+/* Keep the window ahead of a reader that goes forward full. */
+static void
+read_ahead(struct drive_file *f, uint64_t off, size_t size, uint64_t row_end)
+{
+	uint64_t next = __atomic_load_n(&f->next_off, __ATOMIC_RELAXED);
+	uint64_t win = __atomic_load_n(&f->ra_blocks, __ATOMIC_RELAXED);
+	uint64_t idx = (off + size) / BLOCK_SIZE;
+	uint64_t end = __atomic_load_n(&f->ra_end, __ATOMIC_RELAXED);
+
+	/* The kernel's own read-ahead overtakes: a little disorder is still
+	 * going forward. */
+	if (off > next + 4 * BLOCK_SIZE || off + 8 * BLOCK_SIZE < next) {
+		__atomic_store_n(&f->ra_blocks, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&f->ra_end, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&f->next_off, off + size, __ATOMIC_RELAXED);
+		return;
+	}
+	if (off + size > next)
+		__atomic_store_n(&f->next_off, off + size, __ATOMIC_RELAXED);
+	/* The first block alone may be a program that only looks what kind
+	 * of file it is. */
+	if (off == 0 || idx >= row_end)
+		return;
+	if (end > idx && end - idx > win / 2 && win)
+		return;
+	win = win ? win * 2 : 8;
+	if (win > AHEAD_MAX)
+		win = AHEAD_MAX;
+	__atomic_store_n(&f->ra_blocks, win, __ATOMIC_RELAXED);
+	__atomic_store_n(&f->ra_end, idx + win, __ATOMIC_RELAXED);
+	(void)fetch_from(f->d, f->n->ino, idx, win, false, NULL);
+}
+
+ssize_t
+drive_read(struct drive_file *f, void *out, size_t size, uint64_t off,
+    const struct drive_wait *w)
+{
+	uint8_t *at = out;
+	uint64_t pos = off, row_end;
+	size_t left;
+	int r;
+
+	r = node_lock(f->d, f->n);
+	if (r < 0)
+		return r;
+	if (off >= f->n->size)
+		size = 0;
+	else if (size > f->n->size - off)
+		size = (size_t)(f->n->size - off);
+	row_end = f->n->row_end;
+	mutex_unlock(&f->n->lock);
+	if (size)
+		read_ahead(f, off, size, row_end);
+	left = size;
+	while (left > 0) {
+		uint32_t o = (uint32_t)(pos % BLOCK_SIZE);
+		uint32_t len = BLOCK_SIZE - o;
+
+		if (len > left)
+			len = (uint32_t)left;
+		r = node_read_block(f->d, f->n, pos / BLOCK_SIZE, o, len, at,
+		    w);
+		if (r < 0)
+			return pos > off ? (ssize_t)(pos - off) : r;
+		at += len;
+		pos += len;
+		left -= len;
+	}
+	return (ssize_t)size;
+}

@@ -1,0 +1,546 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Staging: inodes with content to publish, the versions frozen of them, and
+ * the batches of blocks that uploaders take.  All state is under the db lock.
+ *
+ * A version is the rows of an inode up to a block id.  While it is under way
+ * new writes make rows with greater ids and leave those of the version alone;
+ * when its put has been sealed into a segment the rows become clean.  After a
+ * crash versions are forgotten: what was sent stays sent, the rest is frozen
+ * anew.
+ */
+#include "drive/content.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drive/slab.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+#define BUSY_MS 30000		/* an open, busy file gets a version so often */
+#define SMALL_FIRST (1u << 20)	/* staged bytes of a file that overtakes */
+#define RETRY_MS 5000		/* after a base could not be fetched */
+#define FREEZE_ROUND 512	/* versions frozen in one turn of the lock */
+
+static struct pending *
+pending_find(struct drive *d, uint64_t ino) REQUIRES(d->db_lock)
+{
+	struct pending *p;
+
+	HASH_FIND(hh, d->stage->table, &ino, sizeof(ino), p);
+	return p;
+}
+
+void
+stage_changed(struct drive *d, uint64_t ino, uint64_t bytes, uint64_t size)
+{
+	int64_t now = clock_mono_ms();
+	struct pending *p = pending_find(d, ino);
+
+	if (!p) {
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return;	/* the outbox row brings it back at open */
+		p->ino = ino;
+		p->first_ms = now;
+		HASH_ADD(hh, d->stage->table, ino, sizeof(p->ino), p);
+	}
+	p->staged += bytes;
+	p->last_ms = now;
+	if (p->v) {
+		p->v->is_stale = true;
+		if (p->v->trunc_next > size)
+			p->v->trunc_next = size;
+	}
+}
+
+int
+stage_note(struct drive *d, uint64_t ino)
+{
+	stage_changed(d, ino, 0, UINT64_MAX);
+	return pending_find(d, ino) ? 0 : -ENOMEM;
+}
+
+bool
+stage_is_frozen(struct drive *d, uint64_t ino, uint64_t bid)
+{
+	struct pending *p = pending_find(d, ino);
+
+	return p && p->v && bid <= p->v->bid_max;
+}
+
+/* ---- freezing ----------------------------------------------------------------- */
+
+static bool
+pending_is_due(const struct drive *d, const struct pending *p, int64_t now)
+    REQUIRES(d->db_lock)
+{
+	if (p->retry_ms > now)
+		return false;
+	return d->stage->is_forced ||
+	    now - p->last_ms >= d->stage->quiet_ms ||
+	    now - p->first_ms >= BUSY_MS;
+}
+
+struct freeze {
+	struct drive *d;
+	struct inode *i;
+	bool has_patch;
+	bool has_staged;
+	bool is_small_only;	/* only block 0, and it is here */
+	struct block restage;	/* an inline block that must travel now */
+};
+
+static int
+freeze_row(void *arg, const struct block *b)
+{
+	struct freeze *f = arg;
+
+	if (b->state == BLOCK_PATCH)
+		f->has_patch = true;
+	if (b->state == BLOCK_STAGED)
+		f->has_staged = true;
+	if (b->state == BLOCK_INLINE && f->i->size > VAULT_INLINE_MAX)
+		f->restage = *b;
+	if (b->state != BLOCK_HOLE && (b->idx != 0 || !block_is_local(b)))
+		f->is_small_only = false;
+	return 0;
+}
+
+/* Freeze what is committed of p.  1 frozen, 0 a patch must be completed. */
+static int
+version_freeze(struct drive *d, struct pending *p, struct inode *i)
+    REQUIRES(d->db_lock)
+{
+	struct freeze f = { .d = d, .i = i, .is_small_only = true };
+	struct version *v;
+	int r;
+
+	r = block_each(d, i->ino, 0, UINT64_MAX, false, freeze_row, &f);
+	if (r < 0)
+		return r;
+	if (f.has_patch)
+		return 0;
+	if (f.restage.bid) {
+		/* It was inside a put; the file has outgrown that. */
+		f.restage.state = BLOCK_STAGED;
+		r = block_update(d, &f.restage);
+		if (r < 0)
+			return r;
+		d->stage->staged_bytes += f.restage.len;
+		d->stage->staged_blocks++;
+		d->stage->clean_bytes -= f.restage.len;
+		f.has_staged = true;
+	}
+	v = calloc(1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v->bid_max = d->stage->next_bid - 1;
+	v->size = i->size;
+	v->trunc = i->trunc < i->size ? i->trunc : i->size;
+	v->mtime_ns = i->mtime_ns;
+	v->ctime_ns = i->ctime_ns;
+	v->is_inline = i->size <= VAULT_INLINE_MAX && f.is_small_only;
+	v->is_taken_all = v->is_inline || !f.has_staged;
+	v->trunc_next = UINT64_MAX;
+	p->v = v;
+	p->first_ms = clock_mono_ms();
+	return 1;
+}
+
+/* Freeze the pending inode ino; called with no lock. */
+static int
+stage_freeze(struct drive *d, uint64_t ino)
+{
+	struct pending *p;
+	struct inode i;
+	int r;
+
+	r = content_flush(d, ino);
+	if (r < 0)
+		return r;
+	r = drive_begin_internal(d);
+	if (r < 0)
+		return r;
+	p = pending_find(d, ino);
+	if (p && !p->v) {
+		r = inode_load(d, ino, &i);
+		if (r == 0)
+			r = version_freeze(d, p, &i);
+		if (r == 0)
+			r = -EREMOTE;
+		crypto_wipe(i.key, sizeof(i.key));
+	}
+	return drive_end(d, r < 0 ? r : 0);
+}
+
+static int
+find_patch(void *arg, const struct block *b)
+{
+	uint64_t *idx = arg;
+
+	if (b->state != BLOCK_PATCH)
+		return 0;
+	*idx = b->idx;
+	return 1;
+}
+
+/* Complete every patch of ino through the fetcher, then freeze. */
+static int
+stage_complete(struct drive *d, uint64_t ino)
+{
+	struct node *n = node_ref(d, ino, true);
+	uint64_t idx = 0;
+	int r;
+
+	if (!n)
+		return -ENOMEM;
+	for (;;) {
+		mutex_lock(&d->db_lock);
+		r = block_each(d, ino, idx, UINT64_MAX, false, find_patch,
+		    &idx);
+		mutex_unlock(&d->db_lock);
+		if (r <= 0)
+			break;
+		r = patch_complete(d, n, idx);
+		if (r < 0)
+			break;
+		idx++;
+	}
+	if (r == 0)
+		r = content_flush(d, ino);
+	node_unref(d, n);
+	return r < 0 ? r : stage_freeze(d, ino);
+}
+
+/* Freeze everything that is due.  The result is that of the last failure;
+ * others are not held up by it. */
+static int
+stage_freeze_due(struct drive *d)
+{
+	uint64_t inos[FREEZE_ROUND];
+	struct pending *p, *tmp;
+	int64_t now = clock_mono_ms();
+	size_t k, n = 0;
+	int r, ret = 0;
+
+	mutex_lock(&d->db_lock);
+	HASH_ITER(hh, d->stage->table, p, tmp) {
+		if (n == FREEZE_ROUND)
+			break;
+		if (!p->v && pending_is_due(d, p, now))
+			inos[n++] = p->ino;
+	}
+	mutex_unlock(&d->db_lock);
+	for (k = 0; k < n; k++) {
+		r = stage_freeze(d, inos[k]);
+		if (r == -EREMOTE)
+			r = stage_complete(d, inos[k]);
+		if (r >= 0 || r == -ENOENT)
+			continue;
+		ret = r;
+		mutex_lock(&d->db_lock);
+		p = pending_find(d, inos[k]);
+		if (p)
+			p->retry_ms = clock_mono_ms() + RETRY_MS;
+		mutex_unlock(&d->db_lock);
+	}
+	return ret;
+}
+
+/* ---- taking --------------------------------------------------------------------- */
+
+struct take {
+	struct drive *d;
+	struct stage_batch *b;
+	struct version *v;
+	const struct vault_id *inode;
+	size_t bytes_max, cap;
+	uint32_t *frames;	/* per block: where to read it from */
+	bool is_full;
+};
+
+static int
+take_row(void *arg, const struct block *b)
+{
+	size_t sealed = (size_t)b->len + AEAD_OVERHEAD;
+	struct take *t = arg;
+	struct stage_block *s;
+
+	if (b->state != BLOCK_STAGED)
+		return 0;
+	if (t->b->n == t->cap || t->b->bytes + sealed > t->bytes_max) {
+		t->is_full = true;
+		return 1;
+	}
+	s = &t->b->blocks[t->b->n];
+	memset(s, 0, sizeof(*s));
+	s->sealed = malloc(sealed);
+	if (!s->sealed)
+		return -ENOMEM;
+	s->ino = b->ino;
+	s->idx = b->idx;
+	s->bid = b->bid;
+	s->inode = *t->inode;
+	s->cls = VAULT_CLASS_DATA;
+	s->sealed_len = sealed;
+	memcpy(s->sealed, b->nonce, AEAD_NONCE_LEN);
+	memcpy(s->sealed + sealed - AEAD_TAG_LEN, b->tag, AEAD_TAG_LEN);
+	t->frames[t->b->n++] = b->has_data ? SLAB_NONE : b->frame;
+	t->b->bytes += sealed;
+	t->v->next_idx = b->idx + 1;
+	t->v->out++;
+	return 0;
+}
+
+static int
+take_version(struct take *t, struct pending *p) REQUIRES(t->d->db_lock)
+{
+	struct inode i;
+	int r;
+
+	r = inode_load(t->d, p->ino, &i);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	crypto_wipe(i.key, sizeof(i.key));
+	t->v = p->v;
+	t->inode = &i.id;
+	r = block_each(t->d, p->ino, p->v->next_idx, p->v->bid_max, false,
+	    take_row, t);
+	if (r == 0)
+		p->v->is_taken_all = true;
+	return r < 0 ? r : 0;
+}
+
+/* Fill the batch from frozen versions: small files first. */
+static int
+take_all(struct take *t) REQUIRES(t->d->db_lock)
+{
+	struct pending *p, *tmp;
+	int pass, r = 0;
+
+	for (pass = 0; pass < 2 && !t->is_full; pass++) {
+		HASH_ITER(hh, t->d->stage->table, p, tmp) {
+			if (!p->v || p->v->is_taken_all ||
+			    (pass == 0 && p->staged > SMALL_FIRST))
+				continue;
+			r = take_version(t, p);
+			if (r < 0 || t->is_full)
+				return r;
+		}
+	}
+	return r;
+}
+
+/* The ciphertext between nonce and tag.  Small ones under the lock; frames of
+ * a frozen version stay as they are. */
+static int
+take_bytes(struct drive *d, struct stage_batch *b, const uint32_t *frames)
+{
+	struct stage_block *s;
+	size_t k, len;
+	int r = 0;
+
+	mutex_lock(&d->db_lock);
+	for (k = 0; k < b->n && r == 0; k++) {
+		s = &b->blocks[k];
+		if (frames[k] == SLAB_NONE)
+			r = block_data_get(d, s->bid, s->sealed +
+			    AEAD_NONCE_LEN, s->sealed_len - AEAD_OVERHEAD);
+	}
+	mutex_unlock(&d->db_lock);
+	for (k = 0; k < b->n && r == 0; k++) {
+		s = &b->blocks[k];
+		len = s->sealed_len - AEAD_OVERHEAD;
+		if (frames[k] != SLAB_NONE)
+			r = slab_read(d->slab, frames[k], s->sealed +
+			    AEAD_NONCE_LEN, len);
+	}
+	return r;
+}
+
+static void
+batch_free(struct stage_batch *b)
+{
+	size_t k;
+
+	for (k = 0; k < b->n; k++)
+		free(b->blocks[k].sealed);
+	free(b->blocks);
+	free(b);
+}
+
+int
+drive_stage_take(struct drive *d, size_t bytes_max, int64_t quiet_ms,
+    bool force, struct stage_batch **ret)
+{
+	struct take t = { .d = d, .bytes_max = bytes_max, .cap = 4096 };
+	int r, froze;
+
+	mutex_lock(&d->db_lock);
+	d->stage->quiet_ms = quiet_ms;
+	d->stage->is_forced = force;
+	mutex_unlock(&d->db_lock);
+	froze = stage_freeze_due(d);
+	t.b = calloc(1, sizeof(*t.b));
+	t.frames = calloc(t.cap, sizeof(*t.frames));
+	if (t.b)
+		t.b->blocks = calloc(t.cap, sizeof(*t.b->blocks));
+	if (!t.b || !t.frames || !t.b->blocks) {
+		if (t.b)
+			free(t.b->blocks);
+		free(t.b);
+		free(t.frames);
+		return -ENOMEM;
+	}
+	mutex_lock(&d->db_lock);
+	r = take_all(&t);
+	mutex_unlock(&d->db_lock);
+	if (r == 0)
+		r = take_bytes(d, t.b, t.frames);
+	free(t.frames);
+	if (r < 0) {
+		drive_stage_abort(d, t.b);
+		return r;
+	}
+	if (t.b->n == 0) {
+		batch_free(t.b);
+		return froze < 0 ? froze : -EAGAIN;
+	}
+	*ret = t.b;
+	return 0;
+}
+
+/* ---- giving back ----------------------------------------------------------------- */
+
+static void
+batch_back(struct drive *d, const struct stage_block *s, bool is_done)
+    REQUIRES(d->db_lock)
+{
+	struct pending *p = pending_find(d, s->ino);
+
+	/* The inode may be gone, and its version with it. */
+	if (!p || !p->v || s->bid > p->v->bid_max || p->v->out == 0)
+		return;
+	p->v->out--;
+	if (is_done)
+		return;
+	p->v->is_taken_all = false;
+	if (p->v->next_idx > s->idx)
+		p->v->next_idx = s->idx;
+}
+
+void
+drive_stage_abort(struct drive *d, struct stage_batch *b)
+{
+	size_t k;
+
+	mutex_lock(&d->db_lock);
+	for (k = 0; k < b->n; k++)
+		batch_back(d, &b->blocks[k], false);
+	mutex_unlock(&d->db_lock);
+	batch_free(b);
+	drive_wake(d);
+}
+
+static int
+commit_block(struct drive *d, const struct stage_block *s)
+    REQUIRES(d->db_lock)
+{
+	struct block b;
+	int r;
+
+	r = block_get_bid(d, s->ino, s->idx, s->bid, &b);
+	if (r <= 0 || b.state != BLOCK_STAGED)
+		return r < 0 ? r : 0;
+	b.state = BLOCK_SENT;
+	b.has_ref = true;
+	b.ref = s->ref;
+	r = block_update(d, &b);
+	if (r < 0)
+		return r;
+	d->stage->staged_bytes -= b.len;
+	d->stage->staged_blocks--;
+	d->stage->clean_bytes += b.len;
+	return 0;
+}
+
+int
+drive_stage_commit(struct drive *d, struct stage_batch *b)
+{
+	size_t k;
+	int r;
+
+	r = drive_begin_internal(d);
+	if (r == 0) {
+		for (k = 0; k < b->n && r == 0; k++)
+			r = commit_block(d, &b->blocks[k]);
+		r = drive_end(d, r);
+	}
+	if (r < 0) {
+		drive_stage_abort(d, b);
+		return r;
+	}
+	mutex_lock(&d->db_lock);
+	for (k = 0; k < b->n; k++)
+		batch_back(d, &b->blocks[k], true);
+	mutex_unlock(&d->db_lock);
+	batch_free(b);
+	drive_wake(d);
+	return 0;
+}
+
+/* ---- superseded rows --------------------------------------------------------------- */
+
+static int
+bury_one(struct drive *d, const struct gone *g, bool *ret_keep)
+    REQUIRES(d->db_lock)
+{
+	struct gone now = *g;
+	struct block b;
+	int r;
+
+	*ret_keep = false;
+	r = block_get_bid(d, g->ino, g->idx, g->bid, &b);
+	if (r <= 0)
+		return r;	/* went with its inode */
+	if (stage_is_frozen(d, g->ino, g->bid)) {
+		*ret_keep = true;
+		return 0;
+	}
+	r = block_delete(d, b.ino, b.idx, b.bid, b.has_data);
+	now.is_later = false;
+	now.frame = b.frame;
+	if (r == 0)
+		r = stage_bury_note(d, &now);
+	return r;
+}
+
+int
+stage_bury(struct drive *d)
+{
+	struct gones *g = &d->stage->dead;
+	size_t k, n, kept = 0;
+	bool keep;
+	int r;
+
+	mutex_lock(&d->db_lock);
+	n = g->n;
+	mutex_unlock(&d->db_lock);
+	if (!n)
+		return 0;
+	r = drive_begin_internal(d);
+	if (r < 0)
+		return r;
+	for (k = 0; k < g->n && r == 0; k++) {
+		r = bury_one(d, &g->v[k], &keep);
+		if (keep || r < 0)
+			g->v[kept++] = g->v[k];
+	}
+	for (; k < g->n; k++)
+		g->v[kept++] = g->v[k];
+	g->n = kept;
+	return drive_end(d, r);
+}
