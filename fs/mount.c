@@ -30,6 +30,7 @@
 #define THREADS_MAX 32
 #define NOFILE_MAX 65536
 #define NUDGE_MS 50
+#define DRAIN_PIECE_MS 500
 #define READ_AHEAD_KIB 1024
 
 struct mount {
@@ -139,8 +140,7 @@ session_end(struct mount *m)
 }
 
 /* The first request of the mount is ours: when it is answered, the drive is
- * of use.  Then wait for a signal that ends the mount; another one while it
- * is being ended cuts the last upload short. */
+ * of use.  Then wait for a signal that ends the mount. */
 static void
 watch_run(void *arg)
 {
@@ -171,20 +171,6 @@ watch_run(void *arg)
 }
 
 static void
-drain_watch(void *arg)
-{
-	struct mount *m = arg;
-	struct pollfd p[2] = {
-		{ .fd = m->stop_fd, .events = POLLIN },
-		{ .fd = m->sig_fd, .events = POLLIN },
-	};
-
-	(void)poll(p, 2, -1);
-	if (!p[0].revents && p[1].revents)
-		store_interrupt(m->p->store, true);
-}
-
-static void
 watch_stop(struct mount *m)
 {
 	uint64_t v = 1;
@@ -195,11 +181,25 @@ watch_stop(struct mount *m)
 		log_error("cannot end the watch: r=%d", -errno);
 	thread_join(m->watch);
 	m->has_watch = false;
-	if (read(m->stop_fd, &v, sizeof(v)) < 0)
-		log_error("eventfd: r=%d", -errno);
 }
 
 /* ---- the session ---------------------------------------------------------- */
+
+/* What the FUSE library has to say goes where everything goes. */
+static void __attribute__((format(printf, 2, 0)))
+on_fuse_log(enum fuse_log_level level, const char *fmt, va_list ap)
+{
+	char line[512];
+	size_t n;
+
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	n = strlen(line);
+	if (n > 0 && line[n - 1] == '\n')
+		line[n - 1] = '\0';
+	log_write(level <= FUSE_LOG_ERR ? LOG_LEVEL_ERROR :
+	    level == FUSE_LOG_WARNING ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG,
+	    "fuse: %s", line);
+}
 
 static int
 args_make(const struct mount *m, struct fuse_args *args)
@@ -227,6 +227,7 @@ session_open(struct mount *m, struct err *e)
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	int r;
 
+	fuse_set_log_func(on_fuse_log);
 	r = args_make(m, &args);
 	if (r < 0)
 		return err_set(e, r, "out of memory");
@@ -336,18 +337,38 @@ mount_up(struct mount *m, struct err *e)
 	return r;
 }
 
-/* The last upload, with an ear for a signal that wants it over. */
+static bool
+is_signalled(const struct mount *m)
+{
+	struct pollfd p = { .fd = m->sig_fd, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* The last upload: until done, out of time, or a further signal wants it
+ * over. */
 static void
 sync_end(struct mount *m)
 {
-	int64_t drain = (int64_t)m->p->opts.drain * 1000;
+	int64_t end = clock_mono_ms() + (int64_t)m->p->opts.drain * 1000;
+	struct drive_usage u;
+	int64_t until;
+	int r = -ETIMEDOUT;
 
 	if (!m->p->sync)
 		return;
-	m->has_watch = thread_start(&m->watch, "drain", drain_watch, m) == 0;
-	sync_stop(m->p->sync, drain > 0 ? clock_mono_ms() + drain : 0);
+	while (r == -ETIMEDOUT && clock_mono_ms() < end && !is_signalled(m)) {
+		drive_usage(m->p->drive, &u);
+		if (u.outbox_ops == 0 && u.staged_blocks == 0)
+			break;
+		until = clock_mono_ms() + DRAIN_PIECE_MS;
+		r = sync_wait(m->p->sync, until < end ? until : end, NULL,
+		    NULL);
+	}
+	if (m->p->opts.drain == 0 || is_signalled(m))
+		end = 0;
+	sync_stop(m->p->sync, end);
 	m->p->sync = NULL;
-	watch_stop(m);
 }
 
 static void
@@ -357,9 +378,10 @@ mount_down(struct mount *m, struct mount_left *ret)
 	struct drive_usage u;
 
 	memset(&u, 0, sizeof(u));
-	watch_stop(m);
+	/* First, so that a request of the watch thread's own ends. */
 	if (m->is_mounted)
 		fuse_session_unmount(m->se);
+	watch_stop(m);
 	control_stop(m->control);
 	/* Still open at a forced unmount: flushed and closed here. */
 	if (m->ctx.drive)

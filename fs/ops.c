@@ -16,7 +16,6 @@ ops_ctx_init(struct ops_ctx *c, struct drive *d, double timeout)
 	int r;
 
 	memset(c, 0, sizeof(*c));
-	c->drive = d;
 	c->timeout = timeout;
 	r = handles_new(&c->handles);
 	if (r < 0)
@@ -24,6 +23,8 @@ ops_ctx_init(struct ops_ctx *c, struct drive *d, double timeout)
 	r = -pthread_key_create(&c->buf_key, free);
 	if (r < 0)
 		handles_free(c->handles);
+	else
+		c->drive = d;
 	return r;
 }
 

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "crypto/crypto.h"
+#include "fs/cli.h"
+#include "fs/mount.h"
+#include "fs/parts.h"
+#include "fs/pass.h"
+#include "fs/place.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/text.h"
+
+#define LOG_KEEP (1024 * 1024)	/* a larger log is set aside at mount */
+
+static const struct cli_opt opts[] = {
+	{ "foreground", 'f', NULL, "stay in the foreground" },
+	{ "options", 'o', "OPT[=VALUE],...", "mount options, see below" },
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N",
+	    "read the passphrase from descriptor N" },
+	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, "CMD",
+	    "a command that prints the passphrase" },
+	{ NULL, 0, NULL, NULL },
+};
+
+struct args {
+	const char *name, *mountpoint;
+	const char *list;	/* -o, joined */
+	struct pass_from from;
+	bool is_foreground;
+	int ready_fd;		/* -1: nobody waits */
+};
+
+/* Where the log goes once there is no terminal. */
+static int
+log_open(const struct parts *p, bool is_foreground, struct err *e)
+{
+	char path[PATH_MAX], old[PATH_MAX + 8], dir[PATH_MAX];
+	struct stat st;
+	int r;
+
+	log_set_level((enum log_level)p->opts.log_level);
+	if (is_foreground && !p->opts.log)
+		return 0;
+	if (p->opts.log) {
+		r = snprintf(path, sizeof(path), "%s", p->opts.log) >=
+		    (int)sizeof(path) ? -ENAMETOOLONG : 0;
+	} else {
+		r = place_path(PLACE_LOG, p->name, path, e);
+		if (r == 0)
+			r = place_path(PLACE_STATE, p->name, dir, e);
+		if (r == 0)
+			r = file_mkdirs(dir);
+		(void)snprintf(old, sizeof(old), "%s.1", path);
+		if (r == 0 && stat(path, &st) == 0 && st.st_size > LOG_KEEP)
+			(void)rename(path, old);
+	}
+	if (r == 0)
+		r = log_to_file(path);
+	return r < 0 ? err_set(e, r, "log '%s': %s", path, strerror(-r)) : 0;
+}
+
+/* From now on nobody looks at this process. */
+static void
+let_go(int ready_fd)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	(void)setsid();
+	if (chdir("/") < 0)
+		log_warn("chdir: r=%d", -errno);
+	if (fd >= 0) {
+		(void)dup2(fd, STDIN_FILENO);
+		(void)dup2(fd, STDOUT_FILENO);
+		(void)dup2(fd, STDERR_FILENO);
+		if (fd > STDERR_FILENO)
+			(void)close(fd);
+	}
+	if (write(ready_fd, "+", 1) < 0)
+		log_warn("whoever started the mount has gone");
+	(void)close(ready_fd);
+}
+
+static void
+on_ready(void *arg, const char *mountpoint)
+{
+	struct args *a = arg;
+
+	log_info("serving");
+	(void)mountpoint;
+	if (a->ready_fd >= 0)
+		let_go(a->ready_fd);
+	a->ready_fd = -1;
+}
+
+static void
+say_left(const struct parts *p, const struct mount_left *l)
+{
+	char size[32];
+
+	if (l->ops == 0 && l->bytes == 0)
+		return;
+	(void)size_format(l->bytes, size);
+	log_warn("unmounted with %" PRIu64 " changes, %s still queued: they "
+	    "are uploaded at the next mount", l->ops, size);
+	if (isatty(STDERR_FILENO) && p->opts.log)
+		cli_note("%" PRIu64 " changes, %s still queued: they are "
+		    "uploaded at the next mount", l->ops, size);
+}
+
+/* The mount itself, in the process that serves it. */
+static int
+serve(struct args *a)
+{
+	struct mount_left left = { 0, 0 };
+	struct mount_conf mc = { .mountpoint = a->mountpoint,
+	    .is_foreground = a->is_foreground, .ready = on_ready, .arg = a };
+	struct err e = { "" };
+	bool has_log = false;
+	struct parts p;
+	int r;
+
+	parts_init(&p, a->name);
+	r = crypto_init();
+	if (r < 0)
+		(void)err_set(&e, r, "the cryptographic library lacks what is "
+		    "needed");
+	if (r == 0)
+		r = parts_load(&p, &e);
+	if (r == 0 && a->list)
+		r = opts_parse_list(&p.opts, a->list, &e);
+	if (r == 0)
+		r = parts_unlock(&p, &a->from, &e);
+	if (r == 0)
+		r = log_open(&p, a->is_foreground, &e);
+	if (r == 0) {
+		has_log = !a->is_foreground || p.opts.log;
+		mc.parts = &p;
+		r = mount_run(&mc, &left, &e);
+	}
+	if (r < 0 && has_log)
+		log_error("%s", e.msg);
+	if (r < 0 && (a->ready_fd >= 0 || a->is_foreground))
+		(void)cli_fail(r, &e);
+	else
+		say_left(&p, &left);
+	parts_done(&p);
+	return cli_exit_code(r);
+}
+
+/* Start the serving process and wait until it serves or has failed. */
+static int
+serve_behind(struct args *a)
+{
+	int fd[2], status = 0;
+	ssize_t n;
+	pid_t pid;
+	char c;
+
+	if (pipe2(fd, O_CLOEXEC) < 0) {
+		cli_note("pipe: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	pid = fork();
+	if (pid < 0) {
+		cli_note("fork: %s", strerror(errno));
+		return EX_OSERR;
+	}
+	if (pid == 0) {
+		(void)close(fd[0]);
+		a->ready_fd = fd[1];
+		exit(serve(a));
+	}
+	(void)close(fd[1]);
+	do
+		n = read(fd[0], &c, 1);
+	while (n < 0 && errno == EINTR);
+	(void)close(fd[0]);
+	if (n == 1)
+		return 0;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		return WEXITSTATUS(status);
+	cli_note("the mount ended at once; its log may say why");
+	return EX_SOFTWARE;
+}
+
+/* Several -o add up. */
+static int
+list_add(char **list, const char *more)
+{
+	char *s;
+
+	if (asprintf(&s, "%s%s%s", *list ? *list : "", *list ? "," : "",
+	    more) < 0)
+		return -ENOMEM;
+	free(*list);
+	*list = s;
+	return 0;
+}
+
+static int
+run(const struct cmd *cmd, int argc, char **argv)
+{
+	struct args a = { .from = { -1, NULL }, .ready_fd = -1 };
+	struct opts scratch;
+	struct err e = { "" };
+	char *list = NULL;
+	struct cli c;
+	uint64_t n;
+	int key, r = 0;
+
+	cli_init(&c, cmd, argc, argv, NULL);
+	while ((key = cli_next(&c)) > 0) {
+		if (key == 'f') {
+			a.is_foreground = true;
+		} else if (key == KEY_PASSPHRASE_COMMAND) {
+			a.from.command = optarg;
+		} else if (key == 'o') {
+			if (list_add(&list, optarg) < 0)
+				return cli_fail(-ENOMEM, NULL);
+		} else if (cli_number(optarg, 0, INT_MAX, &n) < 0) {
+			return cli_usage(cmd, "'%s' is no descriptor",
+			    optarg);
+		} else {
+			a.from.fd = (int)n;
+		}
+	}
+	if (key == CLI_STOP) {
+		free(list);
+		return c.exit_code;
+	}
+	a.name = c.args[0];
+	a.mountpoint = c.nargs > 1 ? c.args[1] : NULL;
+	a.list = list;
+	/* A wrong option is said before a passphrase is asked for. */
+	opts_init(&scratch);
+	if (list)
+		r = opts_parse_list(&scratch, list, &e);
+	opts_done(&scratch);
+	if (r < 0)
+		r = cli_usage(cmd, "%s", e.msg);
+	else
+		r = a.is_foreground ? serve(&a) : serve_behind(&a);
+	free(list);
+	return r;
+}
+
+const struct cmd cmd_mount = {
+	.name = "mount",
+	.args = "NAME [MOUNTPOINT]",
+	.summary = "mount a drive as a folder",
+	.about = "Mount the drive NAME on MOUNTPOINT (an empty folder, made "
+	    "if missing; ~/Coffre\nunless the configuration names another) "
+	    "and return when it can be used.",
+	.opts = opts,
+	.where = OPT_MOUNT,
+	.args_min = 1,
+	.args_max = 2,
+	.run = run,
+};

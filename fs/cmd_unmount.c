@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fs/cli.h"
+#include "fs/client.h"
+#include "fs/mountpoint.h"
+#include "util/err.h"
+#include "util/text.h"
+
+static const struct cli_opt opts[] = {
+	{ "lazy", KEY_LAZY, NULL,
+	    "also if in use: gone for new programs at once" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static void
+say_left(const json_t *o)
+{
+	uint64_t ops, bytes;
+	char size[32];
+
+	ops = (uint64_t)json_integer_value(json_object_get(o, "ops_left"));
+	bytes = (uint64_t)json_integer_value(json_object_get(o,
+	    "bytes_left"));
+	if (ops > 0 || bytes > 0)
+		cli_note("%" PRIu64 " changes, %s still queued: they are "
+		    "uploaded at the next mount", ops,
+		    size_format(bytes, size));
+}
+
+/* A mount that nobody answers for: its process has died. */
+static int
+unmount_dead(const char *arg, const char *name, struct err *e)
+{
+	struct mounted m;
+
+	if (mounted_by_path(arg, &m) < 0 && mounted_by_name(name, &m) < 0)
+		return err_set(e, -ENOTCONN, "drive '%s' is not mounted",
+		    name);
+	return mountpoint_unmount(m.path, mountpoint_is_dead(m.path), e);
+}
+
+static int
+run(const struct cmd *cmd, int argc, char **argv)
+{
+	struct control_req q = { .cmd = CONTROL_UNMOUNT };
+	char name[PLACE_NAME_MAX + 1];
+	struct err e = { "" };
+	json_t *o = NULL;
+	struct cli c;
+	int key, fd, r;
+
+	cli_init(&c, cmd, argc, argv, NULL);
+	while ((key = cli_next(&c)) > 0)
+		q.is_lazy = true;
+	if (key == CLI_STOP)
+		return c.exit_code;
+	r = client_name(c.args[0], name, &e);
+	if (r < 0)
+		return cli_fail(r, &e);
+	fd = client_connect(name, &e);
+	if (fd < 0) {
+		r = unmount_dead(c.args[0], name, &e);
+		return r < 0 ? cli_fail(r, &e) : 0;
+	}
+	cli_progress("uploading what is queued...");
+	r = client_ask(fd, &q, NULL, NULL, &o, &e);
+	cli_progress_end();
+	if (r == 0)
+		say_left(o);
+	json_decref(o);
+	return r < 0 ? cli_fail(r, &e) : 0;
+}
+
+const struct cmd cmd_unmount = {
+	.name = "unmount",
+	.args = "NAME|MOUNTPOINT",
+	.summary = "unmount a drive",
+	.about = "Unmount the drive and wait until its process has ended.  It "
+	    "goes on uploading for\nat most the time set by 'drain'; what is "
+	    "left then is kept on this machine and\nuploaded at the next "
+	    "mount.",
+	.opts = opts,
+	.args_min = 1,
+	.args_max = 1,
+	.run = run,
+};

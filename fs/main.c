@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "fs/cli.h"
+
+static const struct cmd *const cmds[] = {
+	&cmd_init, &cmd_mount, &cmd_unmount, &cmd_status, &cmd_sync,
+	&cmd_fsck, &cmd_cache, &cmd_recover, &cmd_fingerprint, &cmd_version,
+};
+#define NCMDS (sizeof(cmds) / sizeof(*cmds))
+
+static int
+help(void)
+{
+	size_t i;
+
+	(void)printf("Usage: coffre COMMAND [OPTION]... [ARGUMENT]...\n\n"
+	    "Mount an untrusted remote store as a local folder: encrypted, "
+	    "quick, there\nwithout the network.\n\n");
+	for (i = 0; i < NCMDS; i++)
+		(void)printf("  %-13s %s\n", cmds[i]->name,
+		    cmds[i]->summary);
+	(void)printf("\n'coffre COMMAND --help' says more, and so does "
+	    "coffre(1).\n");
+	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
+
+/* What this process holds is nobody else's: no core files, no debugger of
+ * the same user, files for the user alone. */
+static void
+harden(void)
+{
+	static const struct rlimit none = { 0, 0 };
+
+	(void)umask(077);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
+int
+main(int argc, char **argv)
+{
+	size_t i;
+
+	harden();
+	if (argc < 2) {
+		(void)help();
+		return EX_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)
+		return help();
+	if (strcmp(argv[1], "--version") == 0)
+		return cmd_version.run(&cmd_version, 1, argv + 1);
+	for (i = 0; i < NCMDS; i++) {
+		if (strcmp(cmds[i]->name, argv[1]) == 0)
+			return cmds[i]->run(cmds[i], argc - 1, argv + 1);
+	}
+	/* mount(8) with type fuse.coffre: "coffre NAME /mountpoint -o …" */
+	if (argc >= 3 && argv[2][0] == '/')
+		return cmd_mount.run(&cmd_mount, argc, argv);
+	return cli_usage(NULL, "unknown command '%s'", argv[1]);
+}

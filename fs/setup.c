@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/setup.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto/crypto.h"
+#include "fs/conf.h"
+#include "fs/place.h"
+#include "util/err.h"
+#include "util/file.h"
+
+static int
+set_named(struct opts *o, const char *name, const char *value, struct err *e)
+{
+	return opts_set(o, opts_find(name, OPT_CONF), value, e);
+}
+
+/* One option; -EINVAL after the usage error was said. */
+static int
+take(struct setup *s, const struct cmd *cmd, int key)
+{
+	struct err e = { "" };
+	uint64_t n = 0;
+
+	if (key == KEY_STORE) {
+		if (s->has_url)
+			return cli_usage(cmd, "one '--store' at a time: this "
+			    "version keeps a drive on one store");
+		s->has_url = true;
+		if (set_named(&s->parts.opts, "store", optarg, &e) < 0)
+			return cli_usage(cmd, "%s", e.msg);
+		return 0;
+	}
+	if (key == KEY_RECOVERY_FILE) {
+		s->recovery_file = optarg;
+		return 0;
+	}
+	if (cli_number(optarg, 0, INT_MAX, &n) < 0)
+		return cli_usage(cmd, "'%s' is no descriptor", optarg);
+	if (key == KEY_PASSPHRASE_FD)
+		s->passphrase_from.fd = (int)n;
+	else if (key == KEY_PASSWORD_FD)
+		s->password_from.fd = (int)n;
+	else
+		s->recovery_fd = (int)n;
+	return 0;
+}
+
+bool
+setup_begin(struct setup *s, const struct cmd *cmd, int argc, char **argv,
+    int *ret_code)
+{
+	struct cli c;
+	int key;
+
+	memset(s, 0, sizeof(*s));
+	s->passphrase_from.fd = s->password_from.fd = s->recovery_fd = -1;
+	parts_init(&s->parts, "");
+	cli_init(&c, cmd, argc, argv, &s->parts.opts);
+	while ((key = cli_next(&c)) > 0) {
+		*ret_code = take(s, cmd, key);
+		if (*ret_code != 0)
+			return false;
+	}
+	if (key == CLI_STOP) {
+		*ret_code = c.exit_code;
+		return false;
+	}
+	if (!s->has_url) {
+		*ret_code = cli_usage(cmd, "'--store URL' is missing");
+		return false;
+	}
+	s->parts.name = c.args[0];
+	s->passphrase_from.command = s->parts.opts.passphrase_command;
+	s->password_from.command = s->parts.opts.password_command;
+	return true;
+}
+
+void
+setup_done(struct setup *s)
+{
+	pass_done(&s->passphrase);
+	pass_done(&s->password);
+	parts_done(&s->parts);
+}
+
+/* A mount runs in "/": what is kept must not depend on where we are. */
+static int
+make_absolute(struct setup *s, struct err *e)
+{
+	struct opts *o = &s->parts.opts;
+	char dir[PATH_MAX], *abs;
+	int r = 0;
+
+	if (o->ca) {
+		abs = realpath(o->ca, NULL);
+		if (!abs) {
+			r = -errno;
+			return err_set(e, r, "'%s': %s", o->ca, strerror(-r));
+		}
+		r = set_named(o, "ca", abs, e);
+		free(abs);
+	}
+	if (r < 0 || strncmp(o->store, "dir:", 4) != 0 || o->store[4] == '/')
+		return r;
+	if (!getcwd(dir, sizeof(dir)))
+		return err_set(e, -errno, "getcwd: %s", strerror(errno));
+	if (asprintf(&abs, "dir:%s/%s", dir, o->store + 4) < 0)
+		return err_set(e, -ENOMEM, "out of memory");
+	r = set_named(o, "store", abs, e);
+	free(abs);
+	return r;
+}
+
+static bool
+is_there(enum place what, const char *name, const char *file)
+{
+	char path[PATH_MAX];
+	size_t n;
+
+	if (place_path(what, name, path, NULL) < 0)
+		return false;
+	n = strlen(path);
+	if (n + strlen(file) + 1 > sizeof(path))
+		return false;
+	(void)strcpy(path + n, file);
+	return access(path, F_OK) == 0;
+}
+
+int
+setup_check(struct setup *s, bool is_recovery, struct err *e)
+{
+	const char *name = s->parts.name;
+	char path[PATH_MAX];
+	int r;
+
+	r = crypto_init();
+	if (r < 0)
+		return err_set(e, r, "the cryptographic library lacks what "
+		    "is needed");
+	if (!place_name_valid(name))
+		return err_set(e, -EINVAL, "'%.80s' cannot be a drive's name: "
+		    "letters, digits, '-', '_' and '.', at most %d", name,
+		    PLACE_NAME_MAX);
+	r = place_path(PLACE_STATE, name, path, e);
+	if (r < 0)
+		return r;
+	s->is_resumed = is_recovery && is_there(PLACE_KEY, name, "") &&
+	    !is_there(PLACE_CONF, name, "");
+	if (s->is_resumed)
+		return make_absolute(s, e);
+	if (is_there(PLACE_CONF, name, "") || is_there(PLACE_KEY, name, ""))
+		return err_set(e, -EEXIST, "there is a drive '%s' on this "
+		    "machine: choose another name", name);
+	if (is_there(PLACE_STATE, name, "/drive.db"))
+		return err_set(e, -EEXIST, "'%s' is left of a drive that was "
+		    "called '%s': move that folder away or choose another "
+		    "name", path, name);
+	return make_absolute(s, e);
+}
+
+int
+setup_passphrase(struct setup *s, struct err *e)
+{
+	char what[128];
+
+	(void)snprintf(what, sizeof(what), "new passphrase for drive '%s'",
+	    s->parts.name);
+	return pass_read(&s->passphrase_from, what, true, &s->passphrase, e);
+}
+
+int
+setup_store(struct setup *s, struct err *e)
+{
+	int r = 0;
+
+	if (parts_wants_password(s->parts.opts.store) ||
+	    s->password_from.fd >= 0)
+		r = pass_read(&s->password_from, "store's password", false,
+		    &s->password, e);
+	return r < 0 ? r : parts_open_store_with(&s->parts, s->password.p, e);
+}
+
+void
+setup_label(const struct opts *o, char out[static 64])
+{
+	char host[HOST_NAME_MAX + 1] = "device";
+
+	if (gethostname(host, sizeof(host)) < 0)
+		(void)strcpy(host, "device");
+	host[sizeof(host) - 1] = '\0';
+	(void)snprintf(out, 64, "%s", o->label ? o->label : host);
+}
+
+int
+setup_save(struct setup *s, struct err *e)
+{
+	int r;
+
+	s->is_saved = true;
+	r = parts_save_keys(&s->parts, &s->passphrase, e);
+	if (r == 0)
+		r = setup_save_rest(s, e);
+	if (r < 0)
+		setup_undo(s);
+	return r;
+}
+
+int
+setup_save_rest(struct setup *s, struct err *e)
+{
+	char path[PATH_MAX];
+	int r = 0;
+
+	/* What a command gives again at every mount is not kept here. */
+	if (s->password.p && !s->password_from.command) {
+		r = place_path(PLACE_CRED, s->parts.name, path, e);
+		if (r == 0)
+			r = file_write(path, s->password.p, s->password.len,
+			    0600);
+		if (r < 0)
+			(void)err_wrap(e, r, "store's password");
+	}
+	if (r == 0)
+		r = conf_save(s->parts.name, &s->parts.opts, e);
+	return r;
+}
+
+void
+setup_undo(struct setup *s)
+{
+	static const enum place made[] = { PLACE_CONF, PLACE_CRED,
+	    PLACE_KEY };
+	char path[PATH_MAX];
+	size_t i;
+
+	if (!s->is_saved)
+		return;
+	for (i = 0; i < sizeof(made) / sizeof(*made); i++) {
+		if (place_path(made[i], s->parts.name, path, NULL) == 0)
+			(void)unlink(path);
+	}
+	s->is_saved = false;
+}

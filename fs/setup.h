@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FS_SETUP_H
+#define FS_SETUP_H
+
+#include <stdbool.h>
+
+#include "fs/cli.h"
+#include "fs/parts.h"
+#include "fs/pass.h"
+
+struct err;
+
+/* setup - what init and recover share: options, the secrets to ask for, the
+ * files that make a drive known on this machine. */
+
+struct setup {
+	struct parts parts;
+	struct pass_from passphrase_from, password_from;
+	struct secret passphrase, password;
+	int recovery_fd;		/* recover; -1: not given */
+	const char *recovery_file;	/* init: to write; recover: to read */
+	bool has_url;
+	bool is_saved;			/* setup_undo has something to undo */
+	bool is_resumed;		/* a recovery that was interrupted */
+};
+
+#define SETUP_OPTS \
+	{ "store", KEY_STORE, "URL", "where the drive's objects are kept" }, \
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N", \
+	    "read the new passphrase from descriptor N" }, \
+	{ "password-fd", KEY_PASSWORD_FD, "N", \
+	    "read the store's password from descriptor N" }
+
+/* Read the words.  false: return *ret_code (help, or a usage error).  s is to
+ * be given to setup_done in either case. */
+bool setup_begin(struct setup *s, const struct cmd *cmd, int argc,
+    char **argv, int *ret_code);
+void setup_done(struct setup *s);
+/* Refuse a name that is taken (-EEXIST) or bad; make paths absolute.  A name
+ * that has keys and no configuration is one being recovered. */
+int setup_check(struct setup *s, bool is_recovery, struct err *e);
+int setup_passphrase(struct setup *s, struct err *e);
+/* Get the store's password if it wants one, and open it. */
+int setup_store(struct setup *s, struct err *e);
+/* Write keystore, password file and configuration. */
+int setup_save(struct setup *s, struct err *e);
+/* The same without the keystore. */
+int setup_save_rest(struct setup *s, struct err *e);
+/* Take them away again: the drive did not come to be. */
+void setup_undo(struct setup *s);
+/* This device's label: of the settings, or the host's name. */
+void setup_label(const struct opts *o, char out[static 64]);
+
+#endif
