@@ -7,6 +7,8 @@
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 MANDIR  ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/user
+COMPDIR ?= $(PREFIX)/share/bash-completion/completions
 B       ?= build
 VERSION := $(shell cat packaging/VERSION)
 
@@ -123,10 +125,13 @@ $(FUZZBIN): $(B)/%: $(B)/%.o $(FUZZMAIN) $(B)/libcoffre.a
 
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 \
-		$(DESTDIR)$(MANDIR)/man5
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) \
+		$(DESTDIR)$(COMPDIR)
 	install -m 755 $(B)/coffre $(DESTDIR)$(BINDIR)/coffre
 	install -m 644 fs/coffre.1 $(DESTDIR)$(MANDIR)/man1/
 	install -m 644 fs/coffre.conf.5 $(DESTDIR)$(MANDIR)/man5/
+	install -m 644 packaging/coffre@.service $(DESTDIR)$(UNITDIR)/
+	install -m 644 packaging/coffre.bash $(DESTDIR)$(COMPDIR)/coffre
 
 # What needs packages goes through a second make, which reads pkg-config anew.
 deps:
