@@ -63,9 +63,10 @@ ckpt_page_empty(const struct ckpt_page *p)
 static bool
 is_boundary(const struct vault_id *id)
 {
-	uint64_t h = (get_le64(id->b) ^ get_le64(id->b + 8)) *
-	    0x9e3779b97f4a7c15u;
+	uint64_t h = get_le64(id->b) +
+	    get_le64(id->b + 8) * 0x9e3779b97f4a7c15u;
 
+	h = (h ^ h >> 32) * 0xff51afd7ed558ccdu;
 	return h >> 56 == 0;
 }
 
