@@ -142,6 +142,8 @@ serve(struct args *a)
 		r = opts_parse_list(&p.opts, a->list, &e);
 	if (r == 0)
 		r = parts_unlock(&p, &a->from, &e);
+	if (a->from.fd > STDERR_FILENO)
+		(void)close(a->from.fd);	/* it held a secret */
 	if (r == 0)
 		r = log_open(&p, a->is_foreground, &e);
 	if (r == 0) {

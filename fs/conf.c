@@ -113,9 +113,9 @@ conf_load(const char *name, struct opts *o, struct err *e)
 	if (stat(path, &st) < 0) {
 		r = -errno;
 		if (r == -ENOENT)
-			return err_set(e, r, "no drive '%s' here: 'coffre init' "
-			    "makes one, 'coffre recover' brings one back",
-			    name);
+			return err_set(e, r, "no drive '%s' here: 'coffre "
+			    "init' makes one, 'coffre recover' brings one "
+			    "back", name);
 		return err_wrap(e, r, "'%s'", path);
 	}
 	/* The file may name commands: whoever writes it runs them as us. */

@@ -100,7 +100,7 @@ signals_done(struct mount *m)
 	(void)pthread_sigmask(SIG_SETMASK, &m->old_mask, NULL);
 }
 
-/* ---- the watch thread ---------------------------------------------------- */
+/* ---- the watch thread --------------------------------------------------- */
 
 /* Let the kernel read ahead in requests as large as one may be; it has no
  * other way to be told, and only root may. */
@@ -183,7 +183,7 @@ watch_stop(struct mount *m)
 	m->has_watch = false;
 }
 
-/* ---- the session ---------------------------------------------------------- */
+/* ---- the session -------------------------------------------------------- */
 
 /* What the FUSE library has to say goes where everything goes. */
 static void __attribute__((format(printf, 2, 0)))
@@ -240,9 +240,9 @@ session_open(struct mount *m, struct err *e)
 	m->has_session = true;
 	if (fuse_session_mount(m->se, m->mp) != 0) {
 		if (access("/dev/fuse", F_OK) < 0)
-			return err_set(e, -ENODEV, "there is no /dev/fuse: load "
-			    "the kernel module 'fuse', or let the container "
-			    "have the device");
+			return err_set(e, -ENODEV, "there is no /dev/fuse: "
+			    "load the kernel module 'fuse', or let the "
+			    "container have the device");
 		return err_set(e, -EPERM, "cannot mount on '%s'%s", m->mp,
 		    m->p->opts.allow_other && geteuid() != 0 ? ": "
 		    "'allow_other' needs 'user_allow_other' in "
@@ -300,7 +300,7 @@ helpers_start(struct mount *m, struct err *e)
 	return 0;
 }
 
-/* ---- up and down ------------------------------------------------------------ */
+/* ---- up and down -------------------------------------------------------- */
 
 static int
 mount_up(struct mount *m, struct err *e)

@@ -120,16 +120,12 @@ make_absolute(struct setup *s, struct err *e)
 static bool
 is_there(enum place what, const char *name, const char *file)
 {
-	char path[PATH_MAX];
-	size_t n;
+	char path[PATH_MAX], whole[PATH_MAX + 16];
 
 	if (place_path(what, name, path, NULL) < 0)
 		return false;
-	n = strlen(path);
-	if (n + strlen(file) + 1 > sizeof(path))
-		return false;
-	(void)strcpy(path + n, file);
-	return access(path, F_OK) == 0;
+	(void)snprintf(whole, sizeof(whole), "%s%s", path, file);
+	return access(whole, F_OK) == 0;
 }
 
 int
@@ -189,12 +185,13 @@ setup_store(struct setup *s, struct err *e)
 void
 setup_label(const struct opts *o, char out[static 64])
 {
-	char host[HOST_NAME_MAX + 1] = "device";
+	char host[HOST_NAME_MAX + 1];
 
 	if (gethostname(host, sizeof(host)) < 0)
-		(void)strcpy(host, "device");
+		host[0] = '\0';
 	host[sizeof(host) - 1] = '\0';
-	(void)snprintf(out, 64, "%s", o->label ? o->label : host);
+	(void)snprintf(out, 64, "%s", o->label ? o->label : host[0] ? host :
+	    "device");
 }
 
 int
