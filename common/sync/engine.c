@@ -301,13 +301,14 @@ engine_free(struct sync *s) NO_TSA	/* alone at its end */
 	mutex_unlock(&s->lock);
 	store_interrupt(s->store, true);
 	drive_sync_kick(s->drive);
-	fetcher_free(s->fetcher);
+	fetcher_stop(s->fetcher);
 	for (i = 0; i < s->up_started; i++)
 		thread_join(s->up[i]);
 	if (s->has_publisher)
 		thread_join(s->publisher);
 	if (s->has_pump)
 		thread_join(s->pump);
+	fetcher_free(s->fetcher);	/* uploads fetched through it, too */
 	store_interrupt(s->store, false);
 	drive_set_pager(s->drive, NULL);
 	free(s->unsent);

@@ -231,10 +231,8 @@ fetcher_new(struct sync *s, struct fetcher **ret)
 }
 
 void
-fetcher_free(struct fetcher *f)
+fetcher_stop(struct fetcher *f)
 {
-	unsigned i;
-
 	if (!f)
 		return;
 	drive_set_fetcher(f->s->drive, NULL);
@@ -242,6 +240,16 @@ fetcher_free(struct fetcher *f)
 	f->is_stopping = true;
 	cond_broadcast(&f->changed);
 	mutex_unlock(&f->lock);
+}
+
+void
+fetcher_free(struct fetcher *f)
+{
+	unsigned i;
+
+	if (!f)
+		return;
+	fetcher_stop(f);
 	for (i = 0; i < f->started; i++)
 		thread_join(f->threads[i]);
 	mutex_lock(&f->lock);

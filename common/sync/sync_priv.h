@@ -182,7 +182,6 @@ struct sync {
 	bool is_checked GUARDED_BY(lock);	/* trust: may upload */
 	bool is_alarm GUARDED_BY(lock);
 	bool is_put_bad GUARDED_BY(lock);	/* link is due to a put */
-	bool is_interrupted GUARDED_BY(lock);	/* by sync_stop */
 	unsigned force GUARDED_BY(lock);	/* waiting calls */
 	uint64_t kicks GUARDED_BY(lock);	/* try again now */
 	uint64_t work GUARDED_BY(lock);		/* something may be due */
@@ -249,7 +248,9 @@ int checkpoint_write(struct sync *s);
 int publish_head(struct sync *s);
 
 int fetcher_new(struct sync *s, struct fetcher **ret);
-/* Let every fetch end with -ECANCELED, wait for them, join, free. */
+/* Let every fetch end with -ECANCELED, now and from now on. */
+void fetcher_stop(struct fetcher *f);
+/* The same, wait for them, join, free. */
 void fetcher_free(struct fetcher *f);
 
 #endif

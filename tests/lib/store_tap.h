@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TESTS_STORE_TAP_H
+#define TESTS_STORE_TAP_H
+
+#include "store/store.h"
+
+/*
+ * store_tap - a wrapper that a test holds on to: it sees every put before the
+ * store does, and can close the way.
+ */
+struct tap_see {
+	/* NULL if not wanted.  in is what the tap wraps. */
+	void (*put)(void *arg, struct store *in, const char *name,
+	    const void *p, size_t len);
+	void *arg;
+};
+
+/* Takes over in. */
+int store_tap_new(struct store *in, const struct tap_see *see,
+    struct store **ret);
+/* From now on every call fails with r; 0: none does. */
+void store_tap_fail(struct store *s, int r);
+/* Puts only. */
+void store_tap_fail_puts(struct store *s, int r);
+
+#endif
