@@ -127,12 +127,12 @@ page_cache_save(struct drive *d, struct page_cache *c)
 		(void)buf_put(&b, &k->key, sizeof(k->key));
 		ref_write(&k->ref, &b);
 	}
-	/* Too many to keep: the pages are made anew the next time. */
-	if (b.err == -EFBIG)
-		buf_reset(&b);
 	r = b.err;
 	if (r == 0)
 		r = drive_kv_set(d, SYNC_KV_LISTS, b.data, b.len);
+	/* Too many to keep: the pages are made anew the next time. */
+	if (r == -EFBIG)
+		r = drive_kv_set(d, SYNC_KV_LISTS, "", 0);
 	buf_done(&b);
 	return r;
 }

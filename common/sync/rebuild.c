@@ -189,7 +189,6 @@ static int
 tail_replay(struct rebuild *b)
 {
 	struct cursor *c;
-	size_t i;
 	int r;
 
 	for (;;) {
@@ -203,9 +202,6 @@ tail_replay(struct rebuild *b)
 			break;
 		}
 	}
-	for (i = 0; i < b->n && r == 0; i++)
-		if (b->cur[i].at.seq > 0)
-			r = drive_seen_set(b->drive, &b->cur[i].at);
 	return r;
 }
 
@@ -265,6 +261,19 @@ own_mark(struct rebuild *b)
 	return 0;
 }
 
+/* What has been merged, of every device. */
+static int
+frontier_set(struct rebuild *b)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < b->n && r == 0; i++)
+		if (b->cur[i].at.seq > 0)
+			r = drive_seen_set(b->drive, &b->cur[i].at);
+	return r;
+}
+
 static int
 rebuild_tree(struct rebuild *b)
 {
@@ -276,11 +285,13 @@ rebuild_tree(struct rebuild *b)
 	r = rebuild_checkpoint(b);
 	if (r == 0)
 		r = tail_replay(b);
-	if (r == 0)
-		r = own_mark(b);
 	end = drive_rebuild_end(b->drive);
 	if (r == 0)
 		r = end;
+	if (r == 0)
+		r = frontier_set(b);
+	if (r == 0)
+		r = own_mark(b);
 	return r;
 }
 
