@@ -104,6 +104,7 @@ for round in $(seq "$rounds"); do
 	settle
 done
 case ,$works, in
+# shellcheck source=tests/bench/upload.sh
 *,upload,*) . tests/bench/upload.sh ;;
 esac
 

@@ -123,12 +123,8 @@ is_plain() {
 
 # ---- the store ------------------------------------------------------------
 
-apache_start() {
-	[ -x "$TOP/tests/servers/apache.sh" ] ||
-		skip "there is no tests/servers/apache.sh"
-	# shellcheck disable=SC1091
-	. "$TOP/tests/servers/apache.sh"
-}
+# shellcheck source=tests/fs/apache.sh
+. "$TOP/tests/fs/apache.sh"
 
 # ---- the drive ------------------------------------------------------------
 
@@ -262,7 +258,7 @@ fs_cleanup() {
 		grep -o " $T/[^ ]*" /proc/self/mounts | while read -r p; do
 			umount -l "$p"
 		done
-		[ -z "${DAV_STOP:-}" ] || eval "$DAV_STOP" >/dev/null 2>&1
+		[ -z "$APACHE" ] || apache_stop
 		[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$T"
 	fi
 	if is_plain && [ -n "${M:-}" ]; then
