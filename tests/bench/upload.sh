@@ -4,6 +4,7 @@
 # Sourced by bench.sh: upload of one file to an Apache on this machine, from
 # the first write into the drive until sync says that it is stored, beside
 # curl putting the same file there.
+# shellcheck disable=SC2154,SC2034
 
 mb_per_s() {
 	python3 -c 'import sys
