@@ -53,7 +53,7 @@ struct job {
 	size_t nrefs, cap;
 };
 
-/* ---- pages ---------------------------------------------------------------------- */
+/* ---- pages ---- */
 
 static int
 known_add(struct job *j, const struct ckpt_page_ref *ref)
@@ -171,7 +171,7 @@ on_node(void *arg, const struct ckpt_node *n)
 	return r;
 }
 
-/* ---- putting ----------------------------------------------------------------------- */
+/* ---- putting ---- */
 
 static void
 ready_drop(struct job *j)
@@ -253,7 +253,7 @@ walk(struct job *j)
 	return r;
 }
 
-/* ---- the root ---------------------------------------------------------------------- */
+/* ---- the root ---- */
 
 /* The pages of our newest checkpoint.  If it cannot be had all pages are
  * written anew. */

@@ -61,7 +61,7 @@ sync_put(struct sync *s, const char *name, const void *p, size_t len,
 	return 0;
 }
 
-/* ---- numbers and order ------------------------------------------------------- */
+/* ---- numbers and order ---- */
 
 int
 sync_pack_number(struct sync *s, uint64_t *ret)
@@ -151,7 +151,7 @@ sync_is_unsent(struct sync *s, const struct pack_id *id)
 	return r;
 }
 
-/* ---- the pump ---------------------------------------------------------------- */
+/* ---- the pump ---- */
 
 /*
  * The one thread that waits for the drive, on behalf of all others.  Quiet
@@ -183,7 +183,7 @@ pump_main(void *arg)
 	}
 }
 
-/* ---- start and stop ---------------------------------------------------------- */
+/* ---- start and stop ---- */
 
 static int64_t
 or_default(int64_t v, int64_t otherwise)
@@ -379,7 +379,7 @@ sync_stop(struct sync *s, int64_t deadline_ms)
 	engine_free(s);
 }
 
-/* ---- waiting ------------------------------------------------------------------- */
+/* ---- waiting ---- */
 
 /* What ends a wait that cannot succeed: a failure since it began that only
  * the user can mend. */

@@ -11,7 +11,7 @@
 #define LOOK_MS 100			/* between looks at is_interrupted */
 #define WAIT_DEFAULT_MS (60 * 1000)
 
-/* ---- the drive's side ------------------------------------------------------------- */
+/* ---- the drive's side ---- */
 
 static struct entry *
 entry_get_locked(struct fetcher *f, const struct fetch_want *w, bool *is_new)
@@ -197,7 +197,7 @@ fetch(void *arg, const struct fetch_want *want, size_t n, size_t need,
 	return result_of(r);
 }
 
-/* ---- life ---------------------------------------------------------------------- */
+/* ---- life ---- */
 
 int
 fetcher_new(struct sync *s, struct fetcher **ret)

@@ -19,7 +19,7 @@ sealed_len(const struct block_ref *ref)
 	return (size_t)ref->len + VAULT_SEAL_OVERHEAD;
 }
 
-/* ---- entries and jobs --------------------------------------------------------- */
+/* ---- entries and jobs ---- */
 
 void
 fetch_entry_unref_locked(struct entry *e)
@@ -175,7 +175,7 @@ fetch_job_promote_locked(struct fetcher *f, struct job *j)
 	}
 }
 
-/* ---- downloads ------------------------------------------------------------------ */
+/* ---- downloads ---- */
 
 /* The range, or its part of the whole object where parts cannot be had. */
 static int

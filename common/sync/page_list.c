@@ -32,7 +32,7 @@ struct page_cache {
 	struct page_known *known;
 };
 
-/* ---- the cache ---------------------------------------------------------------- */
+/* ---- the cache ---- */
 
 static void
 ref_write(const struct block_ref *f, struct buf *out)
@@ -152,7 +152,7 @@ page_cache_free(struct page_cache *c)
 	free(c);
 }
 
-/* ---- making pages --------------------------------------------------------------- */
+/* ---- making pages ---- */
 
 struct maker {
 	struct pack_list *l;
@@ -285,7 +285,7 @@ page_list_make(struct pack_list *l, const struct vault_id *inode,
 	return 0;
 }
 
-/* ---- reading pages ---------------------------------------------------------------- */
+/* ---- reading pages ---- */
 
 int
 page_list_get(void *source, const struct vault_id *inode,

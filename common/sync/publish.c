@@ -13,7 +13,7 @@
 /* The publisher looks at its clocks this often. */
 #define TICK_MS (600 * 1000)
 
-/* ---- heads -------------------------------------------------------------------- */
+/* ---- heads ---- */
 
 int
 publish_head(struct sync *s)
@@ -59,7 +59,7 @@ publish_head(struct sync *s)
 	return 0;
 }
 
-/* ---- segments ------------------------------------------------------------------ */
+/* ---- segments ---- */
 
 /* Put the segment that is sealed, if there is one; then its head. */
 static int
@@ -265,7 +265,7 @@ publish_segment(struct sync *s)
 	return r;
 }
 
-/* ---- now and then ---------------------------------------------------------------- */
+/* ---- now and then ---- */
 
 static void
 ask_space(struct sync *s)
@@ -333,7 +333,7 @@ checkpoint_step(struct sync *s)
 	return r == -EAGAIN ? 0 : r;
 }
 
-/* ---- the thread ------------------------------------------------------------------- */
+/* ---- the thread ---- */
 
 static int
 publish_step(struct sync *s)

@@ -27,7 +27,7 @@ rebuild_say(struct rebuild *b, const char *fmt, ...)
 		b->progress(b->arg, line);
 }
 
-/* ---- the journals behind the checkpoint --------------------------------------- */
+/* ---- the journals behind the checkpoint ---- */
 
 /* The segment that others have seen must be there. */
 static void
@@ -205,7 +205,7 @@ tail_replay(struct rebuild *b)
 	return r;
 }
 
-/* ---- the whole ------------------------------------------------------------------ */
+/* ---- the whole ---- */
 
 static int
 heads_load(struct rebuild *b)

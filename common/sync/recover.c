@@ -12,7 +12,7 @@
 #define CHAIN_MAX 100000
 #define GRANTS_MAX 100000
 
-/* ---- a new drive ------------------------------------------------------------- */
+/* ---- a new drive ---- */
 
 static int
 put_new(struct store *st, const char *name, const struct buf *b,
@@ -53,7 +53,7 @@ sync_create(struct store *s, const struct vault_birth *b, struct err *e)
 	return r;
 }
 
-/* ---- who is who ---------------------------------------------------------------- */
+/* ---- who is who ---- */
 
 /* From the seed of a recovery key, or (seed is NULL) a device's keys. */
 static int
@@ -136,7 +136,7 @@ on_grant_name(void *arg, const char *name, uint64_t size)
 		l->name = p;
 		l->cap = cap;
 	}
-	strcpy(l->name[l->n++], name);
+	memcpy(l->name[l->n++], name, strlen(name) + 1);
 	return 0;
 }
 

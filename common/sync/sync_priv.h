@@ -38,7 +38,7 @@
 #define SYNC_KV_DEVICES "devices"
 #define SYNC_KV_REBUILD "rebuild"	/* 1 byte: '1' while it is under way */
 
-/* ---- devices.c: who else writes here ------------------------------------ */
+/* ---- devices.c: who else writes here ---- */
 
 #define SYNC_DEVICES_MAX 4096
 
@@ -60,7 +60,7 @@ void devices_done(struct sync_found *f);
 const struct vault_device *devices_by_tag(const struct sync_found *f,
     const struct vault_keys *k, const uint8_t dtag[static VAULT_TAG_LEN]);
 
-/* ---- object.c: single objects --------------------------------------------- */
+/* ---- object.c: single objects ---- */
 
 /* What a put is for: who may have written under its name before. */
 enum object_kind {
@@ -106,7 +106,7 @@ struct ckpt_mark {
 int ckpt_mark_get(struct drive *d, struct ckpt_mark *ret);
 int ckpt_mark_set(struct drive *d, const struct ckpt_mark *m);
 
-/* ---- pack_list.c: packs under construction ------------------------------- */
+/* ---- pack_list.c: packs under construction ---- */
 
 #define PACK_NUMBERS_MAX 16
 
@@ -132,7 +132,7 @@ int pack_list_put(struct pack_list *l);
 /* Forget the packs; the list may be used again. */
 void pack_list_done(struct pack_list *l);
 
-/* ---- page_list.c: manifest pages ------------------------------------------ */
+/* ---- page_list.c: manifest pages ---- */
 
 /* What was made of a list of blocks before, to be referenced again. */
 struct page_cache;
@@ -156,7 +156,7 @@ int page_cache_load(struct drive *d, struct page_cache **ret);
 int page_cache_save(struct drive *d, struct page_cache *c);
 void page_cache_free(struct page_cache *c);
 
-/* ---- engine.c ------------------------------------------------------------- */
+/* ---- engine.c ---- */
 
 struct fetcher;
 
@@ -236,7 +236,7 @@ bool sync_is_unsent(struct sync *s, const struct pack_id *id);
 int sync_unsent_add(struct sync *s, const struct pack_id *id);
 void sync_unsent_del(struct sync *s, const struct pack_id *id);
 
-/* ---- threads ---------------------------------------------------------------- */
+/* ---- threads ---- */
 
 void upload_main(void *sync);
 void publish_main(void *sync);

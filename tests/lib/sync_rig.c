@@ -50,7 +50,7 @@ rig_new(struct rig *r)
 
 	memset(r, 0, sizeof(*r));
 	ck_assert_int_eq(crypto_init(), 0);
-	strcpy(r->dir, "/tmp/coffre-sync-XXXXXX");
+	(void)snprintf(r->dir, sizeof(r->dir), "/tmp/coffre-sync-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(r->dir));
 	(void)snprintf(r->state, sizeof(r->state), "%s/state", r->dir);
 	(void)snprintf(path, sizeof(path), "%s/store", r->dir);
@@ -139,10 +139,10 @@ rig_recover(const struct rig *r, struct rig *ret, int want)
 	int got;
 
 	memset(ret, 0, sizeof(*ret));
-	strcpy(ret->dir, "/tmp/coffre-sync-XXXXXX");
+	(void)snprintf(ret->dir, sizeof(ret->dir), "/tmp/coffre-sync-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(ret->dir));
 	(void)snprintf(ret->state, sizeof(ret->state), "%s/state", ret->dir);
-	strcpy(ret->url, r->url);
+	memcpy(ret->url, r->url, sizeof(ret->url));
 	memcpy(ret->seed, r->seed, sizeof(ret->seed));
 	ret->store = store_at(ret->url);
 	ck_assert_msg(sync_recover(ret->store, r->seed, "second", &ret->keys,
