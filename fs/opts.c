@@ -68,7 +68,7 @@ const struct opt opts_table[] = {
 	{ "attr_timeout", OPT_UINT, CM, AT(attr_timeout), 3600, 0, 86400,
 	    "SECONDS", "the kernel remembers names and attributes for" },
 	{ "log", OPT_TEXT, CM, AT(log), 0, 0, 0, "FILE",
-	    "log there (default: the file log in the state folder)" },
+	    "log there (default: log in the state folder)" },
 	{ "log_level", OPT_LEVEL, CM, AT(log_level), LOG_LEVEL_WARN, 0,
 	    LOG_LEVEL_DEBUG, "LEVEL", "error, warn, info or debug" },
 };
