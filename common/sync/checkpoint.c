@@ -350,6 +350,8 @@ root_put(struct job *j, uint64_t seq)
 	vault_name_page(&k->rtag, &k->dtag, m.n, m.rand, name);
 	r = sync_put(j->s, name, b.data, b.len, OBJECT_OWN);
 	if (r == 0)
+		r = trust_confirm(j->s);
+	if (r == 0)
 		r = page_cache_save(j->s->drive, j->cache);
 	if (r == 0)
 		r = ckpt_mark_set(j->s->drive, &m);

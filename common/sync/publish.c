@@ -87,6 +87,8 @@ publish_pending(struct sync *s)
 		r = -EROFS;
 	}
 	if (r == 0)
+		r = trust_confirm(s);
+	if (r == 0)
 		r = drive_publish_done(s->drive, seq);
 	if (r < 0)
 		goto out;

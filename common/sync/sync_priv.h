@@ -243,6 +243,12 @@ void publish_main(void *sync);
 /* Is our journal on the store what we know it to be?  0, -EROFS (alarm), or
  * what the store answered. */
 int trust_check(struct sync *s);
+/*
+ * Is it still this drive's store that just took what we put?  A disk that
+ * was unplugged leaves an empty folder that takes anything.  0, or
+ * -ECANCELED: what was put counts as not put.
+ */
+int trust_confirm(struct sync *s);
 /* Write a checkpoint; publisher thread only. */
 int checkpoint_write(struct sync *s);
 int publish_head(struct sync *s);

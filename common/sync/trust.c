@@ -180,6 +180,30 @@ journal_load(struct sync *s, struct journal *j)
 }
 
 int
+trust_confirm(struct sync *s)
+{
+	struct backoff b = { 0 };
+	int r;
+
+	for (;;) {
+		r = check_genesis(s);
+		if (r == 0)
+			return 0;
+		if (r == -EROFS)
+			return -ECANCELED;
+		if (r == -ENOENT) {
+			mutex_lock(&s->lock);
+			s->is_checked = false;
+			cond_broadcast(&s->changed);
+			mutex_unlock(&s->lock);
+			return -ECANCELED;
+		}
+		if (!sync_backoff(s, r, &b))
+			return -ECANCELED;
+	}
+}
+
+int
 trust_check(struct sync *s)
 {
 	struct journal j = { .pending = BUF_INIT(SYNC_SMALL_MAX) };

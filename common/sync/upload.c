@@ -26,6 +26,8 @@ batch_send(struct sync *s, struct stage_batch *b)
 	if (r == 0)
 		r = pack_list_put(&l);
 	if (r == 0)
+		r = trust_confirm(s);
+	if (r == 0)
 		r = drive_stage_commit(s->drive, b);
 	else
 		drive_stage_abort(s->drive, b);

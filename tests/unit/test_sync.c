@@ -473,11 +473,19 @@ shell(const char *fmt, ...)
 {
 	char cmd[512];
 	va_list ap;
+	int status;
+	pid_t pid;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(cmd, sizeof(cmd), fmt, ap);
 	va_end(ap);
-	ck_assert_int_eq(system(cmd), 0);
+	pid = fork();
+	if (pid == 0) {
+		(void)execl("/bin/sh", "sh", "-c", cmd, (char *)NULL);
+		_exit(127);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(status == 0, "%s: %d", cmd, status);
 }
 
 static void
@@ -565,6 +573,28 @@ START_TEST(an_empty_store_changes_nothing)
 	check_recovered(&r);
 	free(before);
 	free(after);
+	rig_done(&r);
+}
+END_TEST
+
+START_TEST(a_disk_that_is_unplugged_meanwhile_gets_no_only_copy)
+{
+	struct sync_status st;
+	struct drive_usage u;
+	struct rig r;
+
+	rig_new(&r);
+	rig_start(&r);
+	rig_wait(&r);
+	shell("mv %s/store %s/away && mkdir %s/store", r.dir, r.dir, r.dir);
+	rig_fill(&r, 1);
+	await_link(&r, SYNC_FAULT, &st);
+	drive_usage(r.drive, &u);
+	ck_assert_uint_gt(u.staged_blocks, 0);
+	ck_assert_uint_gt(u.outbox_ops, 0);
+	shell("rm -r %s/store && mv %s/away %s/store", r.dir, r.dir, r.dir);
+	rig_wait(&r);
+	check_recovered(&r);
 	rig_done(&r);
 }
 END_TEST
@@ -951,6 +981,8 @@ suite(void)
 	tc = tcase(s, "trust");
 	tcase_add_test(tc, a_store_that_went_back_in_time_stops_writing);
 	tcase_add_test(tc, an_empty_store_changes_nothing);
+	tcase_add_test(tc,
+	    a_disk_that_is_unplugged_meanwhile_gets_no_only_copy);
 	tcase_add_test(tc, a_cloned_state_directory_is_noticed);
 	tcase_add_test(tc, a_clone_that_publishes_meanwhile_is_noticed);
 	tcase_add_test(tc, another_drive_at_the_same_url_is_noticed);
