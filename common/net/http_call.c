@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "net/http_priv.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "net/http_value.h"
+#include "net/url.h"
+#include "util/buf.h"
+#include "util/clock.h"
+
+/* What we read of an answer that is not wanted before the connection is
+ * given up: it is cheaper to drain a short one. */
+#define JUNK_MAX (256u << 10)
+/* After a 401 the server is left alone for a while, longer each time: some
+ * lock an account that is tried too often. */
+#define REFUSED_WAIT_MS 5000
+#define REFUSED_WAIT_MAX_MS 300000
+
+static void say(struct http_resp *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+say(struct http_resp *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(a->msg, sizeof(a->msg), fmt, ap);
+	va_end(ap);
+}
+
+static bool
+header_is(const char *p, size_t n, const char *name, char *value, size_t cap)
+{
+	size_t len = strlen(name);
+
+	if (n <= len || strncasecmp(p, name, len) != 0 || p[len] != ':')
+		return false;
+	p += len + 1;
+	n -= len + 1;
+	while (n && (*p == ' ' || *p == '\t')) {
+		p++;
+		n--;
+	}
+	while (n && (p[n - 1] == '\r' || p[n - 1] == '\n' || p[n - 1] == ' '))
+		n--;
+	if (n >= cap || memchr(p, '\0', n))
+		n = 0;
+	memcpy(value, p, n);
+	value[n] = '\0';
+	return true;
+}
+
+size_t
+http_on_header(char *p, size_t one, size_t n, void *arg)
+{
+	struct http_call *c = arg;
+	struct http_resp *a = c->resp;
+	char v[256];
+	size_t len = one * n;
+
+	/* A new status line: what came before was 100 Continue, or asked for
+	 * authentication. */
+	if (len > 5 && strncmp(p, "HTTP/", 5) == 0) {
+		a->retry_after_ms = -1;
+		a->is_html = false;
+		c->content_range[0] = '\0';
+	} else if (header_is(p, len, "Retry-After", v, sizeof(v))) {
+		(void)http_retry_after(v, clock_real_ns() / 1000000000,
+		    &a->retry_after_ms);
+	} else if (header_is(p, len, "Content-Type", v, sizeof(v))) {
+		a->is_html = strncasecmp(v, "text/html", 9) == 0;
+	} else if (header_is(p, len, "Content-Range",
+	    c->content_range, sizeof(c->content_range))) {
+		/* Judged when the body begins. */
+	}
+	return len;
+}
+
+size_t
+http_on_read(char *p, size_t one, size_t n, void *arg)
+{
+	struct http_call *c = arg;
+	const struct http_req *q = c->q;
+	size_t left = q->body_len - c->sent, max = one * n;
+
+	if (q->cut_after) {
+		if (c->sent >= q->cut_after)
+			return CURL_READFUNC_ABORT;
+		left = q->cut_after - c->sent;
+	}
+	if (left > max)
+		left = max;
+	if (left)
+		memcpy(p, (const char *)q->body + c->sent, left);
+	c->sent += left;
+	return left;
+}
+
+int
+http_on_seek(void *arg, curl_off_t off, int whence)
+{
+	struct http_call *c = arg;
+
+	if (whence != SEEK_SET || off < 0 || (size_t)off > c->q->body_len)
+		return CURL_SEEKFUNC_FAIL;
+	if (c->sent > 0)
+		c->resp->is_resent = true;
+	c->sent = (size_t)off;
+	return CURL_SEEKFUNC_OK;
+}
+
+static long
+call_status(struct http_call *c)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	return status;
+}
+
+/* The whole object was sent for a part of it. */
+static int
+whole_begin(struct http_call *c, curl_off_t len)
+{
+	const struct http_req *q = c->q;
+	uint64_t end = q->range_off + q->range_len;
+
+	if (len > HTTP_WHOLE_MAX)
+		return -EPROTO;
+	if (len >= 0 && (uint64_t)len < end)
+		return -ERANGE;
+	return buf_reserve(q->out, q->range_len) ? 0 : q->out->err;
+}
+
+static int
+part_begin(struct http_call *c, curl_off_t len)
+{
+	const struct http_req *q = c->q;
+	uint64_t first, last, total;
+
+	if (http_content_range(c->content_range, &first, &last, &total) < 0 ||
+	    first != q->range_off || last - first + 1 > q->range_len ||
+	    (len >= 0 && (uint64_t)len != last - first + 1))
+		return -EPROTO;
+	if (last - first + 1 < q->range_len)
+		return total == last + 1 ? -ERANGE : -EPROTO;
+	return buf_reserve(q->out, q->range_len) ? 0 : q->out->err;
+}
+
+/* The head is there: is the body what was asked for, and how long? */
+static int
+body_begin(struct http_call *c)
+{
+	const struct http_req *q = c->q;
+	long status = call_status(c);
+	curl_off_t len = -1;
+
+	c->is_begun = true;
+	(void)curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+	    &len);
+	if (!q->out)
+		return 0;
+	if (q->is_range && status == 206) {
+		c->is_wanted = true;
+		return part_begin(c, len);
+	}
+	if (status != q->body_status)
+		return 0;
+	c->is_wanted = true;
+	if (q->is_range)
+		return whole_begin(c, len);
+	if (len > 0 && (uint64_t)len > q->out->max - q->out->len)
+		return -EFBIG;
+	if (len > 0 && !buf_reserve(q->out, (size_t)len))
+		return q->out->err;
+	return 0;
+}
+
+/* Keep what belongs to the range of a body that is the whole object. */
+static int
+whole_put(struct http_call *c, const char *p, size_t n)
+{
+	const struct http_req *q = c->q;
+	uint64_t at = c->seen, end = q->range_off + q->range_len;
+
+	if (at + n > HTTP_WHOLE_MAX)
+		return -EPROTO;
+	if (at + n <= q->range_off || at >= end)
+		return 0;
+	if (at < q->range_off) {
+		p += q->range_off - at;
+		n -= (size_t)(q->range_off - at);
+		at = q->range_off;
+	}
+	if (at + n > end)
+		n = (size_t)(end - at);
+	return buf_put(q->out, p, n);
+}
+
+size_t
+http_on_body(char *p, size_t one, size_t n, void *arg)
+{
+	struct http_call *c = arg;
+	size_t len = one * n;
+
+	if (!c->is_begun)
+		c->fail = body_begin(c);
+	if (c->fail < 0)
+		return 0;
+	if (!c->is_wanted) {
+		c->seen += len;
+		return c->seen > JUNK_MAX ? 0 : len;
+	}
+	if (!c->q->is_range)
+		c->fail = buf_put(c->q->out, p, len);
+	else if (call_status(c) == 206)
+		c->fail = c->seen + len > c->q->range_len ? -EPROTO :
+		    buf_put(c->q->out, p, len);
+	else
+		c->fail = whole_put(c, p, len);
+	c->seen += len;
+	return c->fail < 0 ? 0 : len;
+}
+
+/* The transfer is over and well; is the body whole, and no page? */
+static int
+body_end(struct http_call *c)
+{
+	static const char *const page[] = { "<!doctype", "<html" };
+	const struct http_req *q = c->q;
+	const char *p;
+	size_t i, n;
+	int r = 0;
+
+	if (!c->is_begun)
+		r = body_begin(c);
+	if (r < 0 || !c->is_wanted)
+		return r;
+	n = q->out->len - c->start;
+	if (q->is_range && n != q->range_len)
+		return call_status(c) == 206 ? -EPROTO : -ERANGE;
+	/* A hotspot's page, or one that asks to log in. */
+	p = (const char *)q->out->data + c->start;
+	for (i = 0; c->resp->is_html && i < 2; i++)
+		if (n >= strlen(page[i]) &&
+		    strncasecmp(p, page[i], strlen(page[i])) == 0) {
+			say(c->resp, "%s sent a web page in place of data: is "
+			    "there a log-in page in between?", c->h->host);
+			return -EPROTO;
+		}
+	return 0;
+}
+
+/* Is it about the certificate or the key?  The message names it. */
+static bool
+is_trust(CURLcode rc)
+{
+	return rc == CURLE_PEER_FAILED_VERIFICATION ||
+	    rc == CURLE_SSL_PINNEDPUBKEYNOTMATCH ||
+	    rc == CURLE_SSL_ISSUER_ERROR || rc == CURLE_SSL_CERTPROBLEM ||
+	    rc == CURLE_SSL_INVALIDCERTSTATUS;
+}
+
+/* No answer, and curl says why. */
+static int
+transport_result(struct http_call *c)
+{
+	struct http_resp *a = c->resp;
+	const char *why = c->error[0] ? c->error : curl_easy_strerror(c->rc);
+	long sent = 0;
+
+	(void)curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &sent);
+	if (c->rc == CURLE_OUT_OF_MEMORY)
+		return -ENOMEM;
+	if (is_trust(c->rc)) {
+		say(a, "the certificate of %s is not trusted (%s): check the "
+		    "address, or give its authority's certificate", c->h->host,
+		    why);
+		return -EHOSTUNREACH;
+	}
+	if (c->rc == CURLE_UNSUPPORTED_PROTOCOL ||
+	    c->rc == CURLE_WEIRD_SERVER_REPLY ||
+	    c->rc == CURLE_BAD_CONTENT_ENCODING ||
+	    c->rc == CURLE_URL_MALFORMAT) {
+		say(a, "%s does not talk HTTP: %s", c->h->host, why);
+		return -EPROTO;
+	}
+	if (c->is_late || c->rc == CURLE_OPERATION_TIMEDOUT) {
+		say(a, "%s does not answer", c->h->host);
+		return sent ? -ETIMEDOUT : -EHOSTUNREACH;
+	}
+	if (!sent) {
+		say(a, "cannot reach %s: %s", c->h->host, why);
+		return -EHOSTUNREACH;
+	}
+	say(a, "the connection to %s broke: %s", c->h->host, why);
+	return c->q->is_write ? -ETIMEDOUT : -EHOSTUNREACH;
+}
+
+static void
+body_message(struct http_call *c, int r)
+{
+	struct http_resp *a = c->resp;
+
+	if (a->msg[0])
+		return;
+	if (r == -EPROTO)
+		say(a, "%s sent other bytes than it was asked for", c->h->host);
+	else if (r == -EFBIG)
+		say(a, "%s sent more than it was asked for", c->h->host);
+}
+
+int
+http_call_result(struct http_call *c)
+{
+	struct http_resp *a = c->resp;
+	curl_off_t len = -1;
+	long status;
+	int r;
+
+	if (c->is_canceled || c->rc == CURLE_ABORTED_BY_CALLBACK)
+		return -ECANCELED;
+	status = call_status(c);
+	/* The status comes first: a refusal is one, even if the server then
+	 * hangs up on the body that it does not want. */
+	if (c->rc != CURLE_OK && c->fail == 0 && status < 300)
+		return transport_result(c);
+	if (status < 200) {
+		say(a, "%s sent no status", c->h->host);
+		return -EPROTO;
+	}
+	r = c->fail < 0 ? c->fail : body_end(c);
+	if (r < 0) {
+		body_message(c, r);
+		return r;
+	}
+	(void)curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+	    &len);
+	a->length = len;
+	a->status = (int)status;
+	return 0;
+}
+
+static int
+call_open(struct http *h, struct http_call *c)
+{
+	const char *const *line = c->q->headers;
+	struct curl_slist *l;
+	int r;
+
+	l = curl_slist_append(NULL, "Accept-Encoding: identity");
+	c->headers = l;
+	for (; l && line && *line; line++) {
+		l = curl_slist_append(c->headers, *line);
+		if (l)
+			c->headers = l;
+	}
+	if (!l)
+		return -ENOMEM;
+	mutex_lock(&h->lock);
+	if (clock_mono_ms() < h->refused_until_ms) {
+		say(c->resp, "%s refused the user name or the password a "
+		    "moment ago", h->host);
+		r = -EACCES;
+	} else {
+		r = http_easy_take(h, c);
+	}
+	mutex_unlock(&h->lock);
+	return r;
+}
+
+/*
+ * Look at a 401.  True: it asks for digest authentication, which was not
+ * tried, so the request is made again with it, now and for good.
+ */
+static bool
+auth_refused(struct http *h, struct http_call *c)
+{
+	struct http_resp *a = c->resp;
+	bool is_again = false;
+	long offers = 0;
+
+	(void)curl_easy_getinfo(c->easy, CURLINFO_HTTPAUTH_AVAIL, &offers);
+	mutex_lock(&h->lock);
+	if (c->auth == CURLAUTH_BASIC && !(offers & (long)CURLAUTH_BASIC) &&
+	    (offers & (long)CURLAUTH_DIGEST)) {
+		h->auth = CURLAUTH_DIGEST;
+		is_again = true;
+	} else if (h->user) {
+		h->refused_wait_ms *= 2;
+		if (h->refused_wait_ms < REFUSED_WAIT_MS)
+			h->refused_wait_ms = REFUSED_WAIT_MS;
+		if (h->refused_wait_ms > REFUSED_WAIT_MAX_MS)
+			h->refused_wait_ms = REFUSED_WAIT_MAX_MS;
+		h->refused_until_ms = clock_mono_ms() + h->refused_wait_ms;
+	}
+	mutex_unlock(&h->lock);
+	if (is_again)
+		return true;
+	if (!h->user)
+		say(a, "%s wants a user name and a password", h->host);
+	else if (!h->is_clear_ok && !(offers & (long)CURLAUTH_DIGEST))
+		say(a, "%s wants the password in clear and the connection is "
+		    "not encrypted: use an address that begins with webdavs://",
+		    h->host);
+	else
+		say(a, "%s refused the user name or the password", h->host);
+	return false;
+}
+
+/* One request, one answer. */
+static int
+call_once(struct http *h, const struct http_req *q, struct http_resp *ret,
+    char *slash_url, size_t cap, bool *ret_again)
+{
+	struct http_call c;
+	char *to = NULL;
+	int r;
+
+	memset(&c, 0, sizeof(c));
+	memset(ret, 0, sizeof(*ret));
+	ret->length = ret->retry_after_ms = -1;
+	c.h = h;
+	c.q = q;
+	c.resp = ret;
+	c.start = q->out ? q->out->len : 0;
+	cond_init(&c.done);
+	r = call_open(h, &c);
+	if (r == 0) {
+		http_call_run(h, &c);
+		r = http_call_result(&c);
+	}
+	if (r == 0 && ret->status == 401)
+		*ret_again = auth_refused(h, &c);
+	if (r == 0 && ret->status >= 300 && ret->status < 400) {
+		(void)curl_easy_getinfo(c.easy, CURLINFO_REDIRECT_URL, &to);
+		/* Only what names a collection: with a slash, an object's
+		 * name would mean something else. */
+		*ret_again = (ret->status == 301 || ret->status == 308) &&
+		    to && strcmp(q->method, "PROPFIND") == 0 &&
+		    strlen(to) < cap && url_is_slash_added(q->url, to);
+		if (*ret_again)
+			(void)snprintf(slash_url, cap, "%s", to);
+	}
+	if (r == 0 && ret->status < 300) {
+		mutex_lock(&h->lock);
+		h->refused_wait_ms = 0;
+		mutex_unlock(&h->lock);
+	}
+	if (q->out && (r < 0 || !c.is_wanted)) {
+		q->out->len = c.start;
+		if (r < 0)
+			q->out->err = 0;
+	}
+	if (c.easy) {
+		mutex_lock(&h->lock);
+		http_easy_give(h, c.easy);
+		mutex_unlock(&h->lock);
+	}
+	curl_slist_free_all(c.headers);
+	cond_done(&c.done);
+	return r;
+}
+
+int
+http_do(struct http *h, const struct http_req *q, struct http_resp *ret)
+{
+	char next[URL_MAX * 4], url[URL_MAX * 4];
+	struct http_req again = *q;
+	bool is_again = false;
+	int tries, r;
+
+	/* Twice more at most: another authentication, one slash. */
+	for (tries = 0; tries < 3; tries++) {
+		next[0] = '\0';
+		is_again = false;
+		r = call_once(h, &again, ret, next, sizeof(next), &is_again);
+		if (!is_again)
+			break;
+		if (next[0]) {
+			(void)strcpy(url, next);
+			again.url = url;
+		}
+	}
+	if (r == 0 && ret->status >= 300 && ret->status < 400) {
+		say(ret, "%s sends us elsewhere (status %d): give the address "
+		    "it leads to", h->host, ret->status);
+		return -EPROTO;
+	}
+	return r;
+}

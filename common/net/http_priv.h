@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef NET_HTTP_PRIV_H
+#define NET_HTTP_PRIV_H
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <sys/queue.h>
+
+#include "net/http.h"
+#include "util/thread.h"
+
+/* http_priv - shared by http.c (the engine), http_call.c (one request) and
+ * http_setup.c (curl's options). */
+
+#define HTTP_SOCKETS_MAX (4 * HTTP_CONNECTIONS_MAX)
+
+enum call_state {
+	CALL_QUEUED,		/* in h->queue; the caller waits */
+	CALL_ACTIVE,		/* in the multi handle */
+	CALL_DONE,		/* the engine has let go of it */
+};
+
+/*
+ * A request under way, on its caller's stack.  The engine owns it between
+ * CALL_QUEUED and CALL_DONE; only the state is looked at by both, under
+ * h->lock.
+ */
+struct http_call {
+	TAILQ_ENTRY(http_call) link;
+	struct http *h;
+	const struct http_req *q;
+	struct http_resp *resp;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct cond done;	/* signalled by the engine: CALL_DONE */
+	enum call_state state;
+	unsigned epoch;
+	unsigned long auth;	/* what it was sent with */
+	CURLcode rc;
+	bool is_canceled;	/* by http_interrupt */
+	bool is_late;		/* no progress for too long */
+
+	/* Progress, as last seen by the engine. */
+	int64_t progress_ms;
+	curl_off_t mark;	/* bytes in both directions */
+	int unsent;		/* bytes in the socket's buffer */
+
+	/* The two bodies. */
+	size_t sent;		/* of q->body */
+	size_t start;		/* length of q->out before us */
+	uint64_t seen;		/* bytes of the answer's body */
+	bool is_begun;		/* the status line has been judged */
+	bool is_wanted;		/* the body is what was asked for */
+	int fail;		/* why we broke it off; 0: we did not */
+	char content_range[80];
+	char error[CURL_ERROR_SIZE];
+};
+
+TAILQ_HEAD(http_queue, http_call);
+SLIST_HEAD(http_pool, http_easy);
+
+struct http_easy {
+	SLIST_ENTRY(http_easy) link;
+	CURL *easy;
+};
+
+struct http {
+	struct mutex lock;
+	struct http_queue queue GUARDED_BY(lock);
+	struct http_pool pool GUARDED_BY(lock);	/* handles not in use */
+	bool is_stopping GUARDED_BY(lock);
+	bool is_interrupted GUARDED_BY(lock);
+	unsigned epoch GUARDED_BY(lock);	/* number of interruptions */
+	unsigned npool GUARDED_BY(lock);
+	CURLM *multi GUARDED_BY(lock);		/* used by the engine without
+						 * it; replaced under it */
+	unsigned long auth GUARDED_BY(lock);	/* CURLAUTH_ bit; 0: none */
+	int64_t refused_until_ms GUARDED_BY(lock);
+	int64_t refused_wait_ms GUARDED_BY(lock);
+
+	/* The engine's own. */
+	struct http_queue active;
+	unsigned nactive;
+	unsigned seen_epoch;	/* calls of earlier ones have ended */
+	int sockets[HTTP_SOCKETS_MAX];
+	unsigned nsockets;
+	pthread_t thread;
+	bool is_started;
+
+	/* Never changed after http_new. */
+	char *host, *user, *password, *pin;
+	char *ca_pem;		/* the usual certificates and ours */
+	size_t ca_len;
+	bool is_tls, is_clear_ok;
+	unsigned connections;
+	int64_t timeout_ms;
+};
+
+/* http_setup.c */
+/* Take a handle with every option set for c, under h->lock. */
+int http_easy_take(struct http *h, struct http_call *c) REQUIRES(h->lock);
+void http_easy_give(struct http *h, CURL *easy) REQUIRES(h->lock);
+void http_easy_free_all(struct http *h);
+/* Read the certificates to trust. */
+int http_ca_load(struct http *h, const char *file, struct err *e);
+
+/* http_call.c: curl's callbacks, in the engine's thread. */
+size_t http_on_header(char *p, size_t one, size_t n, void *arg);
+size_t http_on_body(char *p, size_t one, size_t n, void *arg);
+size_t http_on_read(char *p, size_t one, size_t n, void *arg);
+int http_on_seek(void *arg, curl_off_t off, int whence);
+/* What came of it; in the caller's thread after CALL_DONE. */
+int http_call_result(struct http_call *c);
+
+/* http.c */
+curl_socket_t http_on_socket(void *arg, curlsocktype purpose,
+    struct curl_sockaddr *a);
+int http_on_close(void *arg, curl_socket_t fd);
+/* Queue it and wait. */
+void http_call_run(struct http *h, struct http_call *c);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef STORE_BACKEND_H
+#define STORE_BACKEND_H
+
+#include "store/store.h"
+#include "util/thread.h"
+
+struct buf;
+struct err;
+struct url;
+
+/*
+ * backend - what stands behind store.h: one table of functions per backend
+ * or wrapper.  Only files of store/ include it.
+ */
+
+#define STORE_NAME_MAX 255
+#define STORE_LIST_DEPTH_MAX 16		/* collections in collections */
+
+/* What a failing backend can say beyond its result. */
+struct store_hint {
+	char msg[256];			/* for people; "" if nothing */
+	int64_t not_before_ms;		/* clock_mono_ms: it asked for peace
+					 * until then; 0: it did not */
+};
+
+/* As in store.h; names are valid.  get_stats adds to what is there. */
+struct store_ops {
+	int (*put)(struct store *s, const char *name, const void *p,
+	    size_t len, unsigned flags);
+	int (*get)(struct store *s, const char *name, struct buf *out);
+	int (*get_range)(struct store *s, const char *name, uint64_t off,
+	    size_t len, struct buf *out);
+	int (*del)(struct store *s, const char *name);
+	int (*list)(struct store *s, const char *prefix,
+	    int (*fn)(void *arg, const char *name, uint64_t size), void *arg);
+	int (*space)(struct store *s, struct store_space *ret);
+	unsigned (*caps)(struct store *s);
+	int (*probe)(struct store *s, struct err *e);
+	void (*get_stats)(struct store *s, struct store_stats *ret);
+	void (*get_hint)(struct store *s, struct store_hint *ret);
+	void (*interrupt)(struct store *s, bool on);
+	void (*close)(struct store *s);		/* frees s */
+};
+
+/* The first member of every backend and wrapper. */
+struct store {
+	const struct store_ops *ops;
+	char *url;
+	struct mutex busy_lock;
+	struct cond idle;		/* busy has become 0 */
+	unsigned busy GUARDED_BY(busy_lock);	/* calls under way */
+};
+
+int store_init(struct store *s, const struct store_ops *ops,
+    const char *url);
+void store_done(struct store *s);
+
+/* "a/b/c" of a-z, 0-9 and '-'; at most STORE_NAME_MAX bytes. */
+bool store_name_ok(const char *name);
+/* "" or a name and a '/'. */
+bool store_prefix_ok(const char *prefix);
+/* Is what stands under name these bytes?  0: yes; -EEXIST: no.  After a put
+ * with STORE_IF_ABSENT that may have been made twice. */
+int store_same(struct store *s, const char *name, const void *p, size_t len);
+/* The common part of a probe: put, put again if absent, range, space,
+ * delete.  Adds to *caps what works. */
+int store_probe_run(struct store *s, unsigned *caps, struct err *e);
+/* A random name of an object that the probe may use. */
+int store_probe_name(char name[static 32]);
+
+/* The backends; each by what follows its scheme. */
+int store_mem_new(struct store **ret);
+int store_dir_new(const char *path, struct store **ret, struct err *e);
+int store_dav_new(const struct url *u, bool is_tls,
+    const struct store_conf *conf, struct store **ret, struct err *e);
+
+/* For wrappers that change little: pass on to what they wrap, which is kept
+ * right behind the base. */
+struct store_wrap {
+	struct store base;
+	struct store *in;
+};
+int store_wrap_init(struct store_wrap *w, const struct store_ops *ops,
+    struct store *in);
+int store_wrap_put(struct store *s, const char *name, const void *p,
+    size_t len, unsigned flags);
+int store_wrap_get(struct store *s, const char *name, struct buf *out);
+int store_wrap_get_range(struct store *s, const char *name, uint64_t off,
+    size_t len, struct buf *out);
+int store_wrap_del(struct store *s, const char *name);
+int store_wrap_list(struct store *s, const char *prefix,
+    int (*fn)(void *arg, const char *name, uint64_t size), void *arg);
+int store_wrap_space(struct store *s, struct store_space *ret);
+unsigned store_wrap_caps(struct store *s);
+int store_wrap_probe(struct store *s, struct err *e);
+void store_wrap_get_stats(struct store *s, struct store_stats *ret);
+void store_wrap_get_hint(struct store *s, struct store_hint *ret);
+void store_wrap_interrupt(struct store *s, bool on);
+void store_wrap_close(struct store *s);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "store/backend.h"
+#include "util/buf.h"
+#include "util/err.h"
+#include "util/text.h"
+
+/* store_probe - what a remote really does.  Half of the servers that were
+ * tried ignore a condition without a word, so only an answer to a test
+ * counts. */
+
+#define PROBE_LEN 256
+
+int
+store_probe_name(char name[static 32])
+{
+	uint8_t rnd[10];
+	char text[BASE32_LEN(sizeof(rnd)) + 1];
+
+	if (getrandom(rnd, sizeof(rnd), 0) != sizeof(rnd))
+		return -EIO;
+	base32_encode(rnd, sizeof(rnd), text);
+	(void)snprintf(name, 32, "probe-%s", text);
+	return 0;
+}
+
+int
+store_same(struct store *s, const char *name, const void *p, size_t len)
+{
+	struct buf b = BUF_INIT(len);
+	int r;
+
+	r = store_get(s, name, &b);
+	if (r == -EFBIG)
+		r = -EEXIST;
+	else if (r == -ENOENT)
+		r = -EHOSTUNREACH;	/* refused, and gone: try again */
+	else if (r == 0 && (b.len != len ||
+	    (len && memcmp(b.data, p, len) != 0)))
+		r = -EEXIST;
+	buf_done(&b);
+	return r;
+}
+
+/* The object must come back as it went. */
+static int
+probe_whole(struct store *s, const char *name, const uint8_t *p, size_t len,
+    struct err *e)
+{
+	int r = store_same(s, name, p, len);
+
+	if (r == -EHOSTUNREACH)
+		return err_set(e, r, "the store does not give back what it "
+		    "was given a moment ago");
+	if (r == -EEXIST)
+		return err_set(e, -EPROTO, "the store gives back other bytes "
+		    "than it was given");
+	return r;
+}
+
+/* A second put must be refused and change nothing. */
+static int
+probe_if_absent(struct store *s, const char *name, const uint8_t *p,
+    const uint8_t *other, unsigned *caps)
+{
+	int r = store_put(s, name, other, PROBE_LEN, STORE_IF_ABSENT);
+
+	if (r != -EEXIST)
+		return r == -EOPNOTSUPP || r == -EPROTO ? 0 : r;
+	r = store_same(s, name, p, PROBE_LEN);
+	if (r == 0)
+		*caps |= STORE_CAP_IF_ABSENT;
+	return r == -EEXIST ? 0 : r;
+}
+
+static int
+probe_range(struct store *s, const char *name, const uint8_t *p,
+    const uint8_t *other, unsigned *caps)
+{
+	struct buf b = BUF_INIT(PROBE_LEN);
+	int r;
+
+	r = store_get_range(s, name, 100, 50, &b);
+	/* The put before may have gone through. */
+	if (r == 0 && (memcmp(b.data, p + 100, 50) == 0 ||
+	    memcmp(b.data, other + 100, 50) == 0))
+		*caps |= STORE_CAP_RANGE;
+	else if (r == -ERANGE || r == -EPROTO || r == -EOPNOTSUPP)
+		r = 0;
+	buf_done(&b);
+	return r;
+}
+
+int
+store_probe_run(struct store *s, unsigned *caps, struct err *e)
+{
+	uint8_t bytes[2 * PROBE_LEN], *other = bytes + PROBE_LEN;
+	struct store_space space;
+	struct err why = { "" };
+	char name[32];
+	int r, r2;
+
+	r = store_probe_name(name);
+	if (r < 0 || getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
+		return err_set(e, -EIO, "there are no random numbers");
+	r = s->ops->put(s, name, bytes, PROBE_LEN, 0);
+	if (r < 0)
+		goto out;
+	r = probe_whole(s, name, bytes, PROBE_LEN, &why);
+	if (r == 0)
+		r = probe_if_absent(s, name, bytes, other, caps);
+	if (r == 0)
+		r = probe_range(s, name, bytes, other, caps);
+	if (r == 0 && s->ops->space(s, &space) == 0)
+		*caps |= STORE_CAP_QUOTA;
+	r2 = s->ops->del(s, name);
+	if (r == 0 && r2 < 0) {
+		r = r2;
+		(void)err_set(&why, r, "the store does not let its objects "
+		    "be deleted");
+	}
+out:
+	if (r < 0 && !why.msg[0]) {
+		struct store_hint hint;
+
+		memset(&hint, 0, sizeof(hint));
+		s->ops->get_hint(s, &hint);
+		(void)err_set(&why, r, "%s", hint.msg[0] ? hint.msg :
+		    strerror(-r));
+	}
+	if (r < 0)
+		(void)err_set(e, r, "%s", why.msg);
+	return r;
+}
