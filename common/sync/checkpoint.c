@@ -23,7 +23,6 @@
  */
 
 #define HOLD_MAX (24u * 1024 * 1024)
-#define PAGE_PLAIN_MAX (1024u * 1024)
 #define PAGE_NUMBERS 256	/* page numbers reserved for one walk */
 #define PAGES_MAX (1u << 20)
 
@@ -114,7 +113,7 @@ page_close(struct job *j)
 	    j->ready_bytes + j->packs.bytes > HOLD_MAX)
 		return 1;
 	y = &j->ready[j->nready];
-	buf_init(&y->object, 2 * PAGE_PLAIN_MAX);
+	buf_init(&y->object, SYNC_SMALL_MAX);
 	r = ckpt_page_seal(j->s->keys, j->page, j->page_next, &y->object,
 	    &ref);
 	if (r < 0) {

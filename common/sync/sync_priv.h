@@ -23,7 +23,7 @@
 #define SYNC_OPS_BYTES (900u * 1024)
 /* Objects got from the store are at most this large. */
 #define SYNC_OBJECT_MAX (VAULT_PACK_MAX + VAULT_PACK_MAX / 4)
-#define SYNC_SMALL_MAX (4u * 1024 * 1024)
+#define SYNC_SMALL_MAX (8u * 1024 * 1024)
 /* A checkpoint root: 2^20 pages of a reference each. */
 #define SYNC_ROOT_MAX (160u * 1024 * 1024)
 #define SYNC_NUMBERS 64		/* numbers of packs reserved at a time */
