@@ -140,12 +140,14 @@ vault_keys_decode(const void *p, size_t len, struct vault_keys **ret)
 	struct rd rd = rd_of(p, len);
 	struct vault_keys *k = NULL;
 	uint8_t magic[4];
+	uint16_t version;
 	int r;
 
 	rd_copy(&rd, magic, 4);
-	if (memcmp(magic, KEYS_MAGIC, 4) != 0)
+	version = rd_u16(&rd);
+	if (rd.err || memcmp(magic, KEYS_MAGIC, 4) != 0)
 		return -EPROTO;
-	if (rd_u16(&rd) != KEYS_VERSION)
+	if (version != KEYS_VERSION)
 		return -EPROTONOSUPPORT;
 	r = vault_keys_new(&k);
 	if (r < 0)
