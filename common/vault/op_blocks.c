@@ -111,37 +111,64 @@ ref_write(struct buf *out, uint16_t pack, const struct block_ref *f)
 	(void)buf_put(out, f->sha, VAULT_HASH_LEN);
 }
 
-/* The table as read: raw entries, and how many have been named so far. */
+/* The table as read, and how many have been named so far. */
 struct packs {
-	const uint8_t *raw;
+	struct pack_id *ids;
 	uint16_t n, used;
 };
 
-static void
+/* There is one way only to write a list: each pack is in the table once. */
+static int
+packs_check(const struct packs *p)
+{
+	struct packtab t;
+	uint16_t i;
+	int r = packtab_init(&t, p->n);
+
+	for (i = 0; r == 0 && i < p->n; i++)
+		if (packtab_add(&t, &p->ids[i]) != i)
+			r = -EPROTO;
+	packtab_done(&t);
+	return r;
+}
+
+/* Caller frees ret->ids. */
+static int
 packs_read(struct rd *r, struct packs *ret)
 {
+	uint16_t i;
+
 	ret->n = rd_u16(r);
 	ret->used = 0;
-	ret->raw = rd_take(r, (size_t)ret->n * PACK_ID_LEN);
+	ret->ids = NULL;
+	if (r->err || ret->n > r->left / PACK_ID_LEN) {
+		rd_fail(r);
+		return -EPROTO;
+	}
+	ret->ids = calloc(ret->n ? ret->n : 1, sizeof(*ret->ids));
+	if (!ret->ids)
+		return -ENOMEM;
+	for (i = 0; i < ret->n; i++) {
+		rd_copy(r, ret->ids[i].dtag.b, VAULT_TAG_LEN);
+		ret->ids[i].n = rd_u64(r);
+		ret->ids[i].rand = rd_u64(r);
+	}
+	return packs_check(ret);
 }
 
 static void
 ref_read(struct rd *r, struct packs *t, struct block_ref *ret)
 {
 	uint16_t i = rd_u16(r);
-	struct rd pr;
 
-	/* One way only to write a list: packs in the order of first use. */
+	/* And in the order of first use. */
 	if (r->err || i >= t->n || i > t->used) {
 		rd_fail(r);
 		return;
 	}
 	if (i == t->used)
 		t->used++;
-	pr = rd_of(t->raw + (size_t)i * PACK_ID_LEN, PACK_ID_LEN);
-	rd_copy(&pr, ret->pack.dtag.b, VAULT_TAG_LEN);
-	ret->pack.n = rd_u64(&pr);
-	ret->pack.rand = rd_u64(&pr);
+	ret->pack = t->ids[i];
 	ret->off = rd_u32(r);
 	ret->len = rd_u32(r);
 	rd_copy(r, ret->sha, VAULT_HASH_LEN);
@@ -266,29 +293,37 @@ block_read(struct rd *r, struct packs *t, struct op_block *ret)
 int
 op_blocks_read(struct rd *r, size_t max, struct op_block **ret, size_t *ret_n)
 {
-	struct op_block *b;
+	struct op_block *b = NULL;
 	struct packs t;
 	size_t i, n = rd_u32(r);
+	int e;
 
 	/* Count against what is there before anything is allocated. */
 	if (r->err || n > max || n > r->left / HOLE_LEN) {
 		rd_fail(r);
 		return -EPROTO;
 	}
-	packs_read(r, &t);
+	e = packs_read(r, &t);
+	if (e < 0)
+		goto out;
 	b = calloc(n ? n : 1, sizeof(*b));
-	if (!b)
-		return -ENOMEM;
-	for (i = 0; i < n && !r->err; i++)
+	e = b ? 0 : -ENOMEM;
+	for (i = 0; e == 0 && i < n && !r->err; i++)
 		block_read(r, &t, &b[i]);
-	if (r->err || t.used != t.n) {
-		rd_fail(r);
-		free(b);
-		return -EPROTO;
-	}
+	if (e == 0 && (r->err || t.used != t.n))
+		e = -EPROTO;
+	if (e < 0)
+		goto out;
+
 	*ret = b;
+	b = NULL;
 	*ret_n = n;
-	return 0;
+out:
+	if (e < 0)
+		rd_fail(r);
+	free(t.ids);
+	free(b);
+	return e;
 }
 
 int
@@ -381,28 +416,36 @@ op_pages_size(const struct op_page *p, size_t n)
 int
 op_pages_read(struct rd *r, size_t max, struct op_page **ret, size_t *ret_n)
 {
-	struct op_page *p;
+	struct op_page *p = NULL;
 	struct packs t;
 	size_t i, n = rd_u32(r);
+	int e;
 
 	if (r->err || n > max || n > r->left / (8 + REF_LEN)) {
 		rd_fail(r);
 		return -EPROTO;
 	}
-	packs_read(r, &t);
+	e = packs_read(r, &t);
+	if (e < 0)
+		goto out;
 	p = calloc(n ? n : 1, sizeof(*p));
-	if (!p)
-		return -ENOMEM;
-	for (i = 0; i < n && !r->err; i++) {
+	e = p ? 0 : -ENOMEM;
+	for (i = 0; e == 0 && i < n && !r->err; i++) {
 		p[i].first_idx = rd_u64(r);
 		ref_read(r, &t, &p[i].ref);
 	}
-	if (r->err || t.used != t.n) {
-		rd_fail(r);
-		free(p);
-		return -EPROTO;
-	}
+	if (e == 0 && (r->err || t.used != t.n))
+		e = -EPROTO;
+	if (e < 0)
+		goto out;
+
 	*ret = p;
+	p = NULL;
 	*ret_n = n;
-	return 0;
+out:
+	if (e < 0)
+		rd_fail(r);
+	free(t.ids);
+	free(p);
+	return e;
 }

@@ -422,6 +422,10 @@ START_TEST(a_pack_table_out_of_order_or_with_spare_packs_is_refused)
 	put_le16(one, 0);
 	ck_assert_int_eq(op_blocks_decode(out.data, out.len, &back, &n), 0);
 	free(back);
+	/* The same pack twice. */
+	memcpy(out.data + 6 + 28, out.data + 6, 28);
+	ck_assert_int_eq(op_blocks_decode(out.data, out.len, &back, &n),
+	    -EPROTO);
 	out.len = 4 + 2 + 2 * 28;
 	put_le32(out.data, 0);
 	ck_assert_int_eq(op_blocks_decode(out.data, out.len, &back, &n),
