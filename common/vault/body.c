@@ -34,7 +34,7 @@ body_pad_read(struct rd *r)
 	return r->err;
 }
 
-/* ---- what had been seen ------------------------------------------------------ */
+/* ---- what had been seen ------------------------------------------------ */
 
 static int
 seen_cmp(const void *a, const void *b)
@@ -111,7 +111,7 @@ body_seen_read(struct rd *r, struct vault_seen **ret, uint32_t *ret_n)
 	return 0;
 }
 
-/* ---- Padmé -------------------------------------------------------------------- */
+/* ---- Padmé ------------------------------------------------------------- */
 
 size_t
 body_padme(size_t len)

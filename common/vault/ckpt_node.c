@@ -10,7 +10,7 @@
 #define DENTRY_MIN (2 * VAULT_ID_LEN + 1 + 1 + OP_STAMP_LEN)
 #define XATTR_MIN (1 + 1 + 4)
 
-/* ---- extended attributes ------------------------------------------------------ */
+/* ---- extended attributes ----------------------------------------------- */
 
 bool
 ckpt_xattrs_check(const struct ckpt_xattr *x, uint32_t n)
@@ -98,7 +98,7 @@ ckpt_xattrs_done(struct ckpt_xattr *x, uint32_t n)
 	free(x);
 }
 
-/* ---- nodes --------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------- */
 
 static bool
 node_check(const struct ckpt_node *n)

@@ -56,7 +56,7 @@ merge_saw(const struct merge *m, const struct merge_item *o, uint32_t dev)
 	return dev < v->n ? m->cells[v->off + dev] : 0;
 }
 
-/* ---- nodes ---------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------- */
 
 static size_t
 id_hash(const struct vault_id *id)
@@ -124,7 +124,7 @@ node_of(struct merge *m, const struct vault_id *id, uint32_t *ret)
 	return 0;
 }
 
-/* ---- devices and what they had seen ----------------------------------------- */
+/* ---- devices and what they had seen ------------------------------------ */
 
 static int
 dev_of(struct merge *m, const struct vault_id *id, uint32_t *ret)
@@ -227,7 +227,7 @@ merge_author(struct merge *m, const struct vault_id *dev,
 	return 0;
 }
 
-/* ---- ops --------------------------------------------------------------------- */
+/* ---- ops --------------------------------------------------------------- */
 
 static int
 name_keep(struct merge *m, const uint8_t *name, size_t len, uint32_t *ret)
@@ -369,7 +369,7 @@ merge_add_segment(struct merge *m, const struct segment *s)
 	return r;
 }
 
-/* ---- from a checkpoint --------------------------------------------------------- */
+/* ---- from a checkpoint ------------------------------------------------- */
 
 int
 merge_base(struct merge *m, const struct merge_seen *frontier, size_t n)
@@ -454,7 +454,7 @@ merge_add_node(struct merge *m, const struct ckpt_node *n)
 	return r;
 }
 
-/* ---- life ----------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------- */
 
 int
 merge_new(struct merge **ret)

@@ -87,4 +87,50 @@ uint64_t merge_saw(const struct merge *m, const struct merge_item *o,
 /* Slot pending place ops into the log.  -ENOMEM. */
 int merge_settle(struct merge *m);
 
+/* ---- making a view ---- */
+
+/* Scratch for each node, as long as a view is made. */
+struct merge_seat {
+	uint32_t inode;		/* of this dentry, or MERGE_NONE */
+	uint32_t dentries;	/* of this inode: first */
+	uint32_t next_dentry;
+	uint32_t children;	/* first of what is shown in this folder */
+	uint32_t next_child;
+	uint32_t next_twin;	/* next folder that is one with this one */
+	bool is_alive;
+	bool is_shown;
+};
+
+/* A child while a folder is sorted: eight bytes of the name decide mostly. */
+struct merge_child {
+	uint64_t prefix;
+	uint32_t node;
+};
+
+struct merge_show {
+	struct merge *m;
+	const struct merge_visitor *v;
+	struct merge_seat *seats;
+	uint64_t *cells;	/* scratch by device: 3 * ndevs, zero at rest */
+	struct merge_child *kids;
+	size_t nkids, kids_cap;
+	uint32_t *queue;	/* folders to be shown: first twin of each */
+	size_t nqueue;
+	uint32_t *heads;	/* put ops shown of one file */
+	size_t nheads, heads_cap;
+};
+
+/* The kind of an inode; 0: it was never made. */
+uint8_t merge_kind(const struct merge *m, uint32_t inode);
+/* Which names are alive and which folders stay: fills the seats. */
+void merge_show_alive(struct merge_show *w);
+/* The versions shown of an inode, greatest first, into heads.  -ENOMEM. */
+int merge_show_heads(struct merge_show *w, uint32_t inode);
+
+static inline const struct merge_item *
+merge_place(const struct merge_show *w, uint32_t node)
+{
+	return &w->m->ops[w->m->nodes[node].place];
+}
+
 #endif

@@ -31,7 +31,7 @@ op_xattr_check(const uint8_t *name, size_t name_len, size_t value_len)
 	    !memchr(name, '\0', name_len) && value_len <= VAULT_XATTR_MAX;
 }
 
-/* ---- attributes and stamps -------------------------------------------------- */
+/* ---- attributes and stamps --------------------------------------------- */
 
 bool
 op_attr_check(const struct op_attr *a)
@@ -110,7 +110,7 @@ op_stamp_read(struct rd *r, struct op_stamp *ret)
 	ret->seq = rd_u64(r);
 }
 
-/* ---- writing ------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------- */
 
 static bool
 create_check(const struct op *o)
@@ -246,7 +246,7 @@ op_size(const struct op *o)
 	return OP_HEAD_LEN;
 }
 
-/* ---- reading ------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------- */
 
 /* A copy of len borrowed bytes; NULL stays NULL for none. */
 static int
@@ -394,7 +394,7 @@ op_done(struct op *o)
 	explicit_bzero(o, sizeof(*o));
 }
 
-/* ---- lists ---------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------- */
 
 struct op *
 op_list_add(struct op_list *l)

@@ -94,7 +94,7 @@ struct op_put {
 				 * as holes unless listed) */
 	int64_t mtime_ns;
 	int64_t ctime_ns;
-	struct op_stamp *parents;	/* versions replaced; dev and seq count */
+	struct op_stamp *parents;	/* versions replaced: dev and seq */
 	uint32_t nparents;
 	bool is_inline;		/* the whole content is in data */
 	uint8_t *data;

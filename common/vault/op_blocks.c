@@ -355,7 +355,7 @@ op_blocks_decode(const void *p, size_t len, struct op_block **ret,
 	return 0;
 }
 
-/* ---- manifest pages ------------------------------------------------------ */
+/* ---- manifest pages ---------------------------------------------------- */
 
 bool
 op_pages_check(const struct op_page *p, size_t n)

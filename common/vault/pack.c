@@ -180,7 +180,7 @@ pack_end(struct pack *p, const uint8_t **ret_data, size_t *ret_len)
 	return 0;
 }
 
-/* ---- reading ---------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------- */
 
 struct header {
 	uint32_t index_off, index_len;

@@ -51,7 +51,7 @@ bad(const char *why)
 	return -1;
 }
 
-/* ---- texts as ids ------------------------------------------------------------ */
+/* ---- texts as ids ------------------------------------------------------ */
 
 static int
 names_add(struct names *n, const char *s)
@@ -121,7 +121,7 @@ node_id(const struct history *h, const char *s, struct vault_id *ret)
 		names_id(&h->nodes, s, ret);
 }
 
-/* ---- reading ------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------- */
 
 static int
 text(const json_t *o, const char *key, const char **ret)
@@ -276,7 +276,7 @@ feed_op(const struct history *h, struct merge *m, const struct line_op *o)
 	return 0;
 }
 
-/* ---- writing ------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------- */
 
 static const char *
 node_text(const struct history *h, const struct vault_id *id)

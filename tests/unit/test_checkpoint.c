@@ -326,7 +326,7 @@ START_TEST(nodes_out_of_order_or_wrong_are_refused)
 }
 END_TEST
 
-/* ---- where pages end ------------------------------------------------------------ */
+/* ---- where pages end --------------------------------------------------- */
 
 #define MANY 4000
 #define PAGES_MAX 200
