@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * fault_proxy - a proxy on loopback that spoils what passes through it.
+ *
+ *	fault_proxy [OPTION...] [HOST:PORT]
+ *
+ * Prints "PORT=number" and runs until it is killed.  Each connection carries
+ * one request ("Connection: close" is put into it), so that a fault hits one
+ * request.  Without HOST:PORT it answers everything itself (--status).
+ *
+ *	--status CODE		answer so, without asking the server
+ *	--retry-after SECONDS	... with this header
+ *	--location URL		... with this header
+ *	--html			... with a web page as body
+ *	--hang			read, and never answer
+ *	--delay MS		hold the answer back for so long
+ *	--cut-up N		hang up after N bytes of the request
+ *	--cut-down N		hang up after N bytes of the answer
+ *	--extra N		add N to the answer's Content-Length
+ *	--method NAME		only for this method
+ *	--skip N		not for the first N requests that qualify
+ *	--times N		only for the N requests after them
+ *	--off			begin without; SIGUSR1 switches off and on
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/thread.h"
+
+#define HEAD_MAX 65536
+#define CHUNK 65536
+
+struct conf {
+	struct sockaddr_in to;
+	bool has_to, is_html, is_hanging;
+	int status, retry_after, delay_ms;
+	const char *location, *method;
+	long cut_up, cut_down, extra, skip, times;
+};
+
+static struct conf conf = { .cut_up = -1, .cut_down = -1, .times = -1 };
+static atomic_bool is_on = true;
+static atomic_long seen;
+
+static void
+toggle(int sig)
+{
+	(void)sig;
+	is_on = !is_on;
+}
+
+static bool
+send_all(int fd, const char *p, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = send(fd, p, len, MSG_NOSIGNAL);
+		if (n <= 0)
+			return false;
+		p += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* Read until the empty line; returns all that came, and where the head ends;
+ * 0 on failure. */
+static size_t
+read_head(int fd, char *p, size_t *ret_head)
+{
+	size_t len = 0;
+	char *end;
+	ssize_t n;
+
+	for (;;) {
+		p[len] = '\0';
+		end = strstr(p, "\r\n\r\n");
+		if (end) {
+			*ret_head = (size_t)(end - p) + 4;
+			return len;
+		}
+		if (len == HEAD_MAX)
+			return 0;
+		n = recv(fd, p + len, HEAD_MAX - len, 0);
+		if (n <= 0)
+			return 0;
+		len += (size_t)n;
+	}
+}
+
+/* Is it this request's turn? */
+static bool
+is_faulty(const char *head)
+{
+	size_t n = conf.method ? strlen(conf.method) : 0;
+	long nth;
+
+	if (!is_on)
+		return false;
+	if (n && (strncmp(head, conf.method, n) != 0 || head[n] != ' '))
+		return false;
+	nth = seen++;
+	return nth >= conf.skip &&
+	    (conf.times < 0 || nth < conf.skip + conf.times);
+}
+
+/* Give the other side the time to read before the connection goes. */
+static void
+linger_close(int fd)
+{
+	char junk[4096];
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	(void)shutdown(fd, SHUT_WR);
+	while (poll(&p, 1, 2000) > 0 && recv(fd, junk, sizeof(junk), 0) > 0)
+		;
+	(void)close(fd);
+}
+
+static void
+answer(int fd)
+{
+	const char *body = conf.is_html ?
+	    "<!DOCTYPE html><html><body>Please log in</body></html>" : "no";
+	char head[1024];
+	int n;
+
+	n = snprintf(head, sizeof(head), "HTTP/1.1 %d Because\r\n"
+	    "Content-Type: %s\r\nContent-Length: %zu\r\n"
+	    "Connection: close\r\n", conf.status,
+	    conf.is_html ? "text/html" : "text/plain", strlen(body));
+	if (conf.retry_after >= 0)
+		n += snprintf(head + n, sizeof(head) - (size_t)n,
+		    "Retry-After: %d\r\n", conf.retry_after);
+	if (conf.location)
+		n += snprintf(head + n, sizeof(head) - (size_t)n,
+		    "Location: %s\r\n", conf.location);
+	n += snprintf(head + n, sizeof(head) - (size_t)n, "\r\n");
+	if (send_all(fd, head, (size_t)n))
+		(void)send_all(fd, body, strlen(body));
+	linger_close(fd);
+}
+
+/* Pass the answer's head on with another length. */
+static bool
+spoil_length(int from, int to)
+{
+	static const char field[] = "\r\nContent-Length:";
+	char *head = malloc(HEAD_MAX + 1), *at, *end, text[32];
+	size_t len, n = 0;
+	bool ok = false;
+	long v;
+
+	len = head ? read_head(from, head, &n) : 0;
+	at = len ? strcasestr(head, field) : NULL;
+	if (!at || at > head + n)
+		goto out;
+	v = strtol(at + sizeof(field) - 1, &end, 10) + conf.extra;
+	(void)snprintf(text, sizeof(text), "%s %ld", field, v);
+	ok = send_all(to, head, (size_t)(at - head)) &&
+	    send_all(to, text, strlen(text)) &&
+	    send_all(to, end, len - (size_t)(end - head));
+out:
+	free(head);
+	return ok;
+}
+
+static void
+sleep_ms(long ms)
+{
+	struct timespec ts = { ms / 1000, ms % 1000 * 1000000 };
+
+	while (nanosleep(&ts, &ts) < 0 && errno == EINTR)
+		;
+}
+
+/* Both ways until one side ends or a limit is reached (-1: none). */
+static void
+pump(int client, int server, long up, long down, bool faulty)
+{
+	struct pollfd p[2] = { { .fd = client, .events = POLLIN },
+	    { .fd = server, .events = POLLIN } };
+	char *b = malloc(CHUNK);
+	bool has_answer = false;
+	long *left;
+	ssize_t n;
+	int i;
+
+	while (b && poll(p, 2, -1) > 0) {
+		for (i = 0; i < 2; i++) {
+			if (!(p[i].revents & (POLLIN | POLLHUP | POLLERR)))
+				continue;
+			if (i == 1 && !has_answer && faulty) {
+				has_answer = true;
+				sleep_ms(conf.delay_ms);
+				if (conf.extra && !spoil_length(server,
+				    client))
+					goto out;
+				if (conf.extra)
+					continue;
+			}
+			left = i == 0 ? &up : &down;
+			n = recv(p[i].fd, b, CHUNK, 0);
+			if (n <= 0)
+				goto out;
+			if (*left >= 0 && n > *left)
+				n = *left;
+			if (!send_all(p[!i].fd, b, (size_t)n))
+				goto out;
+			if (*left >= 0 && (*left -= n) == 0)
+				goto out;
+		}
+	}
+out:
+	free(b);
+}
+
+static void
+forward(int client, const char *head, size_t len, bool faulty)
+{
+	long up = faulty ? conf.cut_up : -1;
+	const char *eol = strstr(head, "\r\n") + 2;
+	size_t line = (size_t)(eol - head), n;
+	int server;
+
+	server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (server < 0 || connect(server, (struct sockaddr *)&conf.to,
+	    sizeof(conf.to)) < 0)
+		goto out;
+	n = len - line;
+	if (up >= 0 && n > (size_t)up)
+		n = (size_t)up;
+	if (!send_all(server, head, line) ||
+	    !send_all(server, "Connection: close\r\n", 19) ||
+	    !send_all(server, eol, n))
+		goto out;
+	if (up >= 0 && (up -= (long)n) == 0)
+		goto out;
+	if (faulty && conf.cut_down == 0) {
+		/* The server does it; nobody hears. */
+		char junk[4096];
+		struct pollfd p[2] = { { .fd = client, .events = POLLIN },
+		    { .fd = server, .events = POLLIN } };
+		ssize_t got;
+
+		while (poll(p, 2, 5000) > 0 && !p[1].revents) {
+			got = recv(client, junk, sizeof(junk), 0);
+			if (got <= 0 || !send_all(server, junk, (size_t)got))
+				break;
+		}
+		goto out;
+	}
+	pump(client, server, up, faulty ? conf.cut_down : -1, faulty);
+out:
+	if (server >= 0)
+		(void)close(server);
+	(void)close(client);
+}
+
+static void
+serve(void *arg)
+{
+	int client = (int)(intptr_t)arg;
+	char *head = malloc(HEAD_MAX + 1), junk[4096];
+	size_t len, n;
+	bool faulty;
+
+	len = head ? read_head(client, head, &n) : 0;
+	if (!len) {
+		(void)close(client);
+		free(head);
+		return;
+	}
+	faulty = is_faulty(head);
+	if (faulty && conf.is_hanging) {
+		while (recv(client, junk, sizeof(junk), 0) > 0)
+			;
+		(void)close(client);
+	} else if ((faulty && conf.status) || !conf.has_to) {
+		answer(client);
+	} else {
+		forward(client, head, len, faulty);
+	}
+	free(head);
+}
+
+static void
+usage(void)
+{
+	fprintf(stderr, "usage: fault_proxy [OPTION...] [HOST:PORT]\n");
+	exit(64);
+}
+
+static void
+options(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{ "status", 1, NULL, 's' }, { "retry-after", 1, NULL, 'r' },
+		{ "location", 1, NULL, 'l' }, { "html", 0, NULL, 'h' },
+		{ "hang", 0, NULL, 'g' }, { "delay", 1, NULL, 'd' },
+		{ "cut-up", 1, NULL, 'u' }, { "cut-down", 1, NULL, 'w' },
+		{ "extra", 1, NULL, 'x' }, { "method", 1, NULL, 'm' },
+		{ "skip", 1, NULL, 'k' }, { "times", 1, NULL, 't' },
+		{ "off", 0, NULL, 'o' }, { NULL, 0, NULL, 0 },
+	};
+	char *colon;
+	int c;
+
+	conf.retry_after = -1;
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (c) {
+		case 's': conf.status = atoi(optarg); break;
+		case 'r': conf.retry_after = atoi(optarg); break;
+		case 'l': conf.location = optarg; break;
+		case 'h': conf.is_html = true; break;
+		case 'g': conf.is_hanging = true; break;
+		case 'd': conf.delay_ms = atoi(optarg); break;
+		case 'u': conf.cut_up = atol(optarg); break;
+		case 'w': conf.cut_down = atol(optarg); break;
+		case 'x': conf.extra = atol(optarg); break;
+		case 'm': conf.method = optarg; break;
+		case 'k': conf.skip = atol(optarg); break;
+		case 't': conf.times = atol(optarg); break;
+		case 'o': is_on = false; break;
+		default: usage();
+		}
+	}
+	if (optind == argc)
+		return;
+	colon = strrchr(argv[optind], ':');
+	if (!colon)
+		usage();
+	*colon = '\0';
+	conf.to.sin_family = AF_INET;
+	conf.to.sin_port = htons((uint16_t)atoi(colon + 1));
+	if (inet_pton(AF_INET, argv[optind], &conf.to.sin_addr) != 1)
+		usage();
+	conf.has_to = true;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct sigaction sa = { .sa_handler = toggle, .sa_flags = SA_RESTART };
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof(at);
+	pthread_t t;
+	int fd, client;
+
+	options(argc, argv);
+	(void)sigaction(SIGUSR1, &sa, NULL);
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
+	    listen(fd, 64) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&at, &len) < 0) {
+		perror("fault_proxy");
+		return 1;
+	}
+	printf("PORT=%d\n", ntohs(at.sin_port));
+	(void)fflush(stdout);
+	for (;;) {
+		client = accept(fd, NULL, NULL);
+		if (client < 0)
+			continue;
+		/* Each ends with its connection; all end with the program. */
+		if (thread_start(&t, "proxy", serve,
+		    (void *)(intptr_t)client) < 0)
+			(void)close(client);
+	}
+}
