@@ -18,7 +18,7 @@ struct tag_text {
 static struct tag_text
 text(const struct vault_tag *t)
 {
-	struct tag_text x;
+	struct tag_text x = { .s = "" };
 
 	base32_encode(t->b, VAULT_TAG_LEN, x.s);
 	return x;

@@ -135,7 +135,7 @@ vault_create(const char *label, struct vault_keys **ret_keys,
 		r = birth_init(&b, true);
 	if (r == 0)
 		r = keys_make(k, label);
-	if (r < 0)
+	if (r != 0)
 		goto out;
 	crypto_random(b.recovery_seed, sizeof(b.recovery_seed));
 	crypto_random(paper->self.id.b, VAULT_ID_LEN);
