@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
-#include "tests/lib/sample.h"
+#include "tests/lib/vector.h"
 #include "util/buf.h"
 #include "util/text.h"
 
@@ -327,8 +327,8 @@ END_TEST
 
 START_TEST(words_give_the_seed_back)
 {
-	struct sample seed = sample_read("identity.txt", "seed");
-	struct sample words = sample_read("identity.txt", "words");
+	struct vector seed = vector_read("identity.txt", "seed");
+	struct vector words = vector_read("identity.txt", "words");
 	char text[RECOVERY_TEXT_MAX];
 	uint8_t out[32];
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/lib/sample.h"
+#include "tests/lib/vector.h"
 #include "util/buf.h"
 #include "vault/vault.h"
 
@@ -173,8 +173,8 @@ END_TEST
 /* A file by another implementation (tests/vectors/make_identity.py). */
 START_TEST(the_frozen_file_opens)
 {
-	struct sample ks = sample_read("identity.txt", "keystore");
-	struct sample want = sample_read("identity.txt", "keys");
+	struct vector ks = vector_read("identity.txt", "keystore");
+	struct vector want = vector_read("identity.txt", "keys");
 	struct buf out = BUF_INIT(KEYSTORE_MAX), again = BUF_INIT(4096);
 	struct vault_keys *k = NULL;
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
-#include "tests/lib/sample.h"
+#include "tests/lib/vector.h"
 #include "tests/lib/walk.h"
 #include "util/buf.h"
 
@@ -310,10 +310,10 @@ END_TEST
 /* ---- frozen samples ---- */
 
 static int
-sample_feed(int (*fn)(struct vault_recovery *, const void *, size_t),
+vector_feed(int (*fn)(struct vault_recovery *, const void *, size_t),
     const char *name)
 {
-	struct sample s = sample_read("identity.txt", name);
+	struct vector s = vector_read("identity.txt", name);
 	int r = fn(walk.rec, s.p, s.len);
 
 	free(s.p);
@@ -322,9 +322,9 @@ sample_feed(int (*fn)(struct vault_recovery *, const void *, size_t),
 
 START_TEST(the_frozen_drive_is_recovered)
 {
-	struct sample s = sample_read("identity.txt", "seed");
-	struct sample g = sample_read("identity.txt", "genesis");
-	struct sample id = sample_read("identity.txt", "drive");
+	struct vector s = vector_read("identity.txt", "seed");
+	struct vector g = vector_read("identity.txt", "genesis");
+	struct vector id = vector_read("identity.txt", "drive");
 	const struct vault_device *d;
 	size_t n;
 
@@ -332,10 +332,10 @@ START_TEST(the_frozen_drive_is_recovered)
 	walk.rec = NULL;
 	ck_assert_int_eq(vault_recover_begin(s.p, g.p, g.len, &walk.rec), 0);
 	ck_assert_mem_eq(vault_recover_genesis(walk.rec)->drive.b, id.p, 16);
-	ck_assert_int_eq(sample_feed(vault_recover_chain, "chain1"), 0);
-	ck_assert_int_eq(sample_feed(vault_recover_grant, "grant1"), 0);
-	ck_assert_int_eq(sample_feed(vault_recover_chain, "chain2"), 0);
-	ck_assert_int_eq(sample_feed(vault_recover_grant, "grant2"), 0);
+	ck_assert_int_eq(vector_feed(vault_recover_chain, "chain1"), 0);
+	ck_assert_int_eq(vector_feed(vault_recover_grant, "grant1"), 0);
+	ck_assert_int_eq(vector_feed(vault_recover_chain, "chain2"), 0);
+	ck_assert_int_eq(vector_feed(vault_recover_grant, "grant2"), 0);
 	d = vault_recover_devices(walk.rec, &n);
 	ck_assert_uint_eq(n, 3);
 	ck_assert_str_eq(d[0].label, "first host");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "tests/lib/sample.h"
+#include "tests/lib/vector.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -8,11 +8,11 @@
 
 #include "util/text.h"
 
-struct sample
-sample_read(const char *file, const char *name)
+struct vector
+vector_read(const char *file, const char *name)
 {
 	const char *dir = getenv("TEST_VECTORS");
-	struct sample s = { .p = NULL };
+	struct vector s = { .p = NULL };
 	size_t cap = 0, n = strlen(name);
 	char path[512], *line = NULL;
 	FILE *f;
