@@ -40,32 +40,32 @@ struct drive {
 	struct mutex db_lock;	/* the connection, and all that follows */
 	struct cond committed;
 	struct db *db;
-	struct commit *cur;	GUARDED_BY(db_lock)	/* open transaction */
-	unsigned batch;		GUARDED_BY(db_lock)	/* changes in it */
+	struct commit *cur GUARDED_BY(db_lock);	/* open transaction */
+	unsigned batch GUARDED_BY(db_lock);	/* changes in it */
 	unsigned writers;	/* atomic: want or hold a turn to change */
-	int64_t changes;	GUARDED_BY(db_lock)	/* at drive_begin */
-	bool is_rebuilding;	GUARDED_BY(db_lock)
-	uint64_t rebuild_ops;	GUARDED_BY(db_lock)
-	uint64_t next_num;	GUARDED_BY(db_lock)	/* next ino or did */
-	uint64_t num_reserved;	GUARDED_BY(db_lock)	/* durable up to here */
-	struct inode_cache *inodes;	GUARDED_BY(db_lock)
+	int64_t changes GUARDED_BY(db_lock);	/* at drive_begin */
+	bool is_rebuilding GUARDED_BY(db_lock);
+	uint64_t rebuild_ops GUARDED_BY(db_lock);
+	uint64_t next_num GUARDED_BY(db_lock);	/* next ino or did */
+	uint64_t num_reserved GUARDED_BY(db_lock);	/* durable up to here */
+	struct inode_cache *inodes GUARDED_BY(db_lock);
 	/* Written under db_lock with usage_add, read by anybody (atomic). */
 	struct usage {
 		uint64_t inodes, file_bytes, outbox_ops;
 		uint64_t orphans;
 		int64_t oldest_unpublished_ns;
 	} usage;
-	struct usage saved;	GUARDED_BY(db_lock)	/* at BEGIN */
+	struct usage saved GUARDED_BY(db_lock);	/* at BEGIN */
 	/* After a crash the inodes are counted anew in the background: those
 	 * up to this number have been. */
-	uint64_t counted;	GUARDED_BY(db_lock)
+	uint64_t counted GUARDED_BY(db_lock);
 
-	struct publish *publish;	GUARDED_BY(db_lock)	/* NULL: none */
-	uint64_t tickets;	GUARDED_BY(db_lock)
-	uint64_t pub_cursor;	GUARDED_BY(db_lock)	/* last row picked */
-	uint64_t pub_gen;	GUARDED_BY(db_lock)	/* publications begun */
+	struct publish *publish GUARDED_BY(db_lock);	/* NULL: none */
+	uint64_t tickets GUARDED_BY(db_lock);
+	uint64_t pub_cursor GUARDED_BY(db_lock);	/* last row picked */
+	uint64_t pub_gen GUARDED_BY(db_lock);	/* publications begun */
 	uint64_t done_seq;	/* atomic: last segment on the store */
-	struct rebuild *rebuild;	GUARDED_BY(db_lock)
+	struct rebuild *rebuild GUARDED_BY(db_lock);
 
 	struct nodes *nodes;	/* content.c: open inodes */
 	struct slab *slab;	/* slab.c: the block file */
@@ -76,22 +76,22 @@ struct drive {
 	 * are in drive.c); rank RANK_UTIL. */
 	struct mutex wake_lock;
 	struct cond wake;
-	uint64_t wake_n;	GUARDED_BY(wake_lock)
+	uint64_t wake_n, wake_seen GUARDED_BY(wake_lock);
 
 	struct mutex conf_lock;	/* RANK_UTIL: the callbacks below */
-	struct drive_notify notify;	GUARDED_BY(conf_lock)
-	struct drive_fetcher fetcher;	GUARDED_BY(conf_lock)
-	struct drive_pager pager;	GUARDED_BY(conf_lock)
-	uint64_t remote_total, remote_free;	GUARDED_BY(conf_lock)
+	struct drive_notify notify GUARDED_BY(conf_lock);
+	struct drive_fetcher fetcher GUARDED_BY(conf_lock);
+	struct drive_pager pager GUARDED_BY(conf_lock);
+	uint64_t remote_total, remote_free GUARDED_BY(conf_lock);
 	bool is_readonly;	/* atomic */
 
 	pthread_t keeper;	/* housekeeping: aged content, checkpoints */
 	bool is_keeping;
-	bool is_stopping;	GUARDED_BY(wake_lock)
+	bool is_stopping GUARDED_BY(wake_lock);
 	struct cond stop;
 };
 
-/* ---- txn.c ------------------------------------------------------------------ */
+/* ---- txn.c -------------------------------------------------------------- */
 
 /*
  * Every change is: drive_begin, checks, changes, drive_end.  begin takes the
@@ -115,16 +115,15 @@ int row_seal(struct drive *d, const char what[static 4], uint64_t a,
 int row_open(struct drive *d, const char what[static 4], uint64_t a,
     const uint8_t b[static 16], const void *box, size_t box_len, void *out);
 
-/* ---- inode.c ---------------------------------------------------------------- */
+/* ---- inode.c ------------------------------------------------------------ */
 
 enum inode_flags {
-	INODE_ORPHAN = 1 << 0,	/* no name left, or none yet (O_TMPFILE) */
-	INODE_TMPFILE = 1 << 1,	/* an orphan that may still get a name */
-	INODE_XATTR = 1 << 2,	/* may have xattrs */
-	INODE_ACL = 1 << 3,	/* has an access ACL beyond its mode */
-	INODE_DEFAULT_ACL = 1 << 4,	/* a folder with a default ACL */
-	INODE_ZOMBIE = 1 << 5,	/* deleted elsewhere, goes once it is empty */
-	INODE_AWAITED = 1 << 6,	/* only known by its children (rebuild) */
+	INODE_ORPHAN = 1 << 0,	/* no name left, or none yet (apply) */
+	INODE_XATTR = 1 << 1,	/* may have xattrs */
+	INODE_ACL = 1 << 2,	/* has an access ACL beyond its mode */
+	INODE_DEFAULT_ACL = 1 << 3,	/* a folder with a default ACL */
+	INODE_ZOMBIE = 1 << 4,	/* deleted elsewhere, goes once it is empty */
+	INODE_AWAITED = 1 << 5,	/* only known by its children (rebuild) */
 };
 
 /* A decoded inode row. */
@@ -173,7 +172,7 @@ usage_add(uint64_t *counter, int64_t n)
 	__atomic_add_fetch(counter, (uint64_t)n, __ATOMIC_RELAXED);
 }
 
-/* ---- outbox.c ---------------------------------------------------------------------- */
+/* ---- outbox.c ----------------------------------------------------------- */
 
 enum outbox_flags {
 	OUTBOX_CREATE = 1 << 0,
@@ -190,7 +189,7 @@ enum outbox_flags {
 int outbox_mark(struct drive *d, uint64_t ino, unsigned flags)
     REQUIRES(d->db_lock);
 
-/* ---- content.c, block.c, stage.c: what the tree asks of content -------------------- */
+/* ---- content.c, block.c, stage.c: what the tree asks of content --------- */
 
 /* What an open file has not committed yet, laid over a row. */
 void content_overlay(struct drive *d, uint64_t ino, struct drive_attr *a)

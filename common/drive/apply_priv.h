@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef DRIVE_APPLY_PRIV_H
+#define DRIVE_APPLY_PRIV_H
+
+#include "drive/tree_priv.h"
+
+/*
+ * apply_priv - between apply.c (ops, nodes) and apply_name.c (what they do to
+ * names).  Changes that come from others leave no mark in the outbox.
+ */
+
+/* A name that was taken when an entry was to get it. */
+struct clash {
+	struct vault_id id;	/* of the entry that waits for it */
+	uint64_t parent;
+	uint8_t name_len;
+	char name[VAULT_NAME_MAX + 1];
+};
+
+/* What is not settled yet: at the end of an apply, or of a rebuild. */
+struct rebuild {
+	struct clash *clashes;
+	size_t nclashes, clashes_cap;
+	uint64_t *awaited;	/* folders known by their children only */
+	size_t nawaited, awaited_cap;
+};
+
+/* What the kernel has to be told. */
+struct note {
+	uint64_t ino;		/* inode, or the folder of name */
+	char *name;		/* NULL: an inode */
+};
+
+struct apply {
+	struct drive *d;
+	struct note *notes;
+	size_t n, cap;
+};
+
+#define NOTES_MAX 65536
+
+int stamp_cmp(const struct op_stamp *a, const struct op_stamp *b);
+void note_add(struct apply *a, uint64_t ino, const char *name);
+/* Tell and free them; no lock held. */
+void notes_send(struct apply *a);
+
+/* The folder of this id; one that is not known yet is made to wait for. */
+int apply_parent(struct apply *a, const struct vault_id *id, uint64_t *ret)
+    NO_TSA;
+int apply_link(struct apply *a, const struct vault_id *id,
+    const struct vault_id *inode) NO_TSA;
+int apply_place(struct apply *a, const struct op_stamp *stamp,
+    const struct vault_id *id, const struct vault_id *parent,
+    const uint8_t *name, size_t len) NO_TSA;
+int apply_delete(struct apply *a, const struct vault_id *id) NO_TSA;
+/* Names that became free are given; folders that never came are shown. */
+int apply_settle(struct apply *a, bool is_end) NO_TSA;
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Making nodes: mknod and symlink.
+ */
+#include "drive/drive.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "drive/perm.h"
+#include "drive/tree_priv.h"
+#include "util/clock.h"
+
+struct make {
+	const struct drive_cred *c;
+	uint64_t parent;
+	const char *name;
+	uint8_t kind;
+	mode_t mode;
+	const char *target;
+};
+
+static int
+kind_of(mode_t mode, uint8_t *ret)
+{
+	switch (mode & S_IFMT) {
+	case 0:
+	case S_IFREG:
+		*ret = OP_KIND_FILE;
+		return 0;
+	case S_IFDIR:
+		*ret = OP_KIND_DIR;
+		return 0;
+	case S_IFIFO:
+		*ret = OP_KIND_FIFO;
+		return 0;
+	case S_IFSOCK:
+		*ret = OP_KIND_SOCK;
+		return 0;
+	case S_IFCHR:
+	case S_IFBLK:
+		return -EPERM;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The new inode, with what it has from its folder; not saved yet. */
+static int
+inode_new(struct drive *d, const struct make *m, const struct inode *p,
+    int64_t now, struct inode *i, unsigned *ret_marks) REQUIRES(d->db_lock)
+{
+	gid_t gid;
+	int r;
+
+	memset(i, 0, sizeof(*i));
+	r = number_next(d, &i->ino);
+	if (r < 0)
+		return r;
+	id_new(d, &i->id);
+	crypto_random(i->key, sizeof(i->key));
+	i->kind = m->kind;
+	i->mode = m->mode & 07777;
+	i->nlink = m->kind == OP_KIND_DIR ? 2 : 1;
+	i->parent = m->parent;
+	i->atime_ns = i->mtime_ns = i->ctime_ns = i->btime_ns = now;
+	perm_inherit(m->c, p->mode, owner_to_gid(d, p->gid),
+	    m->kind == OP_KIND_DIR, &gid, &i->mode);
+	if (d->conf.is_multi_user) {
+		i->uid = owner_from_uid(d, m->c->uid);
+		i->gid = owner_from_gid(d, gid);
+	}
+	if (m->target)
+		i->target_len = (uint16_t)strlen(m->target);
+	return acl_inherit(d, p, i, m->c->umask, ret_marks);
+}
+
+static int
+make_name(struct drive *d, const struct make *m, struct inode *p,
+    struct inode *i, size_t len, unsigned marks, int64_t now)
+    REQUIRES(d->db_lock)
+{
+	struct dentry x;
+	int r;
+
+	memset(&x, 0, sizeof(x));
+	place_of(d, m->parent, m->name, len, &x.at);
+	x.ino = x.did = i->ino;
+	x.parent = m->parent;
+	x.id = i->id;
+	x.kind = i->kind;
+	x.name_len = (uint8_t)len;
+	memcpy(x.name, m->name, len);
+	r = inode_add(d, i);
+	if (r == 0)
+		r = dentry_put(d, &x);
+	if (r == 0)
+		r = outbox_added(d, &x, false, marks);
+	if (r < 0)
+		return r;
+	if (i->kind == OP_KIND_DIR)
+		p->nlink++;
+	return folder_touch(d, p, now);
+}
+
+static int
+make_locked(struct drive *d, const struct make *m, struct drive_attr *ret)
+    REQUIRES(d->db_lock)
+{
+	int64_t now = clock_real_ns();
+	unsigned marks = 0;
+	struct inode p, i;
+	struct dentry x;
+	int len, r;
+
+	r = folder_load(d, m->parent, &p);
+	if (r < 0)
+		return r;
+	len = name_check(m->name);
+	if (len < 0)
+		return len;
+	r = dentry_get(d, m->parent, m->name, &x);
+	if (r != -ENOENT)
+		return r == 0 ? -EEXIST : r;
+	r = inode_new(d, m, &p, now, &i, &marks);
+	if (r == 0 && m->target)
+		r = symlink_put(d, i.ino, m->target, i.target_len);
+	if (r == 0)
+		r = make_name(d, m, &p, &i, (size_t)len, marks, now);
+	if (r == 0)
+		inode_attr(d, &i, ret);
+	return r;
+}
+
+static int
+make(struct drive *d, const struct make *m, struct drive_attr *ret) NO_TSA
+{
+	int r = drive_begin(d);
+
+	if (r < 0)
+		return r;
+	return drive_end(d, make_locked(d, m, ret));
+}
+
+int
+drive_mknod(struct drive *d, const struct drive_cred *c, uint64_t parent,
+    const char *name, mode_t mode, struct drive_attr *ret)
+{
+	struct make m = { .c = c, .parent = parent, .name = name,
+	    .mode = mode };
+	int r = kind_of(mode, &m.kind);
+
+	return r < 0 ? r : make(d, &m, ret);
+}
+
+int
+drive_symlink(struct drive *d, const struct drive_cred *c, uint64_t parent,
+    const char *name, const char *target, struct drive_attr *ret)
+{
+	struct make m = { .c = c, .parent = parent, .name = name,
+	    .kind = OP_KIND_SYMLINK, .mode = 0777, .target = target };
+	size_t len = strnlen(target, VAULT_SYMLINK_MAX + 1);
+
+	if (len == 0)
+		return -ENOENT;
+	if (len > VAULT_SYMLINK_MAX)
+		return -ENAMETOOLONG;
+	return make(d, &m, ret);
+}

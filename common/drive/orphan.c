@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inodes without a name, the numbers of new ones, and targets of symbolic
+ * links.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "drive/tree_priv.h"
+#include "util/buf.h"
+
+#define RESERVE 4096		/* numbers made durable at a time */
+
+static const uint8_t no_tag[TAG_LEN];
+
+int
+number_next(struct drive *d, uint64_t *ret)
+{
+	uint8_t v[8];
+	int r;
+
+	if (d->next_num >= d->num_reserved) {
+		put_le64(v, d->next_num + RESERVE);
+		r = meta_put(d, "nums", v, sizeof(v));
+		if (r < 0)
+			return r;
+		d->num_reserved = d->next_num + RESERVE;
+	}
+	*ret = d->next_num++;
+	return 0;
+}
+
+int
+inode_orphan(struct drive *d, struct inode *i)
+{
+	struct stmt *s;
+	int r;
+
+	i->nlink = 0;
+	i->parent = 0;
+	i->flags |= INODE_ORPHAN;
+	s = db_stmt(d->db, STMT_ORPHAN_PUT,
+	    "INSERT OR REPLACE INTO orphan(ino) VALUES(?1)");
+	stmt_i64(s, 1, (int64_t)i->ino);
+	r = stmt_run(s);
+	if (r < 0)
+		return r;
+	usage_add(&d->usage.orphans, 1);
+	return inode_save(d, i);
+}
+
+int
+inode_unorphan(struct drive *d, struct inode *i)
+{
+	struct stmt *s;
+	int r;
+
+	if (!(i->flags & INODE_ORPHAN))
+		return 0;
+	s = db_stmt(d->db, STMT_ORPHAN_DEL,
+	    "DELETE FROM orphan WHERE ino = ?1");
+	stmt_i64(s, 1, (int64_t)i->ino);
+	r = stmt_run(s);
+	if (r < 0)
+		return r;
+	usage_add(&d->usage.orphans, -1);
+	i->flags &= (uint8_t)~INODE_ORPHAN;
+	return 0;
+}
+
+int
+orphans_reap(struct drive *d)
+{
+	uint64_t last = 0;
+	struct stmt *s;
+	int r;
+
+	for (;;) {
+		s = db_stmt(d->db, STMT_ORPHAN_NEXT, "SELECT ino FROM orphan "
+		    "WHERE ino > ?1 ORDER BY ino LIMIT 1");
+		stmt_i64(s, 1, (int64_t)last);
+		r = stmt_step(s);
+		if (r <= 0)
+			return r;
+		last = (uint64_t)stmt_get_i64(s, 0);
+		stmt_reset(s);
+		r = inode_reap(d, last);
+		if (r < 0)
+			return r;
+	}
+}
+
+int
+symlink_put(struct drive *d, uint64_t ino, const void *target, size_t len)
+{
+	uint8_t box[VAULT_SYMLINK_MAX + AEAD_OVERHEAD];
+	struct stmt *s;
+	int r;
+
+	if (len > VAULT_SYMLINK_MAX)
+		return -ENAMETOOLONG;
+	r = row_seal(d, "syml", ino, no_tag, target, len, box);
+	if (r < 0)
+		return r;
+	s = db_stmt(d->db, STMT_SYMLINK_PUT,
+	    "INSERT OR REPLACE INTO symlink(ino, row) VALUES(?1, ?2)");
+	stmt_i64(s, 1, (int64_t)ino);
+	stmt_blob(s, 2, box, len + AEAD_OVERHEAD);
+	return stmt_run(s);
+}
+
+/* out has room for VAULT_SYMLINK_MAX + 1 bytes. */
+int
+symlink_get(struct drive *d, const struct inode *i, char *out)
+{
+	struct stmt *s;
+	const void *row;
+	size_t len;
+	int r;
+
+	s = db_stmt(d->db, STMT_SYMLINK_GET,
+	    "SELECT row FROM symlink WHERE ino = ?1");
+	stmt_i64(s, 1, (int64_t)i->ino);
+	r = stmt_step(s);
+	if (r <= 0)
+		return r < 0 ? r : -EIO;
+	row = stmt_get_blob(s, 0, &len);
+	if (len != (size_t)i->target_len + AEAD_OVERHEAD ||
+	    row_open(d, "syml", i->ino, no_tag, row, len, out) < 0)
+		r = -EIO;
+	stmt_reset(s);
+	if (r < 0)
+		return r;
+	out[i->target_len] = '\0';
+	return 0;
+}
