@@ -11,6 +11,8 @@
 
 #include "util/err.h"
 
+#define HELP_WIDTH 79
+
 static bool
 is_own(const struct cmd *cmd, const char *name)
 {
@@ -92,6 +94,24 @@ cli_init(struct cli *c, const struct cmd *cmd, int argc, char **argv,
 	optind = 0;	/* start anew, also after another table */
 }
 
+/* A paragraph, broken between words. */
+static void
+help_wrap(const char *s)
+{
+	size_t col = 0, n;
+
+	for (; *s; s += n + strspn(s + n, " ")) {
+		n = strcspn(s, " ");
+		if (col > 0 && col + 1 + n > HELP_WIDTH) {
+			(void)putchar('\n');
+			col = 0;
+		}
+		(void)printf("%s%.*s", col ? " " : "", (int)n, s);
+		col += n + (col > 0);
+	}
+	(void)putchar('\n');
+}
+
 static void
 help_line(const char *left, const char *help)
 {
@@ -108,8 +128,10 @@ help_print(const struct cmd *cmd)
 	const struct cli_opt *p;
 	size_t i;
 
-	(void)printf("Usage: coffre %s [OPTION]... %s\n\n%s\n\n", cmd->name,
-	    cmd->args, cmd->about);
+	(void)printf("Usage: coffre %s [OPTION]... %s\n\n", cmd->name,
+	    cmd->args);
+	help_wrap(cmd->about);
+	(void)putchar('\n');
 	for (p = cmd->opts; p->name; p++) {
 		bool is_maybe = p->arg && *p->arg == '[';
 

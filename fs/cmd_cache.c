@@ -183,7 +183,7 @@ const struct cmd cmd_cache = {
 	.args = "NAME|PATH",
 	.summary = "how much is kept on this machine; free some of it",
 	.about = "Show how much of what is on the store is also kept on this "
-	    "machine, and free space.\nWhat is not on the store yet is never "
+	    "machine, and free space. What is not on the store yet is never "
 	    "dropped.",
 	.opts = opts,
 	.args_min = 1,

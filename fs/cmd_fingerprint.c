@@ -84,7 +84,7 @@ const struct cmd cmd_fingerprint = {
 	.args = "NAME|PATH",
 	.summary = "eight words for what this machine has seen",
 	.about = "Print eight words for all that this machine has seen of the "
-	    "drive's history.  If two\nmachines at rest print the same, the "
+	    "drive's history.  If two machines at rest print the same, the "
 	    "store has shown them the same.",
 	.opts = opts,
 	.args_min = 1,

@@ -143,7 +143,7 @@ const struct cmd cmd_fsck = {
 	.args = "NAME|PATH",
 	.summary = "check a drive, and mend it",
 	.about = "Check everything that is kept of the drive on this machine, "
-	    "mounted or not; with\n--remote also that every block of every "
+	    "mounted or not; with --remote also that every block of every "
 	    "file is on the store and unchanged.",
 	.opts = opts,
 	.args_min = 1,

@@ -138,7 +138,7 @@ const struct cmd cmd_init = {
 	.args = "--store URL NAME",
 	.summary = "make a new drive on an empty store",
 	.about = "Make a new drive on the empty store at URL (dir:/path, "
-	    "webdavs://user@host/path)\nand call it NAME on this machine.  "
+	    "webdavs://user@host/path) and call it NAME on this machine.  "
 	    "Shows the recovery key, once.",
 	.opts = opts,
 	.where = OPT_STORE,

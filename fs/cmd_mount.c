@@ -265,7 +265,7 @@ const struct cmd cmd_mount = {
 	.args = "NAME [MOUNTPOINT]",
 	.summary = "mount a drive as a folder",
 	.about = "Mount the drive NAME on MOUNTPOINT (an empty folder, made "
-	    "if missing; ~/Coffre\nunless the configuration names another) "
+	    "if missing; ~/Coffre unless the configuration names another) "
 	    "and return when it can be used.",
 	.opts = opts,
 	.where = OPT_MOUNT,

@@ -174,7 +174,7 @@ const struct cmd cmd_recover = {
 	.args = "--store URL NAME",
 	.summary = "bring a drive back with its recovery key",
 	.about = "Bring the drive that is kept at URL to this machine, with "
-	    "nothing but its recovery\nkey, and call it NAME here.  Asks for "
+	    "nothing but its recovery key, and call it NAME here.  Asks for "
 	    "the key and for a new passphrase.",
 	.opts = opts,
 	.where = OPT_STORE,

@@ -239,7 +239,7 @@ const struct cmd cmd_status = {
 	.args = "[NAME|PATH]",
 	.summary = "what is queued, what is wrong, what to do",
 	.about = "Show how a drive is, or all of them: what is not on the "
-	    "store yet, what is wrong\nand what to do about it.  With the "
+	    "store yet, what is wrong and what to do about it.  With the "
 	    "path of a file, also where its content is.",
 	.opts = opts,
 	.args_max = 1,

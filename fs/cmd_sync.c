@@ -66,7 +66,7 @@ const struct cmd cmd_sync = {
 	.args = "NAME|PATH",
 	.summary = "upload now what is queued",
 	.about = "Upload what is queued at once, also if the store was out of "
-	    "reach and the next try\nwas planned for later.  With --wait, "
+	    "reach and the next try was planned for later.  With --wait, "
 	    "return when everything is on the store.",
 	.opts = opts,
 	.args_min = 1,

@@ -80,8 +80,8 @@ const struct cmd cmd_unmount = {
 	.args = "NAME|MOUNTPOINT",
 	.summary = "unmount a drive",
 	.about = "Unmount the drive and wait until its process has ended.  It "
-	    "goes on uploading for\nat most the time set by 'drain'; what is "
-	    "left then is kept on this machine and\nuploaded at the next "
+	    "goes on uploading for at most the time set by 'drain'; what is "
+	    "left then is kept on this machine and uploaded at the next "
 	    "mount.",
 	.opts = opts,
 	.args_min = 1,

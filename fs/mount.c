@@ -16,7 +16,7 @@
 #include "drive/drive.h"
 #include "fs/control.h"
 #include "fs/mountpoint.h"
-#include "fs/notify.h"
+#include "fs/inval.h"
 #include "fs/ops.h"
 #include "fs/parts.h"
 #include "store/store.h"
@@ -39,7 +39,7 @@ struct mount {
 	char mp[PATH_MAX];
 	struct ops_ctx ctx;
 	struct fuse_session *se;
-	struct notify *notify;
+	struct inval *inval;
 	struct control *control;
 	pthread_t main, watch;
 	bool has_session, is_mounted, has_watch;
@@ -282,13 +282,13 @@ helpers_start(struct mount *m, struct err *e)
 {
 	struct control_host h = { m->p, m->mp, clock_real_ns(), on_unmount,
 	    m };
-	struct drive_notify n = { notify_inode, notify_entry, NULL };
+	struct drive_notify n = { inval_inode, inval_entry, NULL };
 	int r;
 
-	r = notify_start(m->se, &m->notify);
+	r = inval_start(m->se, &m->inval);
 	if (r < 0)
 		return err_set(e, r, "thread: %s", strerror(-r));
-	n.arg = m->notify;
+	n.arg = m->inval;
 	drive_set_notify(m->p->drive, &n);
 	r = control_start(&h, &m->control, e);
 	if (r < 0)
@@ -391,7 +391,7 @@ mount_down(struct mount *m, struct mount_left *ret)
 		drive_set_notify(m->p->drive, &none);
 		drive_usage(m->p->drive, &u);
 	}
-	notify_stop(m->notify);
+	inval_stop(m->inval);
 	if (m->has_session)
 		fuse_session_destroy(m->se);
 	store_close(m->p->store);

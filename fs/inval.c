@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "fs/notify.h"
+#include "fs/inval.h"
 
 #include <errno.h>
 #include <fuse_lowlevel.h>
@@ -13,7 +13,7 @@
 
 /* About 100 MiB at worst.  What does not fit is dropped and said so: the
  * kernel then shows the old state until its own time-out. */
-#define NOTIFY_MAX 500000u
+#define INVAL_MAX 500000u
 
 struct item {
 	STAILQ_ENTRY(item) link;
@@ -21,7 +21,7 @@ struct item {
 	char name[];		/* "": the inode itself */
 };
 
-struct notify {
+struct inval {
 	struct fuse_session *se;
 	pthread_t thread;
 	struct mutex lock;
@@ -33,7 +33,7 @@ struct notify {
 };
 
 static void
-item_send(struct notify *n, const struct item *it)
+item_send(struct inval *n, const struct item *it)
 {
 	int r;
 
@@ -44,11 +44,11 @@ item_send(struct notify *n, const struct item *it)
 		r = fuse_lowlevel_notify_inval_inode(n->se, it->ino, 0, 0);
 	/* -ENOENT: the kernel did not remember it. */
 	if (r < 0 && r != -ENOENT && r != -ENODEV && r != -EBADF)
-		log_warn("notify: r=%d", r);
+		log_warn("inval: r=%d", r);
 }
 
 static struct item *
-item_next(struct notify *n)
+item_next(struct inval *n)
 {
 	struct item *it;
 
@@ -66,9 +66,9 @@ item_next(struct notify *n)
 }
 
 static void
-notify_run(void *arg)
+inval_run(void *arg)
 {
-	struct notify *n = arg;
+	struct inval *n = arg;
 	struct item *it;
 
 	while ((it = item_next(n)) != NULL) {
@@ -78,9 +78,9 @@ notify_run(void *arg)
 }
 
 int
-notify_start(struct fuse_session *se, struct notify **ret)
+inval_start(struct fuse_session *se, struct inval **ret)
 {
-	struct notify *n = calloc(1, sizeof(*n));
+	struct inval *n = calloc(1, sizeof(*n));
 	int r;
 
 	if (!n)
@@ -89,7 +89,7 @@ notify_start(struct fuse_session *se, struct notify **ret)
 	mutex_init(&n->lock, RANK_UTIL);
 	cond_init(&n->more);
 	STAILQ_INIT(&n->queue);
-	r = thread_start(&n->thread, "notify", notify_run, n);
+	r = thread_start(&n->thread, "inval", inval_run, n);
 	if (r < 0) {
 		cond_done(&n->more);
 		mutex_done(&n->lock);
@@ -101,7 +101,7 @@ notify_start(struct fuse_session *se, struct notify **ret)
 }
 
 static void
-item_add(struct notify *n, uint64_t ino, const char *name)
+item_add(struct inval *n, uint64_t ino, const char *name)
 {
 	size_t len = strlen(name) + 1;
 	struct item *it = malloc(sizeof(*it) + len);
@@ -112,7 +112,7 @@ item_add(struct notify *n, uint64_t ino, const char *name)
 		memcpy(it->name, name, len);
 	}
 	mutex_lock(&n->lock);
-	is_dropped = !it || n->n >= NOTIFY_MAX || n->is_stopping;
+	is_dropped = !it || n->n >= INVAL_MAX || n->is_stopping;
 	if (is_dropped) {
 		is_first = !n->is_full && !n->is_stopping;
 		n->is_full = true;
@@ -125,24 +125,24 @@ item_add(struct notify *n, uint64_t ino, const char *name)
 	if (is_dropped)
 		free(it);
 	if (is_first)
-		log_warn("notify: too many changes at once, some will be seen "
+		log_warn("inval: too many changes at once, some will be seen "
 		    "late");
 }
 
 void
-notify_inode(void *arg, uint64_t ino)
+inval_inode(void *arg, uint64_t ino)
 {
 	item_add(arg, ino, "");
 }
 
 void
-notify_entry(void *arg, uint64_t parent, const char *name)
+inval_entry(void *arg, uint64_t parent, const char *name)
 {
 	item_add(arg, parent, name);
 }
 
 void
-notify_stop(struct notify *n)
+inval_stop(struct inval *n)
 {
 	if (!n)
 		return;
