@@ -206,7 +206,8 @@ block_below(struct drive *d, const struct block *b, struct block *ret)
 	struct stmt *s;
 
 	s = db_stmt(d->db, S_BELOW, "SELECT " COLS " FROM block"
-	    " WHERE ino=? AND idx=? AND bid<? ORDER BY bid DESC LIMIT 1");
+	    " WHERE ino=? AND idx=? AND bid<? AND state<>2"
+	    " ORDER BY bid DESC LIMIT 1");
 	stmt_i64(s, 1, (int64_t)b->ino);
 	stmt_i64(s, 2, (int64_t)b->idx);
 	stmt_i64(s, 3, (int64_t)b->bid);

@@ -50,7 +50,7 @@ block_is_local(const struct block *b)
 
 /* The current row: 1, or 0 if there is none (a hole). */
 int block_get(struct drive *d, uint64_t ino, uint64_t idx, struct block *ret);
-/* The row below b of the same index: 1 or 0. */
+/* The next row below b of the same index that is no patch: 1 or 0. */
 int block_below(struct drive *d, const struct block *b, struct block *ret);
 /* One row by its full name: 1 or 0. */
 int block_get_bid(struct drive *d, uint64_t ino, uint64_t idx, uint64_t bid,

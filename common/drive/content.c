@@ -676,7 +676,7 @@ block_clear(struct drive *d, struct inode *i, uint64_t idx)
 int
 content_reap(struct drive *d, uint64_t ino)
 {
-	bool is_covered = false;
+	bool is_covered = false, is_patched = false;
 	struct pending *p;
 	struct block b;
 	uint64_t idx = 0;
@@ -688,12 +688,13 @@ content_reap(struct drive *d, uint64_t ino)
 		if (r <= 0)
 			break;
 		if (b.idx != idx)
-			is_covered = false;
+			is_covered = is_patched = false;
 		idx = b.idx;
 		/* Superseded rows left the counters when they were. */
-		if (is_covered)
+		if (is_covered || (is_patched && b.state == BLOCK_PATCH))
 			stage_count(d, &b, 1);
-		is_covered = b.state != BLOCK_PATCH;
+		is_patched |= b.state == BLOCK_PATCH;
+		is_covered |= b.state != BLOCK_PATCH;
 		r = block_gone(d, &b, false);
 		if (r < 0)
 			return r;
@@ -713,6 +714,7 @@ struct scan {
 	struct drive *d;
 	uint64_t ino, idx;	/* of the row before */
 	bool is_covered;	/* a whole row was above */
+	bool is_patched;	/* a patch was above */
 	struct gones extra;
 };
 
@@ -729,12 +731,14 @@ scan_row(void *arg, const struct block *b) NO_TSA
 	if (b->frame != SLAB_NONE)
 		slab_mark(s->d->slab, b->frame);
 	if (b->ino != s->ino || b->idx != s->idx)
-		s->is_covered = false;
+		s->is_covered = s->is_patched = false;
 	s->ino = b->ino;
 	s->idx = b->idx;
-	if (s->is_covered)
+	if (s->is_covered || (s->is_patched && b->state == BLOCK_PATCH))
 		return gones_add(&s->extra, &g);
-	if (b->state != BLOCK_PATCH)
+	if (b->state == BLOCK_PATCH)
+		s->is_patched = true;
+	else
 		s->is_covered = true;
 	stage_count(s->d, b, 1);
 	return 0;

@@ -53,7 +53,7 @@ zero_part(struct drive *d, struct node *n, uint64_t idx, uint32_t from,
 	r = block_get(d, n->ino, idx, &row);
 	mutex_unlock(&d->db_lock);
 	if (r <= 0 || row.state == BLOCK_HOLE)
-		return r;	/* zeros already */
+		return r < 0 ? r : 0;	/* zeros already */
 	while (from < to) {
 		len = to - from < sizeof(zeros) ? to - from : sizeof(zeros);
 		r = node_write_part(d, n, idx, from, zeros, len);

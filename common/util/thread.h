@@ -18,8 +18,8 @@ enum mutex_rank {
 	RANK_SYNC = 20,		/* sync: queues and state of the engine */
 	RANK_FETCH = 22,	/* sync: downloads in flight */
 	RANK_NODE = 30,		/* drive: content of one open inode */
-	RANK_NODES = 35,	/* drive: the table of open inodes */
 	RANK_DB = 40,		/* drive: the connection and its transaction */
+	RANK_NODES = 45,	/* drive: the table of open inodes */
 	RANK_CACHE = 50,	/* drive: opened blocks, inode cache */
 	RANK_SLAB = 55,		/* drive: frames of the block file */
 	RANK_STORE = 60,	/* store: wrappers */

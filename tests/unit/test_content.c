@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Random operations on file content against a model in memory, with upload,
+ * eviction, an unreachable store and reopening mixed in.  The seed of a
+ * failing run is printed; COFFRE_SEED repeats it, COFFRE_OPS sets the length.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/crypto.h"
+#include "drive/drive.h"
+#include "drive/sync.h"
+#include "util/err.h"
+
+#define FILES 4
+#define MODEL_MAX (3u * 1024 * 1024 + 5000)
+#define OBJECTS_MAX 65536
+
+static char dir[64];
+static uint8_t local_key[32];
+static struct vault_id drive_id, realm_id, dev_id;
+
+/* ---- a store: sealed blocks by number ------------------------------------------ */
+
+static struct object {
+	uint8_t *p;
+	size_t len;
+} objects[OBJECTS_MAX];
+static uint64_t nobjects;
+static bool is_offline;
+static uint64_t lamport, op_seq, seg_seq;
+
+static uint64_t rng;
+
+static uint64_t
+rnd(uint64_t n)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return (rng >> 11) % n;
+}
+
+static int
+fake_fetch(void *arg, const struct fetch_want *want, size_t n, size_t need,
+    const struct drive_wait *w)
+{
+	struct drive *d = arg;
+	size_t k;
+	int r;
+
+	(void)need;
+	(void)w;
+	if (is_offline)
+		return -EHOSTUNREACH;
+	for (k = 0; k < n; k++) {
+		const struct object *o = &objects[want[k].ref.pack.n];
+
+		ck_assert_uint_eq(o->len, want[k].ref.len + AEAD_OVERHEAD);
+		r = drive_cache_put(d, &want[k], o->p, o->len);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void
+upload(struct drive *d)
+{
+	struct stage_batch *b;
+	size_t k;
+	int r;
+
+	while ((r = drive_stage_take(d, 4 << 20, 0, true, &b)) == 0) {
+		for (k = 0; k < b->n; k++) {
+			struct stage_block *s = &b->blocks[k];
+
+			ck_assert_uint_lt(nobjects, OBJECTS_MAX);
+			objects[nobjects].p = malloc(s->sealed_len);
+			memcpy(objects[nobjects].p, s->sealed, s->sealed_len);
+			objects[nobjects].len = s->sealed_len;
+			s->ref.pack.n = nobjects++;
+			s->ref.len = (uint32_t)(s->sealed_len - AEAD_OVERHEAD);
+		}
+		if (rnd(3) == 0)
+			drive_stage_abort(d, b);
+		else
+			ck_assert_int_eq(drive_stage_commit(d, b), 0);
+	}
+	ck_assert_msg(r == -EAGAIN || (is_offline && r == -EHOSTUNREACH),
+	    "drive_stage_take: %d", r);
+}
+
+static void
+publish(struct drive *d)
+{
+	static const uint8_t hash[VAULT_HASH_LEN];
+	struct op_list ops = { 0 };
+	struct segment s = { 0 };
+	uint64_t ticket;
+	int r;
+
+	while ((r = drive_publish_begin(d, 900000, &ops, &ticket)) == 0) {
+		if (op_seq % 5 == 4) {
+			drive_publish_abort(d, ticket);
+			op_list_done(&ops);
+			op_seq++;
+			continue;
+		}
+		s.seq = ++seg_seq;
+		s.dev = dev_id;
+		s.first_op = op_seq + 1;
+		s.lamport = lamport + 1;
+		s.ops = ops;
+		op_seq += ops.n;
+		lamport += ops.n;
+		ck_assert_int_eq(drive_publish_seal(d, ticket, &s, hash, "x",
+		    1), 0);
+		ck_assert_int_eq(drive_publish_done(d, seg_seq), 0);
+		op_list_done(&ops);
+	}
+	ck_assert_int_eq(r, -EAGAIN);
+}
+
+/* ---- model ---------------------------------------------------------------------- */
+
+static struct model {
+	uint8_t *p;
+	uint64_t size;
+	uint64_t ino;
+	struct drive_file *f;
+} model[FILES];
+
+static struct drive *
+drive_start(void)
+{
+	struct drive_conf c = { .state_dir = dir, .drive = &drive_id,
+	    .realm = &realm_id, .local_key = local_key, .dev = dev_id,
+	    .dev_index = 7, .memory_max = 1 << 20 };
+	struct drive_fetcher f = { .fetch = fake_fetch };
+	struct drive *d;
+	struct err e = { "" };
+	int r;
+
+	c.owner_uid = getuid();
+	c.owner_gid = getgid();
+	r = drive_open(&c, &d, &e);
+	ck_assert_msg(r == 0, "drive_open: %d %s", r, e.msg);
+	f.arg = d;
+	drive_set_fetcher(d, &f);
+	return d;
+}
+
+static void
+compare(struct model *m, uint64_t off, size_t len)
+{
+	static uint8_t got[MODEL_MAX];
+	ssize_t n = drive_read(m->f, got, len, off, NULL);
+	size_t want = off >= m->size ? 0 :
+	    len < m->size - off ? len : (size_t)(m->size - off);
+	size_t i;
+
+	if (n < 0 && is_offline) {
+		ck_assert_int_eq(n, -EHOSTUNREACH);
+		return;
+	}
+	if (is_offline && n >= 0 && (size_t)n < want)
+		want = (size_t)n;
+	ck_assert_int_eq(n, (ssize_t)want);
+	for (i = 0; i < want && got[i] == m->p[off + i]; i++)
+		;
+	ck_assert_msg(i == want, "ino %lu differs at %lu (read %lu+%zu)",
+	    m->ino, off + i, off, len);
+}
+
+static uint64_t
+rnd_off(void)
+{
+	switch (rnd(4)) {
+	case 0:
+		return rnd(MODEL_MAX / 131072) * 131072;
+	case 1:
+		return rnd(5000);
+	default:
+		return rnd(MODEL_MAX - 300000);
+	}
+}
+
+static size_t
+rnd_len(void)
+{
+	switch (rnd(4)) {
+	case 0:
+		return 1 + rnd(100);
+	case 1:
+		return 131072 * (1 + rnd(2));
+	case 2:
+		return 1 + rnd(5000);
+	default:
+		return 1 + rnd(290000);
+	}
+}
+
+static void
+op_write(struct model *m)
+{
+	static uint8_t data[MODEL_MAX];
+	uint64_t off = rnd_off();
+	size_t len = rnd_len(), i;
+	uint8_t base = (uint8_t)rnd(256);
+	ssize_t n;
+
+	if (len > MODEL_MAX - off)
+		len = MODEL_MAX - off;
+	for (i = 0; i < len; i++)
+		data[i] = (uint8_t)(base + i * 7 + (i >> 8));
+	n = drive_write(m->f, data, len, off);
+	ck_assert_int_eq(n, (ssize_t)len);
+	memcpy(m->p + off, data, len);
+	if (m->size < off + len)
+		m->size = off + len;
+}
+
+static void
+op_truncate(struct drive *d, struct model *m)
+{
+	struct drive_cred c = { .uid = getuid(), .gid = getgid() };
+	struct drive_attr a = { .size = rnd(3) ? rnd_off() : 0 }, got;
+
+	ck_assert_int_eq(drive_setattr(d, &c, m->ino, &a, DRIVE_SET_SIZE,
+	    &got), 0);
+	ck_assert_uint_eq(got.size, a.size);
+	if (a.size < m->size)
+		memset(m->p + a.size, 0, m->size - a.size);
+	m->size = a.size;
+}
+
+static void
+op_punch(struct model *m)
+{
+	uint64_t off = rnd_off(), end;
+	size_t len = rnd_len();
+	bool keep = rnd(2);
+	int mode = keep ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE :
+	    FALLOC_FL_ZERO_RANGE;
+
+	if (len > MODEL_MAX - off)
+		len = MODEL_MAX - off;
+	end = off + len;
+	ck_assert_int_eq(drive_fallocate(m->f, mode, off, len), 0);
+	memset(m->p + off, 0, len);
+	if (!keep && end > m->size)
+		m->size = end;
+}
+
+static void
+op_copy(struct model *from, struct model *to)
+{
+	uint64_t a = rnd_off(), b = rnd_off();
+	size_t len = rnd_len() * (1 + rnd(4));
+	ssize_t n;
+
+	if (from == to)
+		return;
+	if (rnd(2))
+		b = a = rnd(8) * 131072;
+	if (len > MODEL_MAX - b)
+		len = MODEL_MAX - b;
+	n = drive_copy_range(from->f, a, to->f, b, len, NULL);
+	if (is_offline && n == -EHOSTUNREACH)
+		return;
+	if (!is_offline)
+		ck_assert_int_eq(n, (ssize_t)(a >= from->size ? 0 :
+		    len < from->size - a ? len : from->size - a));
+	ck_assert_int_ge(n, 0);
+	memcpy(to->p + b, from->p + a, (size_t)n);
+	if (n && to->size < b + (uint64_t)n)
+		to->size = b + (uint64_t)n;
+}
+
+static void
+op_seek(struct model *m)
+{
+	uint64_t off = rnd_off();
+	int64_t data = drive_lseek(m->f, (int64_t)off, SEEK_DATA);
+	int64_t hole = drive_lseek(m->f, (int64_t)off, SEEK_HOLE);
+	uint64_t i, end = data < 0 ? m->size : (uint64_t)data;
+
+	if (off >= m->size) {
+		ck_assert_int_eq(data, -ENXIO);
+		ck_assert_int_eq(hole, -ENXIO);
+		return;
+	}
+	ck_assert(data >= (int64_t)off || data == -ENXIO);
+	ck_assert(hole >= (int64_t)off && hole <= (int64_t)m->size);
+	for (i = off; i < end && m->p[i] == 0; i++)
+		;
+	ck_assert_msg(i >= end, "data at %lu called a hole", i);
+}
+
+static void
+check_all(struct drive *d)
+{
+	struct drive_attr a;
+	int i;
+
+	for (i = 0; i < FILES; i++) {
+		ck_assert_int_eq(drive_getattr(d, model[i].ino, &a), 0);
+		ck_assert_uint_eq(a.size, model[i].size);
+		compare(&model[i], 0, model[i].size);
+	}
+}
+
+static void
+say(void *arg, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "fsck: %s\n", line);
+}
+
+static struct drive *
+reopen(struct drive *d)
+{
+	int i;
+
+	for (i = 0; i < FILES; i++)
+		ck_assert_int_eq(drive_file_close(model[i].f), 0);
+	ck_assert_int_eq(drive_fsck(d, false, say, NULL), 0);
+	drive_close(d);
+	d = drive_start();
+	for (i = 0; i < FILES; i++)
+		ck_assert_int_eq(drive_file_open(d, model[i].ino, O_RDWR,
+		    &model[i].f), 0);
+	return d;
+}
+
+static void
+one_op(struct drive **d)
+{
+	struct model *m = &model[rnd(FILES)];
+
+	switch (rnd(24)) {
+	case 0: case 1: case 2: case 3: case 4: case 5: case 6:
+		op_write(m);
+		break;
+	case 7: case 8: case 9: case 10:
+		compare(m, rnd_off(), rnd_len());
+		break;
+	case 11: case 12:
+		op_truncate(*d, m);
+		break;
+	case 13: case 14:
+		op_punch(m);
+		break;
+	case 15: case 16:
+		op_copy(m, &model[rnd(FILES)]);
+		break;
+	case 17:
+		op_seek(m);
+		break;
+	case 18:
+		ck_assert_int_eq(drive_flush(m->f), 0);
+		break;
+	case 19:
+		ck_assert_int_eq(drive_fsync(m->f), 0);
+		break;
+	case 20:
+		upload(*d);
+		if (rnd(2))
+			publish(*d);
+		break;
+	case 21:
+		(void)drive_cache_trim(*d, rnd(2) ? 0 : 500000);
+		break;
+	case 22:
+		is_offline = rnd(3) == 0;
+		break;
+	default:
+		if (rnd(8) == 0)
+			*d = reopen(*d);
+		break;
+	}
+}
+
+START_TEST(random_operations_agree_with_a_model)
+{
+	const char *s = getenv("COFFRE_SEED"), *o = getenv("COFFRE_OPS");
+	uint64_t ops = o ? strtoull(o, NULL, 10) : 4000, k;
+	struct drive_cred c = { .uid = getuid(), .gid = getgid() };
+	struct drive_attr a;
+	struct drive *d;
+	char name[8];
+	int i;
+
+	rng = s ? strtoull(s, NULL, 10) : crypto_random_u64() | 1;
+	fprintf(stderr, "COFFRE_SEED=%lu\n", rng);
+	(void)snprintf(dir, sizeof(dir), "/tmp/coffre-content-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	crypto_random(local_key, sizeof(local_key));
+	d = drive_start();
+	for (i = 0; i < FILES; i++) {
+		model[i].p = calloc(1, MODEL_MAX + 1);
+		(void)snprintf(name, sizeof(name), "f%d", i);
+		ck_assert_int_eq(drive_create(d, &c, DRIVE_ROOT_INO, name,
+		    0644, O_RDWR, &a, &model[i].f), 0);
+		model[i].ino = a.ino;
+	}
+	for (k = 0; k < ops; k++)
+		one_op(&d);
+	is_offline = false;
+	check_all(d);
+	upload(d);
+	publish(d);
+	upload(d);
+	publish(d);
+	(void)drive_cache_trim(d, 0);
+	check_all(d);
+	d = reopen(d);
+	check_all(d);
+	for (i = 0; i < FILES; i++)
+		ck_assert_int_eq(drive_file_close(model[i].f), 0);
+	drive_close(d);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("content");
+	TCase *t = tcase_create("random");
+	SRunner *sr;
+	int failed;
+
+	if (crypto_init() < 0)
+		return 1;
+	tcase_set_timeout(t, 0);
+	tcase_add_test(t, random_operations_agree_with_a_model);
+	suite_add_tcase(s, t);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? 1 : 0;
+}
