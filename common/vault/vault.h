@@ -201,7 +201,7 @@ struct vault_seen {
 
 struct segment {
 	uint64_t seq;		/* of the segment in its journal, from 1 */
-	uint8_t prev[VAULT_HASH_LEN];	/* hash of segment seq - 1; zeros for 1 */
+	uint8_t prev[VAULT_HASH_LEN];	/* hash of the one before, or zeros */
 	struct vault_id dev;
 	uint64_t first_op;	/* op seq of ops[0] */
 	uint64_t lamport;	/* of ops[0]; following ops count up by one */

@@ -177,7 +177,7 @@ START_TEST(ops_go_on_from_a_checkpoint_as_from_the_whole_history)
 	size_t i;
 
 	story_init(&s);
-	story_make(&s, A, ID('d'), OP_KIND_DIR, top, "d");		/* 1, 2 */
+	story_make(&s, A, ID('d'), OP_KIND_DIR, top, "d");	/* 1, 2 */
 	story_make(&s, A, ID('f'), OP_KIND_FILE, ID('d'), "f");	/* 3, 4 */
 	story_act(&s, A, OP_PUT, ID('f'));				/* 5 */
 	story_act(&s, A, OP_PUT, ID('f'));				/* 6 */
