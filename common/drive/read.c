@@ -18,6 +18,16 @@
 
 /* ---- fetching ------------------------------------------------------------------ */
 
+void
+drive_set_fetcher(struct drive *d, const struct drive_fetcher *f)
+{
+	static const struct drive_fetcher none;
+
+	mutex_lock(&d->conf_lock);
+	d->fetcher = f ? *f : none;
+	mutex_unlock(&d->conf_lock);
+}
+
 struct wants {
 	struct fetch_want *v;
 	size_t n, cap;
