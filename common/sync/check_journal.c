@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "crypto/crypto.h"
+
 /* What does not verify or is not there is a finding, not a failure. */
 static bool
 is_finding(int r)
@@ -120,6 +122,31 @@ check_segment(struct check *c, const struct vault_device *dev,
 	return r;
 }
 
+/* The segment that the checkpoint ends with: the chain goes on from there. */
+static int
+check_start(struct check *c, const struct vault_device *dev,
+    const struct vault_seen *at)
+{
+	struct buf o = BUF_INIT(SYNC_SMALL_MAX);
+	uint8_t sha[SHA256_LEN];
+	int r;
+
+	r = object_get_segment(c->store, c->keys, &dev->id, at->seq,
+	    OBJECT_PATIENT, &o);
+	if (r == 0) {
+		sha256(o.data, o.len, sha);
+		if (memcmp(sha, at->hash, sizeof(sha)) != 0)
+			r = -EBADMSG;
+	}
+	buf_done(&o);
+	if (!is_finding(r))
+		return r;
+	check_say(c, "%s on the store: segment %llu of the journal of '%s'",
+	    r == -ENOENT ? "missing" : "altered",
+	    (unsigned long long)at->seq, dev->label);
+	return 0;
+}
+
 /* Follow the chain to its end, past what this device has pinned. */
 static int
 check_chain(struct check *c, const struct vault_device *dev,
@@ -174,6 +201,8 @@ check_device(struct check *c, const struct vault_device *dev)
 	}
 	if (r == 0 && (h.ckpt_n || h.ckpt_rand))
 		r = check_checkpoint(c, dev, &h, &at);
+	if (r == 0 && at.seq > 0)
+		r = check_start(c, dev, &at);
 	if (r == 0)
 		r = check_chain(c, dev, &at, h.seq);
 	return r;

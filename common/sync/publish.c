@@ -72,6 +72,9 @@ publish_pending(struct sync *s)
 
 	r = drive_publish_pending(s->drive, &seq, &b);
 	if (r == -ENOENT) {
+		mutex_lock(&s->lock);
+		s->has_pending = false;
+		mutex_unlock(&s->lock);
 		r = 0;
 		goto out;
 	}
@@ -222,14 +225,13 @@ segment_make(struct sync *s, struct op_list *ops, uint64_t ticket)
 	}
 	g.ops = *ops;	/* lent */
 	r = segment_seal(s->keys, &g, &b, hash);
-	if (r == 0)
-		r = drive_publish_seal(s->drive, ticket, &g, hash, b.data,
-		    b.len);
 	if (r < 0)
 		goto out;
+	/* Before it leaves the outbox, or sync_wait would see neither. */
 	mutex_lock(&s->lock);
 	s->has_pending = true;
 	mutex_unlock(&s->lock);
+	r = drive_publish_seal(s->drive, ticket, &g, hash, b.data, b.len);
 out:
 	free(g.seen);
 	buf_done(&b);
@@ -324,6 +326,7 @@ checkpoint_step(struct sync *s)
 		return 0;
 	s->ckpt_tried = seq;
 	r = checkpoint_write(s);
+	log_debug("sync: checkpoint at %llu: %d", (unsigned long long)seq, r);
 	if (r == 0)
 		r = publish_head(s);
 	mutex_lock(&s->lock);

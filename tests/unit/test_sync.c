@@ -33,6 +33,20 @@ fsck(struct rig *r)
 	    0);
 }
 
+/* The first line that differs, not all of them. */
+static void
+same_text(const char *a, const char *b)
+{
+	size_t i = 0, line = 0;
+
+	for (i = 0; a[i] && a[i] == b[i]; i++)
+		if (a[i] == '\n')
+			line = i + 1;
+	ck_assert_msg(a[i] == b[i], "\n%.*s\n%.*s",
+	    (int)strcspn(a + line, "\n"), a + line,
+	    (int)strcspn(b + line, "\n"), b + line);
+}
+
 /* What another machine gets from the store is what this one has. */
 static void
 check_recovered(struct rig *r)
@@ -44,7 +58,7 @@ check_recovered(struct rig *r)
 	rig_start(&other);
 	here = rig_dump(r);
 	there = rig_dump(&other);
-	ck_assert_str_eq(here, there);
+	same_text(here, there);
 	free(here);
 	free(there);
 	fsck(&other);
@@ -66,12 +80,18 @@ END_TEST
 
 START_TEST(an_empty_drive_comes_back_empty)
 {
-	struct rig r;
+	struct rig r, other;
+	char *there;
 
 	rig_new(&r);
 	rig_start(&r);
 	rig_wait(&r);
-	check_recovered(&r);
+	rig_recover(&r, &other, 0);
+	/* Times of a top folder that was never touched are each one's own. */
+	there = rig_dump(&other);
+	ck_assert_ptr_eq(strchr(there, '\n'), there + strlen(there) - 1);
+	free(there);
+	rig_done(&other);
 	rig_done(&r);
 }
 END_TEST
@@ -184,6 +204,8 @@ END_TEST
 
 START_TEST(checkpoints_come_by_themselves)
 {
+	struct timespec t = { .tv_nsec = 10 * 1000 * 1000 };
+	int64_t until = clock_mono_ms() + 30000;
 	struct sync_status st;
 	struct rig r;
 	unsigned i;
@@ -195,10 +217,16 @@ START_TEST(checkpoints_come_by_themselves)
 		rig_write(&r, "file", 0, 10 + i, i);
 		rig_wait(&r);
 	}
+	/* As soon as there is peace for one. */
+	do {
+		ck_assert_int_lt(clock_mono_ms(), until);
+		(void)nanosleep(&t, NULL);
+		sync_get_status(r.sync, &st);
+	} while (st.checkpoint_seq < 10);
 	rig_stop(&r, 30000);
 	rig_start(&r);
 	sync_get_status(r.sync, &st);
-	ck_assert_uint_gt(st.checkpoint_seq, 3);
+	ck_assert_uint_ge(st.checkpoint_seq, 10);
 	rig_wait(&r);
 	check_recovered(&r);
 	rig_done(&r);
@@ -564,7 +592,7 @@ START_TEST(an_empty_store_changes_nothing)
 	rig_start(&r);
 	await_link(&r, SYNC_FAULT, &st);
 	after = rig_dump(&r);
-	ck_assert_str_eq(before, after);
+	same_text(before, after);
 	ck_assert_int_eq(rig_store_count(&r, ""), 0);
 	ck_assert_int_eq(try_mkdir(&r, "later"), 0);
 	shell("rmdir %s/store", r.dir);
@@ -841,7 +869,7 @@ START_TEST(a_damaged_checkpoint_gives_way_to_the_journals)
 	rig_start(&other);
 	here = rig_dump(&r);
 	there = rig_dump(&other);
-	ck_assert_str_eq(here, there);
+	same_text(here, there);
 	free(here);
 	free(there);
 	rig_done(&other);
