@@ -43,7 +43,7 @@ head_open(const struct vault_keys *k, const struct vault_device *dev,
 	struct buf b = BUF_INIT(HEAD_LEN);
 	struct aead *key = NULL;
 	struct vault_head h;
-	struct envelope e;
+	struct envelope e = { .seq = 0 };
 	struct rd rd;
 	int r;
 

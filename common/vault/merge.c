@@ -204,7 +204,7 @@ int
 merge_author(struct merge *m, const struct vault_id *dev,
     const struct merge_seen *seen, size_t n)
 {
-	uint32_t d, i, vec;
+	uint32_t d, i = 0, vec = 0;
 	size_t k;
 	int r;
 
