@@ -52,7 +52,13 @@ enum {
 	STMT_VERSION,
 	STMT_WALK_IDS,
 	STMT_WALK_PENDING,
-	STMT_FSCK,
+	STMT_FSCK_INODE,
+	STMT_FSCK_DENTRY,
+	STMT_FSCK_ORPHAN,
+	STMT_FSCK_INODE_ID,
+	STMT_FSCK_DENTRY_ID,
+	STMT_FSCK_LINK,
+	STMT_FSCK_XATTR,
 	STMT_TREE_END,
 
 	STMT_OUTBOX_GET = STMT_OUTBOX,
@@ -345,6 +351,12 @@ int folder_is_below(struct drive *d, uint64_t ino, uint64_t anc)
  * orphan, outbox.  by as in outbox_deleted. */
 int tree_detach(struct drive *d, const struct dentry *x, struct inode *i,
     uint64_t by, int64_t now) REQUIRES(d->db_lock);
+
+/* ---- walk.c ---- */
+
+/* drive_path with the lock held. */
+int path_of(struct drive *d, uint64_t ino, struct buf *out)
+    REQUIRES(d->db_lock);
 
 /* ---- apply.c ------------------------------------------------------------ */
 

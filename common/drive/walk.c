@@ -392,19 +392,28 @@ path_up(struct drive *d, uint64_t ino, struct buf *rev) REQUIRES(d->db_lock)
 }
 
 int
-drive_path(struct drive *d, uint64_t ino, struct buf *out)
+path_of(struct drive *d, uint64_t ino, struct buf *out)
 {
 	struct buf rev = BUF_INIT(1u << 20);
 	size_t k;
 	int r;
 
-	mutex_lock(&d->db_lock);
 	r = path_up(d, ino, &rev);
-	mutex_unlock(&d->db_lock);
 	if (r == 0 && rev.len == 0)
 		r = buf_put_u8(out, '/');
 	for (k = rev.len; k > 0 && r == 0; k--)
 		r = buf_put_u8(out, rev.data[k - 1]);
 	buf_done(&rev);
+	return r;
+}
+
+int
+drive_path(struct drive *d, uint64_t ino, struct buf *out)
+{
+	int r;
+
+	mutex_lock(&d->db_lock);
+	r = path_of(d, ino, out);
+	mutex_unlock(&d->db_lock);
 	return r;
 }

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What fsck does about its findings in inodes and names.
+ */
+#include "drive/fsck_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "util/clock.h"
+
+/* Names that lead nowhere go. */
+int
+fsck_drop(struct fsck *f) NO_TSA
+{
+	struct dentry x;
+	size_t k;
+	int r = 0;
+
+	for (k = 0; k < f->nbad && r == 0; k++) {
+		memset(&x, 0, sizeof(x));
+		if (f->bad[k].is_open)
+			r = dentry_at(f->d, &f->bad[k].at, &x);
+		x.at = f->bad[k].at;
+		if (r == 0)
+			r = dentry_del(f->d, &x);
+	}
+	return r;
+}
+
+int
+fsck_mend_inode(struct fsck *f, struct fnode *n) NO_TSA
+{
+	struct inode i;
+	int r;
+
+	r = inode_load(f->d, n->ino, &i);
+	if (r == 0)
+		r = inode_unorphan(f->d, &i);
+	if (r < 0)
+		return r;
+	i.nlink = n->kind == OP_KIND_DIR ? 2 + n->subdirs : n->names;
+	i.parent = n->ino == DRIVE_ROOT_INO ? DRIVE_ROOT_INO :
+	    n->has_first ? n->first_parent : 0;
+	n->nlink = i.nlink;
+	n->parent = i.parent;
+	n->flags = i.flags;
+	return inode_save(f->d, &i);
+}
+
+/* /lost+found-DATE, made once. */
+static int
+lost_dir(struct fsck *f) NO_TSA
+{
+	time_t now = (time_t)(clock_real_ns() / 1000000000);
+	struct drive *d = f->d;
+	struct inode i, root;
+	struct dentry x;
+	struct tm tm;
+	int r;
+
+	if (f->lost_dir)
+		return 0;
+	memset(&x, 0, sizeof(x));
+	memset(&i, 0, sizeof(i));
+	(void)gmtime_r(&now, &tm);
+	x.name_len = (uint8_t)strftime(x.name, sizeof(x.name),
+	    "lost+found-%Y-%m-%d", &tm);
+	r = dentry_get(d, DRIVE_ROOT_INO, x.name, &x);
+	if (r == 0) {
+		f->lost_dir = x.ino;
+		return x.kind == OP_KIND_DIR ? 0 : -EEXIST;
+	}
+	if (r == -ENOENT)
+		r = inode_load(d, DRIVE_ROOT_INO, &root);
+	if (r == 0)
+		r = number_next(d, &i.ino);
+	if (r < 0)
+		return r;
+	id_new(d, &i.id);
+	crypto_random(i.key, sizeof(i.key));
+	i.kind = x.kind = OP_KIND_DIR;
+	i.mode = 0700;
+	i.nlink = 2;
+	i.parent = x.parent = DRIVE_ROOT_INO;
+	i.atime_ns = i.mtime_ns = i.ctime_ns = i.btime_ns = clock_real_ns();
+	x.ino = x.did = i.ino;
+	x.id = i.id;
+	place_of(d, DRIVE_ROOT_INO, x.name, x.name_len, &x.at);
+	root.nlink++;
+	r = inode_add(d, &i);
+	if (r == 0)
+		r = dentry_put(d, &x);
+	if (r == 0)
+		r = outbox_added(d, &x, false, 0);
+	if (r == 0)
+		r = folder_touch(d, &root, clock_real_ns());
+	if (r == 0)
+		f->lost_dir = i.ino;
+	return r;
+}
+
+/* The name's row in the outbox: it is made where nobody knows the inode. */
+static int
+hang_tell(struct fsck *f, const struct inode *i, const struct dentry *x)
+    NO_TSA
+{
+	struct outbox_row o;
+	int r;
+
+	r = outbox_get(f->d, i->ino, &o);
+	if (r < 0)
+		return r;
+	if (r == 1 && ((o.flags | o.infl) & OUTBOX_CREATE)) {
+		o.flags = (o.flags & ~(unsigned)OUTBOX_DELETE) |
+		    OUTBOX_PLACE;
+		o.at = x->at;
+		return outbox_put(f->d, &o);
+	}
+	if (inode_is_published(i))
+		return outbox_moved(f->d, x, NULL);
+	return r == 1 ? 0 : outbox_added(f->d, x, false,
+	    i->size ? OUTBOX_PUT : 0);
+}
+
+int
+fsck_hang(struct fsck *f, struct fnode *n) NO_TSA
+{
+	struct drive *d = f->d;
+	struct inode i, p;
+	struct dentry x, old;
+	int r;
+
+	r = lost_dir(f);
+	if (r == 0)
+		r = inode_load(d, n->ino, &i);
+	if (r == 0)
+		r = inode_load(d, f->lost_dir, &p);
+	if (r < 0)
+		return r;
+	/* A folder in a cycle has a name: that goes. */
+	if (n->has_first && dentry_first(d, &i, &old) == 0) {
+		struct fnode *was = fsck_node(f, old.parent);
+
+		r = dentry_del(d, &old);
+		if (was && was->subdirs)
+			was->subdirs--;
+	}
+	memset(&x, 0, sizeof(x));
+	x.name_len = (uint8_t)snprintf(x.name, sizeof(x.name), "inode-%llu",
+	    (unsigned long long)n->ino);
+	x.ino = x.did = n->ino;
+	x.id = i.id;
+	x.kind = i.kind;
+	x.parent = f->lost_dir;
+	if (inode_is_published(&i))
+		x.placed = i.created;
+	place_of(d, f->lost_dir, x.name, x.name_len, &x.at);
+	if (r == 0)
+		r = dentry_put(d, &x);
+	if (r == 0)
+		r = hang_tell(f, &i, &x);
+	if (r < 0)
+		return r;
+	if (i.kind == OP_KIND_DIR)
+		p.nlink++;
+	r = inode_save(d, &p);
+	n->names = 1;
+	n->has_first = true;
+	n->first_parent = f->lost_dir;
+	return r < 0 ? r : fsck_mend_inode(f, n);
+}
