@@ -95,14 +95,15 @@ req_wait(fuse_req_t req, struct drive_wait *ret)
  * does not go through this mount, so names, attributes and pages may be kept
  * for long.  No write-back cache: it halves the speed of large writes and
  * lets data lie in the kernel that close(2) promised to be safe from a crash
- * of the daemon.  No splice: blocks are sealed from memory.
+ * of the daemon.  No splice: blocks are sealed from memory.  O_TRUNC comes as
+ * a request of its own: only that one clears setuid bits.
  */
 static void
 op_init(void *arg, struct fuse_conn_info *conn)
 {
 	static const unsigned on = FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
-	    FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_DONT_MASK |
-	    FUSE_CAP_POSIX_ACL | FUSE_CAP_PARALLEL_DIROPS |
+	    FUSE_CAP_DONT_MASK | FUSE_CAP_POSIX_ACL |
+	    FUSE_CAP_PARALLEL_DIROPS |
 	    FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO |
 	    FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_EXPLICIT_INVAL_DATA |
 	    FUSE_CAP_EXPORT_SUPPORT;
@@ -110,8 +111,8 @@ op_init(void *arg, struct fuse_conn_info *conn)
 	    FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE |
 	    FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_POSIX_LOCKS |
 	    FUSE_CAP_FLOCK_LOCKS | FUSE_CAP_AUTO_INVAL_DATA |
-	    FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_NO_OPEN_SUPPORT |
-	    FUSE_CAP_NO_OPENDIR_SUPPORT;
+	    FUSE_CAP_HANDLE_KILLPRIV | FUSE_CAP_ATOMIC_O_TRUNC |
+	    FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT;
 
 	(void)arg;
 	conn->want |= on & conn->capable;
