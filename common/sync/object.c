@@ -17,7 +17,7 @@ put_resolve(struct store *st, const char *name, const void *p, size_t len,
 	struct buf there = BUF_INIT(SYNC_ROOT_MAX);
 	int r;
 
-	r = store_get(st, name, &there);
+	r = object_get(st, name, 2, &there);
 	if (r == -ENOENT)
 		r = -EHOSTUNREACH;	/* it lags behind; again later */
 	if (r < 0)

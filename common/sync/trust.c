@@ -17,6 +17,7 @@
 struct journal {
 	struct vault_seen own;		/* pinned: zeros if never published */
 	bool has_pending;		/* sealed, perhaps put: own.seq + 1 */
+	bool is_head_dirty;		/* the head is to be put again */
 	struct buf pending;
 	uint8_t pending_hash[VAULT_HASH_LEN];
 };
@@ -73,13 +74,13 @@ check_genesis(struct sync *s)
 }
 
 static int
-check_head(struct sync *s, struct journal *j, bool *ret_dirty)
+check_head(struct sync *s, struct journal *j)
 {
 	struct vault_head h;
 	struct ckpt_mark m;
 	int r;
 
-	*ret_dirty = j->own.seq > 0;
+	j->is_head_dirty = j->own.seq > 0;
 	r = object_get_head(s->store, s->keys, &s->keys->self, OBJECT_ONCE,
 	    &h);
 	/* The first head may be missing: a crash between segment and head.
@@ -107,14 +108,14 @@ check_head(struct sync *s, struct journal *j, bool *ret_dirty)
 		return alarm_clone(s);
 	s->head_ns = h.heartbeat_ns;
 	if (h.seq == j->own.seq)
-		*ret_dirty = ckpt_mark_get(s->drive, &m) == 0 &&
+		j->is_head_dirty = ckpt_mark_get(s->drive, &m) == 0 &&
 		    (m.n != h.ckpt_n || m.rand != h.ckpt_rand);
 	return 0;
 }
 
 /* The last segment that we know to be there. */
 static int
-check_last(struct sync *s, const struct journal *j)
+check_last(struct sync *s, struct journal *j)
 {
 	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
 	uint8_t sha[SHA256_LEN];
@@ -140,7 +141,7 @@ check_last(struct sync *s, const struct journal *j)
 /* The next number is free, or holds what we have sealed for it (or a
  * beginning of it, from a put that was cut). */
 static int
-check_next(struct sync *s, const struct journal *j)
+check_next(struct sync *s, struct journal *j)
 {
 	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
 	int r;
@@ -179,6 +180,28 @@ journal_load(struct sync *s, struct journal *j)
 	return 0;
 }
 
+static int
+check_drive(struct sync *s, struct journal *j)
+{
+	(void)j;
+	return check_genesis(s);
+}
+
+/* One step, again until the store has answered: a connection that breaks
+ * every so often must not send the whole check back to its beginning. */
+static int
+insist(struct sync *s, int (*step)(struct sync *s, struct journal *j),
+    struct journal *j)
+{
+	struct backoff b = { 0 };
+	int r;
+
+	do
+		r = step(s, j);
+	while (store_transient(r) && sync_backoff(s, r, &b));
+	return r;
+}
+
 int
 trust_confirm(struct sync *s)
 {
@@ -207,24 +230,23 @@ int
 trust_check(struct sync *s)
 {
 	struct journal j = { .pending = BUF_INIT(SYNC_SMALL_MAX) };
-	bool is_dirty = false;
 	int r;
 
 	r = journal_load(s, &j);
 	if (r == 0)
-		r = check_genesis(s);
+		r = insist(s, check_drive, &j);
 	if (r == 0)
-		r = check_head(s, &j, &is_dirty);
+		r = insist(s, check_head, &j);
 	if (r == 0)
-		r = check_last(s, &j);
+		r = insist(s, check_last, &j);
 	if (r == 0)
-		r = check_next(s, &j);
+		r = insist(s, check_next, &j);
 	if (r == 0) {
 		sync_alarm_off(s);
 		sync_note(s, 0, true);
 		mutex_lock(&s->lock);
 		s->is_checked = true;
-		s->is_head_dirty = is_dirty;
+		s->is_head_dirty = j.is_head_dirty;
 		s->work++;
 		cond_broadcast(&s->changed);
 		mutex_unlock(&s->lock);
