@@ -200,6 +200,10 @@ void stage_changed(struct drive *d, uint64_t ino, uint64_t bytes,
     uint64_t size) REQUIRES(d->db_lock);
 bool stage_is_frozen(struct drive *d, uint64_t ino, uint64_t bid)
     REQUIRES(d->db_lock);
+/* Is the row still counted: the current one, or the base below it?  1, 0 or
+ * an error. */
+int stage_is_live(struct drive *d, const struct block *b)
+    REQUIRES(d->db_lock);
 /* Delete the superseded rows that a flush has made superfluous. */
 int stage_bury(struct drive *d);
 

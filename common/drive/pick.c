@@ -220,6 +220,7 @@ add_body(struct ctx *c, const struct outbox_row *row, unsigned flags,
     const struct inode *i, unsigned *ret_stay) NO_TSA
 {
 	struct xadd a = { .c = c, .row = row, .i = i };
+	bool is_late = false;	/* times were set after the freeze */
 	struct op *o;
 	int r;
 
@@ -231,8 +232,11 @@ add_body(struct ctx *c, const struct outbox_row *row, unsigned flags,
 		if (r < 0)
 			return r;
 		c->bytes += put_cost(o);
+		is_late = o->put.mtime_ns != i->mtime_ns ||
+		    o->put.ctime_ns != i->ctime_ns;
 	}
-	if ((flags & OUTBOX_ATTR) && !(flags & OUTBOX_CREATE)) {
+	if (is_late ||
+	    ((flags & OUTBOX_ATTR) && !(flags & OUTBOX_CREATE))) {
 		o = op_add(c, PHASE_BODY, OP_ATTR, row->num, &i->id);
 		if (!o)
 			return -ENOMEM;

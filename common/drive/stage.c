@@ -71,6 +71,21 @@ stage_is_frozen(struct drive *d, uint64_t ino, uint64_t bid)
 	return p && p->v && bid <= p->v->bid_max;
 }
 
+int
+stage_is_live(struct drive *d, const struct block *b)
+{
+	struct block top, base;
+	int r;
+
+	r = block_get(d, b->ino, b->idx, &top);
+	if (r <= 0 || top.bid == b->bid)
+		return r;
+	if (top.state != BLOCK_PATCH)
+		return 0;
+	r = block_below(d, &top, &base);
+	return r == 1 ? base.bid == b->bid : r;
+}
+
 /* ---- freezing ----------------------------------------------------------------- */
 
 static bool
@@ -450,16 +465,20 @@ commit_block(struct drive *d, const struct stage_block *s)
     REQUIRES(d->db_lock)
 {
 	struct block b;
-	int r;
+	int r, live;
 
 	r = block_get_bid(d, s->ino, s->idx, s->bid, &b);
 	if (r <= 0 || b.state != BLOCK_STAGED)
 		return r < 0 ? r : 0;
+	live = stage_is_live(d, &b);
+	if (live < 0)
+		return live;
 	b.state = BLOCK_SENT;
 	b.has_ref = true;
 	b.ref = s->ref;
 	r = block_update(d, &b);
-	if (r < 0)
+	/* One written over meanwhile left the counters then. */
+	if (r < 0 || !live)
 		return r;
 	d->stage->staged_bytes -= b.len;
 	d->stage->staged_blocks--;

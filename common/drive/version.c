@@ -201,12 +201,19 @@ static int
 sealed_row(struct drive *d, struct block *b, bool is_inline)
     REQUIRES(d->db_lock)
 {
+	int live;
+
 	if (b->state == BLOCK_HOLE)
 		return block_delete(d, b->ino, b->idx, b->bid, false);
 	if (b->state == BLOCK_STAGED && is_inline) {
-		d->stage->staged_bytes -= b->len;
-		d->stage->staged_blocks--;
-		d->stage->clean_bytes += b->len;
+		live = stage_is_live(d, b);
+		if (live < 0)
+			return live;
+		if (live) {
+			d->stage->staged_bytes -= b->len;
+			d->stage->staged_blocks--;
+			d->stage->clean_bytes += b->len;
+		}
 		b->state = BLOCK_INLINE;
 	} else if (b->state == BLOCK_SENT) {
 		b->state = BLOCK_CLEAN;
