@@ -56,8 +56,10 @@ db_connect(const char *path, sqlite3 **ret)
 	sqlite3 *h = NULL;
 	int rc;
 
+	/* unix-excl: one process has the file, so that the log's index and
+	 * its locks are memory, not calls of the kernel per transaction. */
 	rc = sqlite3_open_v2(path, &h, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, "unix-excl");
 	if (rc != SQLITE_OK) {
 		int r = db_errno(h, rc);
 

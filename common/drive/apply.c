@@ -329,8 +329,8 @@ apply_run(struct apply *a, const struct vault_id *dev, const struct op *ops,
 		r = apply_op(a, &stamp, &ops[k]);
 	}
 	/* What waits for a name may get one from this batch. */
-	if (r == 0 && !d->is_rebuilding)
-		r = apply_settle(a, k == n);
+	if (r == 0)
+		r = apply_settle(a, k == n && !d->is_rebuilding);
 	r = drive_end(d, r);
 	if (r == 0)
 		*ret = k;
@@ -404,8 +404,8 @@ drive_apply_node(struct drive *d, const struct ckpt_node *n) NO_TSA
 		r = node_names(&a, n);
 	if (r == 0 && has_content && n->content.npages == 0)
 		r = apply_put(&a, &n->id, &n->version, &n->content);
-	if (r == 0 && !d->is_rebuilding)
-		r = apply_settle(&a, true);
+	if (r == 0)
+		r = apply_settle(&a, !d->is_rebuilding);
 	r = drive_end(d, r);
 	if (r == 0 && has_content && n->content.npages)
 		r = apply_pages(&a, &n->id, &n->version, &n->content);

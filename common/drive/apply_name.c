@@ -195,8 +195,10 @@ conflict_name(const struct vault_id *id, unsigned n, const char *name,
 	memcpy(out + stem, tail, len + 1);
 }
 
+/* Entry x has got another name than want. */
 static int
-clash_add(struct drive *d, const struct dentry *x) REQUIRES(d->db_lock)
+clash_add(struct drive *d, const struct dentry *x, const char *want)
+    REQUIRES(d->db_lock)
 {
 	struct rebuild *rb = rebuild_get(d);
 	struct clash *t;
@@ -214,9 +216,10 @@ clash_add(struct drive *d, const struct dentry *x) REQUIRES(d->db_lock)
 	}
 	t = &rb->clashes[rb->nclashes++];
 	t->id = x->id;
+	t->at = x->at;
 	t->parent = x->parent;
-	t->name_len = x->name_len;
-	memcpy(t->name, x->name, x->name_len + 1u);
+	t->name_len = (uint8_t)strlen(want);
+	memcpy(t->name, want, t->name_len + 1u);
 	return 0;
 }
 
@@ -233,17 +236,10 @@ place_free(struct drive *d, struct dentry *x) REQUIRES(d->db_lock)
 	for (n = 0; n < 10000; n++) {
 		place_of(d, x->parent, x->name, x->name_len, &x->at);
 		r = dentry_at(d, &x->at, &other);
-		if (r == -ENOENT)
-			return 0;
-		if (r < 0)
+		if (r < 0 && r != -ENOENT)
 			return r;
-		if (other.did == x->did)
-			return 0;
-		if (n == 0) {
-			r = clash_add(d, x);
-			if (r < 0)
-				return r;
-		}
+		if (r == -ENOENT || other.did == x->did)
+			return n == 0 ? 0 : clash_add(d, x, want);
 		conflict_name(&x->id, n, want, x->name);
 		x->name_len = (uint8_t)strlen(x->name);
 	}
@@ -434,7 +430,7 @@ clash_retry(struct apply *a, const struct clash *c) NO_TSA
 	if (r < 0)
 		return r;
 	/* It was moved on: what that met is another clash. */
-	if (old.parent != c->parent)
+	if (memcmp(&ref.at, &c->at, sizeof(ref.at)) != 0)
 		return 1;
 	place_of(d, c->parent, c->name, c->name_len, &at);
 	r = dentry_at(d, &at, &x);

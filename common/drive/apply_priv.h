@@ -12,6 +12,7 @@
 /* A name that was taken when an entry was to get it. */
 struct clash {
 	struct vault_id id;	/* of the entry that waits for it */
+	struct place at;	/* where that stands meanwhile */
 	uint64_t parent;
 	uint8_t name_len;
 	char name[VAULT_NAME_MAX + 1];

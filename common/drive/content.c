@@ -699,12 +699,9 @@ content_reap(struct drive *d, uint64_t ino)
 		if (r < 0)
 			return r;
 	}
-	HASH_FIND(hh, d->stage->table, &ino, sizeof(ino), p);
-	if (p) {
-		HASH_DEL(d->stage->table, p);
-		free(p->v);
-		free(p);
-	}
+	p = pending_find(d, ino);
+	if (p)
+		pending_free(d, p);
 	return r;
 }
 
@@ -779,6 +776,8 @@ content_open_all(struct drive *d, struct err *e)
 	if (!d->nodes || !d->stage)
 		return -ENOMEM;
 	mutex_init(&d->nodes->lock, RANK_NODES);
+	TAILQ_INIT(&d->stage->waiting);
+	TAILQ_INIT(&d->stage->frozen);
 	d->stage->quiet_ms = 2000;
 	r = cache_new(d->conf.memory_max ? d->conf.memory_max : 32u << 20,
 	    &d->cache);

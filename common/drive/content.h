@@ -2,6 +2,7 @@
 #ifndef DRIVE_CONTENT_H
 #define DRIVE_CONTENT_H
 
+#include <sys/queue.h>
 #include <uthash.h>
 
 #include "drive/block.h"
@@ -97,8 +98,13 @@ struct pending {
 	int64_t retry_ms;		/* not before */
 	uint64_t staged;		/* bytes, about */
 	struct version *v;		/* NULL: not frozen */
+	/* In stage->waiting while not frozen, by last_ms; in stage->frozen
+	 * while there are blocks to take. */
+	TAILQ_ENTRY(pending) link;
+	enum { PENDING_OUT, PENDING_WAITING, PENDING_FROZEN } queue;
 	UT_hash_handle hh;
 };
+TAILQ_HEAD(pendings, pending);
 
 /* Block rows that a transaction makes superfluous. */
 struct gone {
@@ -117,6 +123,8 @@ struct gones {
 /* All under db_lock. */
 struct stage {
 	struct pending *table;
+	struct pendings waiting, frozen;
+	int64_t busy_look_ms;	/* when files that stay busy were looked for */
 	uint64_t next_bid;
 	uint64_t synced_bid;	/* rows up to here are on the disk */
 	struct gones txn;	/* of the open transaction */
@@ -204,6 +212,11 @@ bool stage_is_frozen(struct drive *d, uint64_t ino, uint64_t bid)
  * an error. */
 int stage_is_live(struct drive *d, const struct block *b)
     REQUIRES(d->db_lock);
+struct pending *pending_find(struct drive *d, uint64_t ino)
+    REQUIRES(d->db_lock);
+/* Into the queue its state asks for; and away with it. */
+void pending_queue(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
+void pending_free(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
 /* Delete the superseded rows that a flush has made superfluous. */
 int stage_bury(struct drive *d);
 

@@ -133,7 +133,7 @@ truncate_rows(struct drive *d, struct node *n, uint64_t size)
 		i.size = size;
 		if (i.trunc > size)
 			i.trunc = size;
-		HASH_FIND(hh, d->stage->table, &n->ino, sizeof(n->ino), p);
+		p = pending_find(d, n->ino);
 		v = p ? p->v : NULL;
 		if (v && v->trunc_next > size)
 			v->trunc_next = size;

@@ -22,15 +22,48 @@
 #define BUSY_MS 30000		/* an open, busy file gets a version so often */
 #define SMALL_FIRST (1u << 20)	/* staged bytes of a file that overtakes */
 #define RETRY_MS 5000		/* after a base could not be fetched */
-#define FREEZE_ROUND 512	/* versions frozen in one turn of the lock */
+#define FREEZE_ROUND 128	/* versions frozen in one turn of the lock */
+#define BUSY_LOOK_MS 1000
 
-static struct pending *
-pending_find(struct drive *d, uint64_t ino) REQUIRES(d->db_lock)
+struct pending *
+pending_find(struct drive *d, uint64_t ino)
 {
 	struct pending *p;
 
 	HASH_FIND(hh, d->stage->table, &ino, sizeof(ino), p);
 	return p;
+}
+
+static void
+pending_unqueue(struct drive *d, struct pending *p) REQUIRES(d->db_lock)
+{
+	if (p->queue == PENDING_WAITING)
+		TAILQ_REMOVE(&d->stage->waiting, p, link);
+	else if (p->queue == PENDING_FROZEN)
+		TAILQ_REMOVE(&d->stage->frozen, p, link);
+	p->queue = PENDING_OUT;
+}
+
+void
+pending_queue(struct drive *d, struct pending *p)
+{
+	pending_unqueue(d, p);
+	if (!p->v) {
+		p->queue = PENDING_WAITING;
+		TAILQ_INSERT_TAIL(&d->stage->waiting, p, link);
+	} else if (!p->v->is_taken_all) {
+		p->queue = PENDING_FROZEN;
+		TAILQ_INSERT_TAIL(&d->stage->frozen, p, link);
+	}
+}
+
+void
+pending_free(struct drive *d, struct pending *p)
+{
+	pending_unqueue(d, p);
+	HASH_DEL(d->stage->table, p);
+	free(p->v);
+	free(p);
 }
 
 void
@@ -49,6 +82,8 @@ stage_changed(struct drive *d, uint64_t ino, uint64_t bytes, uint64_t size)
 	}
 	p->staged += bytes;
 	p->last_ms = now;
+	if (!p->v)
+		pending_queue(d, p);
 	if (p->v) {
 		p->v->is_stale = true;
 		if (p->v->trunc_next > size)
@@ -162,6 +197,7 @@ version_freeze(struct drive *d, struct pending *p, struct inode *i)
 	v->trunc_next = UINT64_MAX;
 	p->v = v;
 	p->first_ms = clock_mono_ms();
+	pending_queue(d, p);
 	return 1;
 }
 
@@ -230,25 +266,83 @@ stage_complete(struct drive *d, uint64_t ino)
 	return r < 0 ? r : stage_freeze(d, ino);
 }
 
+/* The inodes that are due, from the queue's head on: quiet ones come first
+ * there.  Files that stay busy are looked for once a second. */
+static size_t
+due_list(struct drive *d, uint64_t inos[static FREEZE_ROUND])
+    REQUIRES(d->db_lock)
+{
+	struct stage *s = d->stage;
+	int64_t now = clock_mono_ms();
+	bool all = now - s->busy_look_ms >= BUSY_LOOK_MS;
+	struct pending *p;
+	size_t n = 0;
+
+	TAILQ_FOREACH(p, &s->waiting, link) {
+		if (n == FREEZE_ROUND)
+			break;
+		if (pending_is_due(d, p, now))
+			inos[n++] = p->ino;
+		else if (!all && !s->is_forced &&
+		    now - p->last_ms < s->quiet_ms)
+			break;
+	}
+	if (all)
+		s->busy_look_ms = now;
+	return n;
+}
+
+/* Freeze those that are at rest, in one transaction; what is left of inos
+ * needs more than that. */
+static int
+freeze_idle(struct drive *d, uint64_t *inos, size_t *n)
+{
+	size_t k, left = 0;
+	struct pending *p;
+	struct inode i;
+	struct node *o;
+	int r;
+
+	r = drive_begin_internal(d);
+	if (r < 0)
+		return r;
+	for (k = 0; k < *n && r >= 0; k++) {
+		mutex_lock(&d->nodes->lock);
+		HASH_FIND(hh, d->nodes->table, &inos[k], sizeof(inos[k]), o);
+		mutex_unlock(&d->nodes->lock);
+		p = pending_find(d, inos[k]);
+		if (!p || p->v)
+			continue;
+		if (!o && inode_load(d, inos[k], &i) == 0) {
+			r = version_freeze(d, p, &i);
+			crypto_wipe(i.key, sizeof(i.key));
+			if (r == 1)
+				continue;
+		}
+		inos[left++] = inos[k];
+	}
+	*n = left;
+	return drive_end(d, r < 0 ? r : 0);
+}
+
 /* Freeze everything that is due.  The result is that of the last failure;
  * others are not held up by it. */
 static int
 stage_freeze_due(struct drive *d)
 {
 	uint64_t inos[FREEZE_ROUND];
-	struct pending *p, *tmp;
-	int64_t now = clock_mono_ms();
-	size_t k, n = 0;
+	struct pending *p;
 	int r, ret = 0;
+	size_t k, n;
 
 	mutex_lock(&d->db_lock);
-	HASH_ITER(hh, d->stage->table, p, tmp) {
-		if (n == FREEZE_ROUND)
-			break;
-		if (!p->v && pending_is_due(d, p, now))
-			inos[n++] = p->ino;
-	}
+	n = due_list(d, inos);
 	mutex_unlock(&d->db_lock);
+	if (n == 0)
+		return 0;
+	r = freeze_idle(d, inos, &n);
+	if (r < 0)
+		return r;
 	for (k = 0; k < n; k++) {
 		r = stage_freeze(d, inos[k]);
 		if (r == -EREMOTE)
@@ -324,8 +418,10 @@ take_version(struct take *t, struct pending *p) REQUIRES(t->d->db_lock)
 	t->inode = &i.id;
 	r = block_each(t->d, p->ino, p->v->next_idx, p->v->bid_max, false,
 	    take_row, t);
-	if (r == 0)
+	if (r == 0) {
 		p->v->is_taken_all = true;
+		pending_queue(t->d, p);
+	}
 	return r < 0 ? r : 0;
 }
 
@@ -333,13 +429,13 @@ take_version(struct take *t, struct pending *p) REQUIRES(t->d->db_lock)
 static int
 take_all(struct take *t) REQUIRES(t->d->db_lock)
 {
-	struct pending *p, *tmp;
+	struct pending *p, *next;
 	int pass, r = 0;
 
 	for (pass = 0; pass < 2 && !t->is_full; pass++) {
-		HASH_ITER(hh, t->d->stage->table, p, tmp) {
-			if (!p->v || p->v->is_taken_all ||
-			    (pass == 0 && p->staged > SMALL_FIRST))
+		for (p = TAILQ_FIRST(&t->d->stage->frozen); p; p = next) {
+			next = TAILQ_NEXT(p, link);
+			if (pass == 0 && p->staged > SMALL_FIRST)
 				continue;
 			r = take_version(t, p);
 			if (r < 0 || t->is_full)
@@ -399,6 +495,11 @@ drive_stage_take(struct drive *d, size_t bytes_max, int64_t quiet_ms,
 	d->stage->is_forced = force;
 	mutex_unlock(&d->db_lock);
 	froze = stage_freeze_due(d);
+	mutex_lock(&d->db_lock);
+	r = TAILQ_EMPTY(&d->stage->frozen);
+	mutex_unlock(&d->db_lock);
+	if (r)
+		return froze < 0 ? froze : -EAGAIN;
 	t.b = calloc(1, sizeof(*t.b));
 	t.frames = calloc(t.cap, sizeof(*t.frames));
 	if (t.b)
@@ -443,6 +544,7 @@ batch_back(struct drive *d, const struct stage_block *s, bool is_done)
 	if (is_done)
 		return;
 	p->v->is_taken_all = false;
+	pending_queue(d, p);
 	if (p->v->next_idx > s->idx)
 		p->v->next_idx = s->idx;
 }

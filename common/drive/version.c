@@ -10,15 +10,6 @@
 #include "drive/slab.h"
 #include "util/clock.h"
 
-static struct pending *
-pending_find(struct drive *d, uint64_t ino) REQUIRES(d->db_lock)
-{
-	struct pending *p;
-
-	HASH_FIND(hh, d->stage->table, &ino, sizeof(ino), p);
-	return p;
-}
-
 int
 version_ready(struct drive *d, const struct inode *i)
 {
@@ -256,10 +247,10 @@ version_sealed(struct drive *d, struct inode *i, const struct op_stamp *stamp)
 	p->staged = 0;
 	if (stale) {
 		p->first_ms = p->last_ms = clock_mono_ms();
+		pending_queue(d, p);
 		return 1;
 	}
-	HASH_DEL(d->stage->table, p);
-	free(p);
+	pending_free(d, p);
 	return 0;
 }
 
@@ -274,6 +265,7 @@ version_abort(struct drive *d, uint64_t ino)
 		return;
 	free(p->v);
 	p->v = NULL;
+	pending_queue(d, p);
 }
 
 /* ---- ops to rows --------------------------------------------------------------------- */
