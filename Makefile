@@ -46,9 +46,9 @@ FSSRC   := $(wildcard fs/*.c)
 TLIBSRC := $(wildcard tests/lib/*.c)
 UNITSRC := $(wildcard tests/unit/test_*.c tests/store/test_*.c)
 FUZZSRC := $(wildcard tests/fuzz/fuzz_*.c)
-# Programs that the tests run: with the library, and with libc (and fuse).
-TOOLSRC := $(wildcard tests/tools/*.c)
-PROGSRC := $(wildcard tests/bench/*.c tests/fs/*.c tests/crash/*.c)
+# Programs that the tests run: with the library, and with libc alone.
+TOOLSRC := $(wildcard tests/tools/*.c tests/bench/*.c)
+PROGSRC := $(wildcard tests/fs/*.c tests/crash/*.c)
 LIBOBJ  := $(LIBSRC:%.c=$(B)/%.o)
 FSOBJ   := $(FSSRC:%.c=$(B)/%.o)
 TLIBOBJ := $(TLIBSRC:%.c=$(B)/%.o)
@@ -110,7 +110,7 @@ $(TOOLBIN): $(B)/%: $(B)/%.o $(B)/libcoffre.a
 
 $(PROGBIN): $(B)/%: $(B)/%.o
 	@echo "  LD      $@"
-	$(Q)$(CC) $(ALLL) -o $@ $^ $(shell pkg-config --libs fuse3) -lpthread
+	$(Q)$(CC) $(ALLL) -o $@ $^ -lpthread
 
 # A fuzz target is linked with libFuzzer, or with a main that replays files.
 ifdef LIBFUZZER

@@ -48,14 +48,15 @@ say() {
 
 # check SENTENCE COMMAND...: the command must succeed.
 check() {
-	local what=$1
+	local what=$1 rc=0
 	shift
 	N_CHECKS=$((N_CHECKS + 1))
-	if "$@"; then
+	"$@" || rc=$?
+	if [ "$rc" -eq 0 ]; then
 		echo "ok - $what"
 	else
 		N_FAILED=$((N_FAILED + 1))
-		echo "FAILED - $what (exit $?: $*)"
+		echo "FAILED - $what (exit $rc: $*)"
 	fi
 }
 
@@ -117,6 +118,12 @@ is_mounted() {
 	grep -q " $T/mnt fuse" /proc/self/mounts
 }
 
+# A dead mount is still in the table and still answers what the kernel has
+# kept; its size nobody tells.
+is_served() {
+	is_mounted && stat -f "$T/mnt" >/dev/null 2>&1
+}
+
 is_plain() {
 	[ -n "${COFFRE_TEST_DIR:-}" ]
 }
@@ -148,16 +155,16 @@ drive_init() {
 # drive_mount [MORE]: in the foreground of a child, so its pid is known.
 drive_mount() {
 	is_plain && return 0
-	mkdir -p "$T/mnt"
+	is_mounted || mkdir -p "$T/mnt"
 	"$COFFRE" mount "$NAME" "$T/mnt" -f -o "allow_other${MOUNT_OPTS:-}" \
 	    --passphrase-fd 9 "$@" 9<<<"$PASS" >>"$T/daemon.log" 2>&1 8>&- &
 	MPID=$!
 	echo "$MPID" >"$T/daemon.pid"
-	until_ok 30 mount_settled && is_mounted
+	until_ok 30 mount_settled && is_served
 }
 # Mounted, or the daemon has given up.
 mount_settled() {
-	is_mounted || ! kill -0 "$MPID" 2>/dev/null
+	is_served || ! kill -0 "$MPID" 2>/dev/null
 }
 
 # Unmount as a user would and wait for the daemon to go.
@@ -175,14 +182,11 @@ daemon_gone() {
 	[ "$rc" -eq 0 ] || { say "the daemon ended with $rc"; return 1; }
 }
 
-# kill -9, and take the dead mount point away.
+# kill -9; the next mount has to take the dead mount point away.
 drive_kill() {
 	kill -9 "$MPID"
 	wait "$MPID" 2>/dev/null
 	MPID=
-}
-drive_killed_umount() {
-	umount -l "$T/mnt" 2>/dev/null || fusermount3 -uz "$T/mnt"
 }
 
 drive_sync() {

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define XATTR_MAX 65536
+#define PIECE 4096
 
 struct link {
 	ino_t ino;
@@ -54,6 +55,12 @@ put_bytes(const char *s, size_t n)
 	}
 }
 
+static bool
+is_zero(const unsigned char *p, size_t n)
+{
+	return p[0] == 0 && memcmp(p, p + 1, n - 1) == 0;
+}
+
 static uint64_t
 fnv(uint64_t h, const unsigned char *p, size_t n)
 {
@@ -64,12 +71,17 @@ fnv(uint64_t h, const unsigned char *p, size_t n)
 	return h;
 }
 
+/*
+ * A hash of all that is not zero and where it is, so that a hole and zeros are
+ * the same and a terabyte of hole costs nothing.
+ */
 static void
 put_content(const char *path)
 {
 	static unsigned char buf[1 << 20];
 	uint64_t h = 14695981039346656037u;
-	ssize_t n;
+	off_t at = 0;
+	ssize_t n = 0, i;
 	int fd;
 
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NOATIME);
@@ -77,9 +89,23 @@ put_content(const char *path)
 		fail("open", path);
 		return;
 	}
-	while ((n = read(fd, buf, sizeof(buf))) > 0)
-		h = fnv(h, buf, (size_t)n);
-	if (n < 0)
+	while ((at = lseek(fd, at, SEEK_DATA)) >= 0) {
+		at -= at % PIECE;
+		n = pread(fd, buf, sizeof(buf), at);
+		if (n <= 0)
+			break;
+		for (i = 0; i < n; i += PIECE) {
+			size_t len = (size_t)(n - i < PIECE ? n - i : PIECE);
+
+			if (is_zero(buf + i, len))
+				continue;
+			h = fnv(h, (const unsigned char *)&(off_t){ at + i },
+			    sizeof(off_t));
+			h = fnv(h, buf + i, len);
+		}
+		at += n;
+	}
+	if (n < 0 || (at < 0 && errno != ENXIO))
 		fail("read", path);
 	close(fd);
 	printf(" hash=%016" PRIx64, h);
@@ -146,8 +172,9 @@ put_first_link(const struct stat *st, const char *path)
 	put_bytes(links[i].path, strlen(links[i].path));
 }
 
+/* path is for people, name in the current folder. */
 static void
-put_one(const char *path, const struct stat *st)
+put_one(const char *path, const char *name, const struct stat *st)
 {
 	char target[4096];
 	ssize_t n;
@@ -163,15 +190,15 @@ put_one(const char *path, const struct stat *st)
 		printf(" %lld.%09ld", (long long)st->st_mtim.tv_sec,
 		    st->st_mtim.tv_nsec);
 	if (S_ISREG(st->st_mode))
-		put_content(path);
+		put_content(name);
 	if (S_ISLNK(st->st_mode)) {
-		n = readlink(path, target, sizeof(target));
+		n = readlink(name, target, sizeof(target));
 		if (n < 0)
-			fail("readlink", path);
+			fail("readlink", name);
 		printf(" ->");
 		put_bytes(target, n < 0 ? 0 : (size_t)n);
 	}
-	put_xattrs(path);
+	put_xattrs(name);
 	if (!S_ISDIR(st->st_mode) && st->st_nlink > 1)
 		put_first_link(st, path);
 	putchar('\n');
@@ -183,38 +210,41 @@ by_bytes(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
+/* Goes into each folder: a path may be longer than a call takes. */
 static void
-walk(const char *path)
+walk(const char *path, const char *name)
 {
 	struct dirent **ents;
 	struct stat st;
 	char *sub;
 	int i, n;
 
-	if (lstat(path, &st) < 0) {
-		fail("stat", path);
+	if (lstat(name, &st) < 0) {
+		fail("stat", name);
 		return;
 	}
-	put_one(path, &st);
+	put_one(path, name, &st);
 	if (!S_ISDIR(st.st_mode))
 		return;
-	n = scandir(path, &ents, NULL, by_bytes);
+	n = chdir(name) < 0 ? -1 : scandir(".", &ents, NULL, by_bytes);
 	if (n < 0) {
-		fail("scandir", path);
+		fail("scandir", name);
 		return;
 	}
 	for (i = 0; i < n; i++) {
-		if (strcmp(ents[i]->d_name, ".") == 0 ||
-		    strcmp(ents[i]->d_name, "..") == 0)
-			continue;
-		if (asprintf(&sub, "%s/%s", path, ents[i]->d_name) < 0)
-			abort();
-		walk(sub);
-		free(sub);
+		if (strcmp(ents[i]->d_name, ".") != 0 &&
+		    strcmp(ents[i]->d_name, "..") != 0) {
+			if (asprintf(&sub, "%s/%s", path,
+			    ents[i]->d_name) < 0)
+				abort();
+			walk(sub, ents[i]->d_name);
+			free(sub);
+		}
+		free(ents[i]);
 	}
-	while (n-- > 0)
-		free(ents[n]);
 	free(ents);
+	if (strcmp(name, ".") != 0 && chdir("..") < 0)
+		fail("chdir", "..");
 }
 
 int
@@ -234,7 +264,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "usage: treedump [-TO] DIR\n");
 		return 64;
 	}
-	walk(".");
+	walk(".", ".");
 	if (fflush(stdout) != 0)
 		return 1;
 	return failures > 0;

@@ -47,7 +47,7 @@ staged_is_gone() {
 }
 
 need "the state is put on a small disk" small_state
-MOUNT_OPTS=,floor=1M
+MOUNT_OPTS=,floor=16M
 need "it is mounted" drive_mount
 M=$T/mnt/work
 mkdir "$M"
@@ -65,5 +65,25 @@ check "with the store back all of it is uploaded" drive_sync 120
 check "and can still be read" what_was_told_is_there
 check "then there is room to write" write_again
 check "still nothing is lost" what_was_told_is_there
+
+# Now another program takes all that is left.
+fill_disk() {
+	dd if=/dev/zero of="$T/state/filler" bs=64k status=none 2>/dev/null
+	dd if=/dev/zero of="$T/state/filler2" bs=1k status=none 2>/dev/null
+	rm -f "$M/again"
+	return 0
+}
+write_fails_well() {
+	! dd if="$R/f1" of="$M/no-room" bs=128k conv=fsync status=none \
+	    2>"$T/dd.err"
+}
+fill_disk
+check "on a disk that others filled write says so" write_fails_well
+check "with the right words" says_no_space
+check "what is there can be read" what_was_told_is_there
+check "and listed" ls -l "$M"
+rm -f "$T/state/filler" "$T/state/filler2" "$M/no-room"
+check "when they go there is room again" until_ok 20 write_again
+check "and nothing is lost" what_was_told_is_there
 
 fs_end

@@ -86,7 +86,7 @@ check "and the daemon ends well" daemon_gone 60
 
 need "it is mounted" drive_mount
 drive_kill
-refuse "a killed daemon leaves a dead mount point" stat "$T/mnt"
+refuse "a killed daemon leaves a dead mount point" is_served
 need "mounting replaces the dead mount point" drive_mount
 check "what was written is there" grep -q "$MARK" "$M/file"
 need "it is unmounted" drive_unmount
