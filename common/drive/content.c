@@ -201,7 +201,7 @@ node_touch(struct drive *d, struct node *n, bool set_mtime)
 	if (!n->dirty_ms)
 		n->dirty_ms = clock_mono_ms();
 	mutex_lock(&d->db_lock);
-	n->is_live = true;
+	__atomic_store_n(&n->is_live, true, __ATOMIC_RELAXED);
 	n->live_size = n->size;
 	n->live_mtime_ns = n->mtime_ns;
 	mutex_unlock(&d->db_lock);
@@ -460,7 +460,7 @@ commit_clean(struct drive *d, struct node *n) REQUIRES(n->lock)
 	if (n->row_end < (n->size + BLOCK_SIZE - 1) / BLOCK_SIZE)
 		n->row_end = (n->size + BLOCK_SIZE - 1) / BLOCK_SIZE;
 	mutex_lock(&d->db_lock);
-	n->is_live = false;
+	__atomic_store_n(&n->is_live, false, __ATOMIC_RELAXED);
 	mutex_unlock(&d->db_lock);
 }
 
