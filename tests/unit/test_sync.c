@@ -481,7 +481,10 @@ START_TEST(nothing_is_put_before_what_it_refers_to)
 		if (i % 2)
 			rig_wait(&r);
 	}
-	rig_wait(&r);
+	for (i = 0; i < 100 && o.roots == 0; i++) {
+		rig_wait(&r);
+		(void)sync_checkpoint(r.sync, NULL);
+	}
 	rig_stop(&r, 30000);
 	ck_assert_uint_ge(o.packs, 6);
 	ck_assert_uint_ge(o.segments, 3);
@@ -963,6 +966,7 @@ START_TEST(a_killed_process_is_taken_up_where_it_was)
 	}
 	rig_open(&r);
 	rig_start(&r);
+	rig_mkdir(&r, "last");
 	rig_wait(&r);
 	check_recovered(&r);
 	fsck(&r);
