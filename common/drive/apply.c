@@ -86,6 +86,11 @@ apply_create(struct apply *a, const struct birth *b) NO_TSA
 		r = inode_save(d, &i);
 	} else {
 		r = inode_orphan(d, &i);
+		/* Folders may come into it before it has its place. */
+		if (r == 0 && b->kind == OP_KIND_DIR) {
+			i.nlink = 2;
+			r = inode_save(d, &i);
+		}
 	}
 	if (r == 0)
 		r = inode_id_put(d, b->id, ino);

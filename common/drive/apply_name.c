@@ -290,8 +290,8 @@ place_put(struct apply *a, const struct dentry *old, struct dentry *x,
 		r = dentry_del(d, old);
 	if (r == 0)
 		r = inode_unorphan(d, i);
-	if (!old)
-		i->nlink = is_dir ? (i->nlink ? i->nlink : 2) : i->nlink + 1;
+	if (!old && !is_dir)
+		i->nlink++;
 	if (x->did == x->ino)
 		i->parent = x->parent;
 	if (r == 0)

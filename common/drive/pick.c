@@ -20,6 +20,7 @@
 #define SCAN 256		/* rows read at a time */
 
 #define DEPTH_MAX 64
+#define LINKS_AT_ONCE 8
 #define PATH_MAX_DEPTH 65536
 #define PAGE_COST 112		/* of a manifest page in a put, bytes */
 #define PUT_COST 512		/* of a put with pages, without them */
@@ -45,7 +46,8 @@ struct phase {
 };
 
 enum {
-	PHASE_NAMES,		/* create, link, place: as picked */
+	PHASE_CREATE,
+	PHASE_NAMES,		/* link, place: as picked */
 	PHASE_BODY,		/* put, attr, xattr */
 	PHASE_DELETE,
 	PHASES,
@@ -113,7 +115,7 @@ add_create(struct ctx *c, const struct outbox_row *row,
 	struct op *o;
 	int r;
 
-	o = op_add(c, PHASE_NAMES, OP_CREATE, row->num, &i->id);
+	o = op_add(c, PHASE_CREATE, OP_CREATE, row->num, &i->id);
 	if (!o)
 		return -ENOMEM;
 	o->create.kind = i->kind;
@@ -388,6 +390,40 @@ after_pick(struct ctx *c, const struct outbox_row *row) NO_TSA
 	return r < 0 ? r : v->state != HELD;
 }
 
+/* One name of a file goes, others stay: they are told of first, or for
+ * others the file would be gone. */
+static int
+survivors_pick(struct ctx *c, const struct outbox_row *row) NO_TSA
+{
+	struct dentry x[LINKS_AT_ONCE];
+	struct visit *v;
+	struct inode i;
+	uint64_t from = 0;
+	int r, n, k;
+
+	r = inode_load(c->d, row->ino, &i);
+	if (r < 0)
+		return r == -ENOENT ? 1 : r;
+	if (i.flags & INODE_ORPHAN)
+		return 1;
+	r = dentry_first(c->d, &i, &x[0]);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	n = r == 0;
+	do {
+		for (k = 0; k < n; k++) {
+			from = x[k].did == x[k].ino ? from : x[k].did + 1;
+			if (stamp_is_set(&x[k].placed))
+				return 1;
+			r = row_pick(c, x[k].did, &v);
+			if (r < 0 || v->state == PICKED)
+				return r < 0 ? r : 1;
+		}
+		n = link_list(c->d, row->ino, from, x, LINKS_AT_ONCE);
+	} while (n > 0);
+	return n;
+}
+
 /* ---- picking ------------------------------------------------------------ */
 
 /* Content first: does it hold the row?  Takes OUTBOX_PUT off *flags if only
@@ -489,6 +525,8 @@ row_judge(struct ctx *c, const struct outbox_row *row, unsigned *flags,
 		r = owner_pick(c, row);
 	if (r == 1 && (*flags & OUTBOX_PLACE))
 		r = ancestors_pick(c, x->parent);
+	if (r == 1 && (*flags & OUTBOX_DELETE))
+		r = survivors_pick(c, row);
 	if (r == 1)
 		r = after_pick(c, row);
 	return r;
@@ -533,8 +571,9 @@ row_pick(struct ctx *c, uint64_t num, struct visit **ret) NO_TSA
 	} else if (r == 0 || r == -ENOENT) {
 		/* A row that refers to nothing is for fsck to mend. */
 		if (r == -ENOENT)
-			log_error("drive: outbox row %llu dangles",
-			    (unsigned long long)num);
+			log_error("drive: outbox row %llu (%#x) of inode "
+			    "%llu dangles", (unsigned long long)num,
+			    row.flags, (unsigned long long)row.ino);
 		v->state = HELD;
 		v->has_put = false;
 		r = 0;

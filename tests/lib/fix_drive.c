@@ -176,8 +176,8 @@ fix_fsck(struct fix *f)
 
 static uint64_t pack_n = 1;
 
-static void
-upload(struct fix *f)
+void
+fix_upload(struct fix *f)
 {
 	struct stage_batch *b;
 	size_t k;
@@ -216,7 +216,7 @@ fix_publish(struct fix *f, struct fix_log *l, size_t bytes_max)
 	size_t k;
 	int r;
 
-	upload(f);
+	fix_upload(f);
 	r = drive_publish_begin(f->d, bytes_max, &s.ops, &ticket);
 	if (r == -EAGAIN)
 		return 0;
@@ -323,18 +323,29 @@ dump_content(struct fix *f, const struct drive_attr *a, struct buf *b)
 	ck_assert_int_eq(drive_file_close(h), 0);
 }
 
+static int
+line_cmp(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static void
 dump_xattrs(struct fix *f, uint64_t ino, struct buf *b)
 {
-	char list[4096], value[256], *p;
+	char list[4096], value[256], *names[256], *p;
+	size_t nnames = 0, k;
 	ssize_t n, len;
 
 	n = drive_listxattr(f->d, ino, list, sizeof(list));
 	ck_assert_int_ge(n, 0);
-	for (p = list; p < list + n; p += strlen(p) + 1) {
-		len = drive_getxattr(f->d, ino, p, value, sizeof(value));
+	for (p = list; p < list + n && nnames < 256; p += strlen(p) + 1)
+		names[nnames++] = p;
+	qsort(names, nnames, sizeof(*names), line_cmp);
+	for (k = 0; k < nnames; k++) {
+		len = drive_getxattr(f->d, ino, names[k], value,
+		    sizeof(value));
 		ck_assert_int_ge(len, 0);
-		(void)buf_printf(b, " %s=%ld.%02x", p, (long)len,
+		(void)buf_printf(b, " %s=%ld.%02x", names[k], (long)len,
 		    len ? (unsigned char)value[len - 1] : 0);
 	}
 }
@@ -388,12 +399,6 @@ dump_dir(struct fix *f, const char *path, uint64_t ino, struct lines *l)
 			dump_dir(f, sub, a.ino, l);
 	}
 	free(ns.v);
-}
-
-static int
-line_cmp(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 char *

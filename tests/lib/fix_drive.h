@@ -56,7 +56,9 @@ struct fix_log {
 	uint64_t lamport, op_seq;
 };
 
-/* Upload staged blocks, publish one segment of at most bytes_max.  Returns
+/* Upload staged blocks. */
+void fix_upload(struct fix *f);
+/* Upload, publish one segment of at most bytes_max.  Returns
  * its number of ops, 0 if there was nothing. */
 size_t fix_publish(struct fix *f, struct fix_log *l, size_t bytes_max);
 /* Until there is nothing left. */
