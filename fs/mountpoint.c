@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -161,9 +161,11 @@ mounted_by_path(const char *path, struct mounted *ret)
 bool
 mountpoint_is_dead(const char *path)
 {
-	struct stat st;
+	struct statvfs v;
 
-	return stat(path, &st) < 0 && (errno == ENOTCONN ||
+	/* Attributes may be remembered by the kernel; this is always asked of
+	 * the process. */
+	return statvfs(path, &v) < 0 && (errno == ENOTCONN ||
 	    errno == ECONNABORTED);
 }
 
