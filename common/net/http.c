@@ -192,6 +192,8 @@ engine_renew(struct http *h)
 		return;
 	mutex_lock(&h->lock);
 	h->multi = m;
+	/* What was meant to wake us may have gone to the old one. */
+	(void)curl_multi_wakeup(m);
 	mutex_unlock(&h->lock);
 	(void)curl_multi_cleanup(old);
 }

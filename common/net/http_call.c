@@ -16,6 +16,7 @@
 /* What we read of an answer that is not wanted before the connection is
  * given up: it is cheaper to drain a short one. */
 #define JUNK_MAX (256u << 10)
+#define EXPECT_MIN (256u << 10)
 /* After a 401 the server is left alone for a while, longer each time: some
  * lock an account that is tried too often. */
 #define REFUSED_WAIT_MS 5000
@@ -133,7 +134,8 @@ whole_begin(struct http_call *c, curl_off_t len)
 
 	if (len > HTTP_WHOLE_MAX)
 		return -EPROTO;
-	if (len >= 0 && (uint64_t)len < end)
+	/* A page is looked at before it is called too short. */
+	if (len >= 0 && (uint64_t)len < end && !c->resp->is_html)
 		return -ERANGE;
 	return buf_reserve(q->out, q->range_len) ? 0 : q->out->err;
 }
@@ -213,6 +215,9 @@ http_on_body(char *p, size_t one, size_t n, void *arg)
 		c->fail = body_begin(c);
 	if (c->fail < 0)
 		return 0;
+	if (c->seen == 0)
+		memcpy(c->first, p, len < sizeof(c->first) ? len :
+		    sizeof(c->first));
 	if (!c->is_wanted) {
 		c->seen += len;
 		return c->seen > JUNK_MAX ? 0 : len;
@@ -234,26 +239,22 @@ body_end(struct http_call *c)
 {
 	static const char *const page[] = { "<!doctype", "<html" };
 	const struct http_req *q = c->q;
-	const char *p;
-	size_t i, n;
+	size_t i;
 	int r = 0;
 
 	if (!c->is_begun)
 		r = body_begin(c);
 	if (r < 0 || !c->is_wanted)
 		return r;
-	n = q->out->len - c->start;
-	if (q->is_range && n != q->range_len)
-		return call_status(c) == 206 ? -EPROTO : -ERANGE;
 	/* A hotspot's page, or one that asks to log in. */
-	p = (const char *)q->out->data + c->start;
 	for (i = 0; c->resp->is_html && i < 2; i++)
-		if (n >= strlen(page[i]) &&
-		    strncasecmp(p, page[i], strlen(page[i])) == 0) {
-			say(c->resp, "%s sent a web page in place of data: is "
-			    "there a log-in page in between?", c->h->host);
+		if (strncasecmp(c->first, page[i], strlen(page[i])) == 0) {
+			say(c->resp, "%s sent a web page in place of data: "
+			    "is there a log-in page in between?", c->h->host);
 			return -EPROTO;
 		}
+	if (q->is_range && q->out->len - c->start != q->range_len)
+		return call_status(c) == 206 ? -EPROTO : -ERANGE;
 	return 0;
 }
 
@@ -356,6 +357,13 @@ call_open(struct http *h, struct http_call *c)
 
 	l = curl_slist_append(NULL, "Accept-Encoding: identity");
 	c->headers = l;
+	/* Asking first saves a long body from being sent in vain, and costs
+	 * a short one a round trip. */
+	if (l && c->q->body_len <= EXPECT_MIN) {
+		l = curl_slist_append(c->headers, "Expect:");
+		if (l)
+			c->headers = l;
+	}
 	for (; l && line && *line; line++) {
 		l = curl_slist_append(c->headers, *line);
 		if (l)

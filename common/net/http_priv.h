@@ -52,6 +52,7 @@ struct http_call {
 	bool is_begun;		/* the status line has been judged */
 	bool is_wanted;		/* the body is what was asked for */
 	int fail;		/* why we broke it off; 0: we did not */
+	char first[16];		/* how the answer's body begins */
 	char content_range[80];
 	char error[CURL_ERROR_SIZE];
 };

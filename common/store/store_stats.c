@@ -19,8 +19,7 @@ struct stats {
 static bool
 is_answer(int r)
 {
-	return r >= 0 || r == -ENOENT || r == -EEXIST || r == -ERANGE ||
-	    r == -EOPNOTSUPP;
+	return r >= 0 || r == -ENOENT || r == -EEXIST || r == -ERANGE;
 }
 
 static int

@@ -52,6 +52,8 @@ server.pid-file = "$dir/run/pid"
 server.errorlog = "$dir/run/error.log"
 server.upload-dirs = ("$dir/tmp")
 server.max-keep-alive-requests = 100000
+# It would answer with the length of before a replacement for a second.
+server.stat-cache-engine = "disable"
 auth.backend = "plain"
 auth.backend.plain.userfile = "$dir/passwd"
 auth.require = ("/" => ("method" => "basic", "realm" => "dav",

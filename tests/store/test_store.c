@@ -33,10 +33,18 @@ static struct store *s;
 static enum backend kind;
 static char dir[64];
 
+static const char *
+env(const char *name)
+{
+	const char *v = getenv(name);
+
+	return v && *v ? v : NULL;
+}
+
 static bool
 has_remote(void)
 {
-	return getenv("STORE_TEST_URL") != NULL;
+	return env("STORE_TEST_URL") != NULL;
 }
 
 /* Each test has a place of its own, which does not exist yet on a server. */
@@ -44,8 +52,8 @@ static void
 begin(int i)
 {
 	struct store_conf conf = { .password = getenv("STORE_TEST_PASS"),
-	    .ca_file = getenv("STORE_TEST_CA"),
-	    .pin = getenv("STORE_TEST_PIN"), .timeout_s = 20 };
+	    .ca_file = env("STORE_TEST_CA"),
+	    .pin = env("STORE_TEST_PIN"), .timeout_s = 20 };
 	struct err e = { "" };
 	char url[1024];
 

@@ -256,9 +256,17 @@ forward(int client, const char *head, size_t len, bool faulty)
 		    { .fd = server, .events = POLLIN } };
 		ssize_t got;
 
-		while (poll(p, 2, 5000) > 0 && !p[1].revents) {
-			got = recv(client, junk, sizeof(junk), 0);
-			if (got <= 0 || !send_all(server, junk, (size_t)got))
+		while (poll(p, 2, 5000) > 0) {
+			bool is_server = p[1].revents != 0;
+
+			got = recv(is_server ? server : client, junk,
+			    sizeof(junk), 0);
+			/* "100 Continue" is no answer yet. */
+			if (got <= 0 || (is_server && (got < 12 ||
+			    memcmp(junk, "HTTP/1.1 100", 12) != 0)))
+				break;
+			if (!send_all(is_server ? client : server, junk,
+			    (size_t)got))
 				break;
 		}
 		goto out;
