@@ -202,10 +202,10 @@ retry_get_stats(struct store *s, struct store_stats *ret)
 {
 	struct retry *t = (struct retry *)s;
 
+	store_wrap_get_stats(s, ret);
 	mutex_lock(&t->lock);
 	ret->retries += t->retries;
 	mutex_unlock(&t->lock);
-	store_wrap_get_stats(s, ret);
 }
 
 static void

@@ -124,11 +124,15 @@ static void
 stats_get_stats(struct store *s, struct store_stats *ret)
 {
 	struct stats *t = (struct stats *)s;
+	uint64_t retries;
 
+	/* Below, only retries are counted that we cannot see. */
+	store_wrap_get_stats(s, ret);
+	retries = ret->retries;
 	mutex_lock(&t->lock);
 	*ret = t->st;
 	mutex_unlock(&t->lock);
-	store_wrap_get_stats(s, ret);
+	ret->retries = retries;
 }
 
 static void
