@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "db/log_vfs.h"
 #include "util/err.h"
 #include "util/log.h"
 
@@ -58,8 +59,11 @@ db_connect(const char *path, sqlite3 **ret)
 
 	/* unix-excl: one process has the file, so that the log's index and
 	 * its locks are memory, not calls of the kernel per transaction. */
+	rc = log_vfs_register();
+	if (rc < 0)
+		return rc;
 	rc = sqlite3_open_v2(path, &h, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, "unix-excl");
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, LOG_VFS);
 	if (rc != SQLITE_OK) {
 		int r = db_errno(h, rc);
 
