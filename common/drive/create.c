@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Making nodes: mknod and symlink.
+ * Making nodes: mknod, symlink and files without a name.
  */
 #include "drive/drive.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -141,6 +142,51 @@ make(struct drive *d, const struct make *m, struct drive_attr *ret) NO_TSA
 	if (r < 0)
 		return r;
 	return drive_end(d, make_locked(d, m, ret));
+}
+
+/* An orphan from the start: it goes with its last handle, or with the
+ * process, unless drive_link gives it a name before. */
+static int
+unnamed_locked(struct drive *d, const struct make *m, struct drive_attr *ret)
+    REQUIRES(d->db_lock)
+{
+	int64_t now = clock_real_ns();
+	unsigned marks = 0;
+	struct inode p, i;
+	int r;
+
+	r = folder_load(d, m->parent, &p);
+	if (r == 0)
+		r = inode_new(d, m, &p, now, &i, &marks);
+	if (r < 0)
+		return r;
+	i.flags |= INODE_UNNAMED;
+	r = inode_add(d, &i);
+	if (r == 0)
+		r = inode_orphan(d, &i);
+	if (r == 0)
+		inode_attr(d, &i, ret);
+	return r;
+}
+
+int
+drive_tmpfile(struct drive *d, const struct drive_cred *c, uint64_t parent,
+    mode_t mode, int flags, struct drive_attr *ret_attr,
+    struct drive_file **ret) NO_TSA
+{
+	struct make m = { .c = c, .parent = parent, .kind = OP_KIND_FILE,
+	    .mode = mode };
+	int r;
+
+	r = drive_begin(d);
+	if (r == 0)
+		r = drive_end(d, unnamed_locked(d, &m, ret_attr));
+	if (r < 0)
+		return r;
+	r = drive_file_open(d, ret_attr->ino, flags & ~O_TRUNC, ret);
+	if (r < 0)
+		drive_forget(d, ret_attr->ino);
+	return r;
 }
 
 int

@@ -165,6 +165,11 @@ int drive_file_open(struct drive *d, uint64_t ino, int flags,
 int drive_create(struct drive *d, const struct drive_cred *c, uint64_t parent,
     const char *name, mode_t mode, int flags, struct drive_attr *ret_attr,
     struct drive_file **ret);
+/* A file without a name (O_TMPFILE); drive_link gives it one.  It goes with
+ * its last handle otherwise, or with the process. */
+int drive_tmpfile(struct drive *d, const struct drive_cred *c,
+    uint64_t parent, mode_t mode, int flags, struct drive_attr *ret_attr,
+    struct drive_file **ret);
 uint64_t drive_file_ino(const struct drive_file *f);
 /* Asked now and then while a call waits for the network: true ends the wait
  * with -EINTR. */

@@ -124,6 +124,8 @@ enum inode_flags {
 	INODE_DEFAULT_ACL = 1 << 3,	/* a folder with a default ACL */
 	INODE_ZOMBIE = 1 << 4,	/* deleted elsewhere, goes once it is empty */
 	INODE_AWAITED = 1 << 5,	/* only known by its children (rebuild) */
+	INODE_UNNAMED = 1 << 6,	/* an orphan that never had a name: O_TMPFILE,
+				 * and may get one */
 };
 
 /* A decoded inode row. */

@@ -22,7 +22,7 @@ link_check(struct drive *d, const struct inode *i, uint64_t parent,
 	if (i->kind == OP_KIND_DIR)
 		return -EPERM;
 	/* What was deleted stays so. */
-	if (i->flags & INODE_ORPHAN)
+	if ((i->flags & INODE_ORPHAN) && !(i->flags & INODE_UNNAMED))
 		return -ENOENT;
 	if (i->nlink >= LINKS_MAX)
 		return -EMLINK;
@@ -33,6 +33,23 @@ link_check(struct drive *d, const struct inode *i, uint64_t parent,
 	return r == 0 ? -EEXIST : r == -ENOENT ? 0 : r;
 }
 
+/* What a row of the outbox says of an inode that gets its first name: all of
+ * it is new, and its content is to be looked at. */
+static int
+first_added(struct drive *d, const struct dentry *x, const struct inode *i)
+    REQUIRES(d->db_lock)
+{
+	unsigned extra = i->flags & INODE_XATTR ? OUTBOX_XATTR : 0;
+	int r;
+
+	if (i->kind == OP_KIND_FILE)
+		extra |= OUTBOX_PUT;
+	r = outbox_added(d, x, false, extra);
+	if (r == 0 && (extra & OUTBOX_PUT))
+		r = stage_note(d, i->ino);
+	return r;
+}
+
 static int
 link_locked(struct drive *d, uint64_t ino, uint64_t parent, const char *name,
     struct drive_attr *ret) REQUIRES(d->db_lock)
@@ -40,6 +57,7 @@ link_locked(struct drive *d, uint64_t ino, uint64_t parent, const char *name,
 	int64_t now = clock_real_ns();
 	struct inode i, p;
 	struct dentry x;
+	bool is_first;
 	int r, len = 0;
 
 	r = folder_load(d, parent, &p);
@@ -49,15 +67,24 @@ link_locked(struct drive *d, uint64_t ino, uint64_t parent, const char *name,
 		r = link_check(d, &i, parent, name, &len);
 	if (r < 0)
 		return r;
+	is_first = (i.flags & INODE_UNNAMED) != 0;
 	memset(&x, 0, sizeof(x));
 	place_of(d, parent, name, (size_t)len, &x.at);
 	x.ino = ino;
-	id_new(d, &x.id);
 	x.parent = parent;
 	x.kind = i.kind;
 	x.name_len = (uint8_t)len;
 	memcpy(x.name, name, (size_t)len);
-	r = number_next(d, &x.did);
+	if (is_first) {
+		x.did = ino;
+		x.id = i.id;
+		i.parent = parent;
+		r = inode_unorphan(d, &i);
+		i.flags &= (uint8_t)~INODE_UNNAMED;
+	} else {
+		id_new(d, &x.id);
+		r = number_next(d, &x.did);
+	}
 	if (r < 0)
 		return r;
 	i.nlink++;
@@ -66,7 +93,8 @@ link_locked(struct drive *d, uint64_t ino, uint64_t parent, const char *name,
 	if (r == 0)
 		r = dentry_put(d, &x);
 	if (r == 0)
-		r = outbox_added(d, &x, true, 0);
+		r = is_first ? first_added(d, &x, &i) :
+		    outbox_added(d, &x, true, 0);
 	if (r == 0)
 		r = outbox_mark(d, ino, OUTBOX_ATTR);
 	if (r == 0)
