@@ -19,6 +19,7 @@
 #include "fs/inval.h"
 #include "fs/ops.h"
 #include "fs/parts.h"
+#include "fs/raw.h"
 #include "store/store.h"
 #include "sync/sync.h"
 #include "util/clock.h"
@@ -249,7 +250,9 @@ session_open(struct mount *m, struct err *e)
 		    "/etc/fuse.conf" : "");
 	}
 	m->is_mounted = true;
-	return 0;
+	r = raw_install(m->se);
+	return r < 0 ? err_set(e, r, "the FUSE library: %s", strerror(-r)) :
+	    0;
 }
 
 static int
