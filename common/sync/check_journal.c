@@ -101,7 +101,7 @@ check_segment(struct check *c, const struct vault_device *dev,
 {
 	struct buf o = BUF_INIT(SYNC_SMALL_MAX);
 	uint8_t hash[VAULT_HASH_LEN];
-	struct segment g;
+	struct segment g = { .seq = 0 };
 	size_t i;
 	int r;
 

@@ -334,10 +334,9 @@ root_put(struct job *j, uint64_t seq)
 	struct buf b = BUF_INIT(SYNC_ROOT_MAX);
 	struct ckpt_root root = { .npages = 0 };
 	char name[VAULT_PATH_MAX];
-	struct ckpt_mark m;
+	struct ckpt_mark m = { .seq = seq };
 	int r;
 
-	m.seq = seq;
 	m.rand = crypto_random_u64();
 	r = numbers_reserve(j->s, 1, &m.n);
 	if (r == 0)
@@ -374,9 +373,10 @@ job_free(struct job *j)
 	struct known *k, *next;
 
 	ready_drop(j);
-	for (k = j->known; k; k = next) {
+	k = j->known;
+	HASH_CLEAR(hh, j->known);	/* the table; the chain is left */
+	for (; k; k = next) {
 		next = k->hh.next;
-		HASH_DEL(j->known, k);
 		free(k);
 	}
 	pack_list_done(&j->packs);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "sync/fetch_priv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ static void
 entry_end_locked(struct fetcher *f, struct entry *e, int r)
     REQUIRES(f->lock)
 {
+	assert(f->entries);	/* e is among them */
 	HASH_DEL(f->entries, e);
 	e->r = r;
 	e->job = NULL;
@@ -68,6 +70,7 @@ job_waited_locked(const struct job *j)
 static void
 job_queue_locked(struct fetcher *f, struct job *j) REQUIRES(f->lock)
 {
+	j->is_queued = true;
 	if (j->is_urgent)
 		TAILQ_INSERT_TAIL(&f->urgent, j, link);
 	else
@@ -160,18 +163,13 @@ fetch_jobs_make_locked(struct fetcher *f, struct entry **e, size_t n,
 void
 fetch_job_promote_locked(struct fetcher *f, struct job *j)
 {
-	struct job *i;
-
 	if (j->is_urgent)
 		return;
 	j->is_urgent = true;
 	f->ahead_bytes -= j->len;
-	TAILQ_FOREACH(i, &f->ahead, link) {
-		if (i != j)
-			continue;
+	if (j->is_queued) {
 		TAILQ_REMOVE(&f->ahead, j, link);
 		TAILQ_INSERT_TAIL(&f->urgent, j, link);
-		break;
 	}
 }
 
@@ -324,17 +322,20 @@ job_take_locked(struct fetcher *f, int64_t now, int64_t *ret_until)
 	struct job *j;
 
 	*ret_until = now + RETRY_MAX_MS;
-	TAILQ_FOREACH(j, &f->urgent, link) {
+	for (j = TAILQ_FIRST(&f->urgent); j; j = TAILQ_NEXT(j, link)) {
 		if (j->not_before_ms <= now) {
 			TAILQ_REMOVE(&f->urgent, j, link);
+			j->is_queued = false;
 			return j;
 		}
 		if (j->not_before_ms < *ret_until)
 			*ret_until = j->not_before_ms;
 	}
 	j = TAILQ_FIRST(&f->ahead);
-	if (j)
+	if (j) {
 		TAILQ_REMOVE(&f->ahead, j, link);
+		j->is_queued = false;
+	}
 	return j;
 }
 

@@ -43,6 +43,7 @@ struct job {
 	uint64_t off;
 	size_t len;
 	bool is_urgent;		/* somebody waits, or did */
+	bool is_queued;		/* in the list of its kind */
 	bool is_looked;		/* what did not verify is being got again */
 	int64_t not_before_ms;
 	unsigned tries;

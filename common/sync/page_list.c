@@ -144,9 +144,10 @@ page_cache_free(struct page_cache *c)
 
 	if (!c)
 		return;
-	for (k = c->known; k; k = next) {
+	k = c->known;
+	HASH_CLEAR(hh, c->known);	/* the table; the chain is left */
+	for (; k; k = next) {
 		next = k->hh.next;
-		HASH_DEL(c->known, k);
 		free(k);
 	}
 	free(c);

@@ -48,7 +48,7 @@ struct sync_status {
 	enum sync_link link;
 	char problem[256];	/* what is wrong; "": nothing */
 	char advice[256];	/* what to do about it; "": nothing */
-	int64_t last_ok_ns;	/* real time the store last answered; 0: never */
+	int64_t last_ok_ns;	/* real time it last answered; 0: never */
 	int64_t retry_in_ms;	/* until the next try; 0: none planned */
 	uint64_t packs_up, bytes_up, bytes_down, segments;
 	uint64_t published_seq;	/* of this device's journal */
