@@ -522,7 +522,7 @@ content_flush(struct drive *d, uint64_t ino)
 
 /* ---- rows inside a transaction ---------------------------------------------- */
 
-static int
+int
 gones_add(struct gones *g, const struct gone *e)
 {
 	struct gone *v;
@@ -540,9 +540,8 @@ gones_add(struct gones *g, const struct gone *e)
 	return 0;
 }
 
-static void
+void
 stage_count(struct drive *d, const struct block *b, int sign)
-    REQUIRES(d->db_lock)
 {
 	uint64_t len = (uint64_t)(sign * (int64_t)b->len);
 	struct stage *s = d->stage;
@@ -706,65 +705,6 @@ content_reap(struct drive *d, uint64_t ino)
 }
 
 /* ---- life ----------------------------------------------------------------------- */
-
-struct scan {
-	struct drive *d;
-	uint64_t ino, idx;	/* of the row before */
-	bool is_covered;	/* a whole row was above */
-	bool is_patched;	/* a patch was above */
-	struct gones extra;
-};
-
-static int
-scan_row(void *arg, const struct block *b) NO_TSA
-{
-	struct scan *s = arg;
-	struct stage *st = s->d->stage;
-	struct gone g = { b->ino, b->idx, b->bid, b->frame, b->len,
-	    b->has_data, false, (uint8_t)b->state };
-
-	if (b->bid >= st->next_bid)
-		st->next_bid = b->bid + 1;
-	if (b->frame != SLAB_NONE)
-		slab_mark(s->d->slab, b->frame);
-	if (b->ino != s->ino || b->idx != s->idx)
-		s->is_covered = s->is_patched = false;
-	s->ino = b->ino;
-	s->idx = b->idx;
-	if (s->is_covered || (s->is_patched && b->state == BLOCK_PATCH))
-		return gones_add(&s->extra, &g);
-	if (b->state == BLOCK_PATCH)
-		s->is_patched = true;
-	else
-		s->is_covered = true;
-	stage_count(s->d, b, 1);
-	return 0;
-}
-
-/* Rows that were superseded when the process ended go now: nobody freezes
- * them any more.  The frames and rows of the current content are counted. */
-static int
-content_scan(struct drive *d)
-{
-	struct scan s = { .d = d };
-	size_t k;
-	int r;
-
-	r = drive_begin_internal(d);
-	if (r < 0)
-		return r;
-	d->stage->next_bid = 1;
-	r = block_every(d, scan_row, &s);
-	for (k = 0; k < s.extra.n && r == 0; k++) {
-		r = block_delete(d, s.extra.v[k].ino, s.extra.v[k].idx,
-		    s.extra.v[k].bid, s.extra.v[k].has_data);
-		if (r == 0)
-			r = gones_add(&d->stage->txn, &s.extra.v[k]);
-	}
-	d->stage->synced_bid = 0;
-	free(s.extra.v);
-	return drive_end(d, r);
-}
 
 int
 content_open_all(struct drive *d, struct err *e)

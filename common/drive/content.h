@@ -220,6 +220,14 @@ void pending_free(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
 /* Delete the superseded rows that a flush has made superfluous. */
 int stage_bury(struct drive *d);
 
+/* ---- scan.c --- */
+
+/* At open: count rows, mark frames, drop what a crash left over. */
+int content_scan(struct drive *d);
+int gones_add(struct gones *g, const struct gone *e);
+void stage_count(struct drive *d, const struct block *b, int sign)
+    REQUIRES(d->db_lock);
+
 /* ---- evict.c ----------------------------------------------------------------- */
 
 /* Drop clean blocks until clean_bytes <= keep. Returns bytes freed. */

@@ -15,6 +15,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "drive/slab.h"
 #include "drive/tree_priv.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -70,10 +71,13 @@ log_tend(struct drive *d)
 	uint64_t size = db_log_size(d->db);
 	int r;
 
-	if (size <= LOG_DUE)
+	/* On a disk that is nearly full it may not grow. */
+	if (size <= (slab_room(d->slab, LOG_DUE) < 0 ? LOG_DUE / 16 : LOG_DUE))
 		return;
 	/* What the rows refer to is on the disk before they are moved. */
 	r = drive_sync_disk(d);
+	if (r == 0)
+		r = content_boot_save(d);
 	if (r == 0)
 		r = db_checkpoint(d->db);
 	if (r == 0 && size > LOG_MAX) {
@@ -334,6 +338,10 @@ drive_close(struct drive *d)
 	r = counts_save(d);
 	if (r == 0)
 		r = drive_sync_disk(d);
+	if (r == 0)
+		r = content_boot_save(d);
+	if (r == 0)
+		r = db_sync(d->db);
 	if (r < 0)
 		log_error("drive: op=close r=%d", r);
 	content_close_all(d);

@@ -230,6 +230,8 @@ int version_walk(struct drive *d, const struct inode *i, struct op_put *ret)
 /* The staging queue learns that ino has content to publish (at open). */
 int stage_note(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 
+/* What is on the disk for certain, kept for the start after a power cut. */
+int content_boot_save(struct drive *d);
 int content_open_all(struct drive *d, struct err *e);	/* at drive_open */
 void content_close_all(struct drive *d);		/* at drive_close */
 /* Once a second from the keeper thread, no lock held. */

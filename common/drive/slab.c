@@ -15,6 +15,7 @@
 #include "util/err.h"
 #include "util/thread.h"
 
+#define AHEAD_FRAMES 16	/* 2 MiB */
 #define WARM_MAX 256		/* free frames that keep their disk space */
 #define LOOK_MS 500		/* how old the free-space figure may be */
 #define LOOK_BYTES (16u << 20)	/* or how much may be written since */
@@ -28,6 +29,8 @@ struct frame {
 struct slab {
 	int fd;
 	uint64_t floor;
+	uint32_t next_read;	/* atomic: frame a reader in order comes to */
+	uint32_t ahead;		/* atomic: the kernel was asked up to here */
 
 	struct mutex lock;	/* RANK_SLAB */
 	struct frame *frames;	GUARDED_BY(lock)
@@ -38,6 +41,7 @@ struct slab {
 	uint32_t nwarm;		GUARDED_BY(lock)
 	uint32_t *waiting;	GUARDED_BY(lock)	/* freed, in order */
 	uint64_t nwaiting, capwaiting;	GUARDED_BY(lock)
+	uint64_t settled;	GUARDED_BY(lock)	/* ever released */
 	bool is_dirty;		GUARDED_BY(lock)
 	uint64_t disk_free;	GUARDED_BY(lock)
 	uint64_t since_look;	GUARDED_BY(lock)
@@ -201,7 +205,7 @@ static void
 slab_release_locked(struct slab *s, uint32_t frame) REQUIRES(s->lock)
 {
 	s->frames[frame].is_waiting = 0;
-	if (s->nwarm < WARM_MAX) {
+	if (s->nwarm < WARM_MAX && s->disk_free > s->floor * 2) {
 		s->frames[frame].refs = 1;
 		s->warm[s->nwarm++] = frame;
 		return;
@@ -267,6 +271,34 @@ slab_write(struct slab *s, uint32_t frame, const void *p, size_t len)
 	return 0;
 }
 
+/* Frames are mostly handed out in order, so a file is read in order of
+ * frames: the kernel gets to know, as several threads that read at once hide
+ * it. */
+static void
+slab_ahead(struct slab *s, uint32_t frame)
+{
+	uint32_t next = __atomic_load_n(&s->next_read, __ATOMIC_RELAXED);
+	uint32_t ahead = __atomic_load_n(&s->ahead, __ATOMIC_RELAXED);
+
+	if (frame + 4 < next || frame > next + 4) {
+		__atomic_store_n(&s->ahead, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&s->next_read, frame + 1, __ATOMIC_RELAXED);
+		return;
+	}
+	if (frame >= next)
+		__atomic_store_n(&s->next_read, frame + 1, __ATOMIC_RELAXED);
+	if (ahead > frame + AHEAD_FRAMES / 2 &&
+	    ahead <= frame + 2 * AHEAD_FRAMES)
+		return;
+	if (ahead <= frame)
+		ahead = frame + 1;
+	if (ahead > frame + AHEAD_FRAMES)
+		ahead = frame + AHEAD_FRAMES;
+	__atomic_store_n(&s->ahead, ahead + AHEAD_FRAMES, __ATOMIC_RELAXED);
+	(void)posix_fadvise(s->fd, (off_t)ahead * SLAB_FRAME,
+	    (off_t)AHEAD_FRAMES * SLAB_FRAME, POSIX_FADV_WILLNEED);
+}
+
 int
 slab_read(struct slab *s, uint32_t frame, void *p, size_t len)
 {
@@ -274,6 +306,7 @@ slab_read(struct slab *s, uint32_t frame, void *p, size_t len)
 	uint8_t *b = p;
 	ssize_t n;
 
+	slab_ahead(s, frame);
 	while (len > 0) {
 		n = pread(s->fd, b, len, off);
 		if (n < 0 && errno == EINTR)
@@ -338,7 +371,7 @@ slab_settle_begin(struct slab *s)
 	uint64_t n;
 
 	mutex_lock(&s->lock);
-	n = s->nwaiting;
+	n = s->settled + s->nwaiting;
 	mutex_unlock(&s->lock);
 	return n;
 }
@@ -346,18 +379,18 @@ slab_settle_begin(struct slab *s)
 void
 slab_settle_end(struct slab *s, uint64_t mark)
 {
-	uint64_t i;
+	uint64_t i, n;
 
 	mutex_lock(&s->lock);
-	/* Two settlers may overlap: the later one finds less. */
-	if (mark > s->nwaiting)
-		mark = s->nwaiting;
-	for (i = 0; i < mark; i++)
+	/* Of two that overlap the later one finds less to do. */
+	n = mark > s->settled ? mark - s->settled : 0;
+	for (i = 0; i < n; i++)
 		slab_release_locked(s, s->waiting[i]);
-	if (mark)
-		memmove(s->waiting, s->waiting + mark,
-		    (s->nwaiting - mark) * sizeof(*s->waiting));
-	s->nwaiting -= mark;
+	if (n)
+		memmove(s->waiting, s->waiting + n,
+		    (s->nwaiting - n) * sizeof(*s->waiting));
+	s->nwaiting -= n;
+	s->settled += n;
 	mutex_unlock(&s->lock);
 }
 

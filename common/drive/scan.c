@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The start: every row is looked at once.  Frames are marked, bytes counted,
+ * and rows that were superseded when the process ended go: nobody freezes
+ * them any more.
+ *
+ * After a power cut (the boot id is another, the drive was not closed) rows
+ * newer than the last flush may name frames that never reached the disk.
+ * Those are opened; one that does not open gives way to the row below it,
+ * and where there is none the file ends before it: never a hole.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drive/content.h"
+#include "drive/slab.h"
+#include "drive/tree_priv.h"
+#include "util/buf.h"
+#include "util/file.h"
+#include "util/log.h"
+
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define BOOT_LEN 36
+
+struct cut {
+	uint64_t ino, idx;
+};
+
+struct scan {
+	struct drive *d;
+	uint64_t ino, idx;	/* of the row before */
+	bool is_covered;	/* a whole row was above */
+	bool is_patched;	/* a patch was above */
+	bool is_cut;		/* only rows that do not open were above */
+	bool is_suspect;	/* after a power cut */
+	uint64_t synced;	/* rows up to this bid need no look */
+	struct inode i;
+	struct aead *key;	/* of i */
+	struct gones extra;
+	struct cut *cuts;
+	size_t ncuts, capcuts;
+};
+
+static int
+scan_opens(struct scan *s, const struct block *b) REQUIRES(s->d->db_lock)
+{
+	uint8_t *ct = content_scratch(0), *p = content_scratch(1);
+	int r = 0;
+
+	if (!ct || !p)
+		return -ENOMEM;
+	if (!s->key || s->i.ino != b->ino) {
+		aead_free(s->key);
+		s->key = NULL;
+		r = inode_load(s->d, b->ino, &s->i);
+		if (r == -ENOENT)
+			return 1;	/* fsck's affair */
+		if (r == 0)
+			r = vault_file_key(s->i.key, &s->key);
+	}
+	if (r == 0)
+		r = slab_read(s->d->slab, b->frame, ct, b->len);
+	if (r < 0)
+		return r;
+	r = block_open(s->d, b, &s->i.id, s->key, ct, p);
+	return r == -EBADMSG ? 0 : r < 0 ? r : 1;
+}
+
+static int
+scan_cut(struct scan *s)
+{
+	struct cut *c;
+	size_t cap;
+
+	if (!s->is_cut)
+		return 0;
+	s->is_cut = false;
+	if (s->ncuts == s->capcuts) {
+		cap = s->capcuts ? s->capcuts * 2 : 16;
+		c = realloc(s->cuts, cap * sizeof(*c));
+		if (!c)
+			return -ENOMEM;
+		s->cuts = c;
+		s->capcuts = cap;
+	}
+	s->cuts[s->ncuts++] = (struct cut){ s->ino, s->idx };
+	return 0;
+}
+
+static int
+scan_row(void *arg, const struct block *b) NO_TSA
+{
+	struct scan *s = arg;
+	struct stage *st = s->d->stage;
+	struct gone g = { b->ino, b->idx, b->bid, b->frame, b->len,
+	    b->has_data, false, (uint8_t)b->state };
+	int r;
+
+	if (b->bid >= st->next_bid)
+		st->next_bid = b->bid + 1;
+	if (b->frame != SLAB_NONE)
+		slab_mark(s->d->slab, b->frame);
+	if (b->ino != s->ino || b->idx != s->idx) {
+		r = scan_cut(s);
+		if (r < 0)
+			return r;
+		s->is_covered = s->is_patched = false;
+	}
+	s->ino = b->ino;
+	s->idx = b->idx;
+	if (s->is_covered || (s->is_patched && b->state == BLOCK_PATCH))
+		return gones_add(&s->extra, &g);
+	if (s->is_suspect && b->bid > s->synced &&
+	    b->state == BLOCK_STAGED && b->frame != SLAB_NONE) {
+		r = scan_opens(s, b);
+		if (r < 0)
+			return r;
+		if (r == 0) {
+			s->is_cut = true;
+			return gones_add(&s->extra, &g);
+		}
+	}
+	s->is_cut = false;
+	if (b->state == BLOCK_PATCH)
+		s->is_patched = true;
+	else
+		s->is_covered = true;
+	stage_count(s->d, b, 1);
+	return 0;
+}
+
+/* What "boot" says: the boot that wrote, and what it had flushed. */
+static int
+boot_load(struct scan *s) REQUIRES(s->d->db_lock)
+{
+	struct buf was = BUF_INIT(256), now = BUF_INIT(64);
+	int r;
+
+	r = meta_get(s->d, "boot", &was);
+	if (r == 0 && was.len == BOOT_LEN + 8) {
+		s->synced = get_le64(was.data + BOOT_LEN);
+		if (file_read(BOOT_ID, &now) < 0 || now.len < BOOT_LEN ||
+		    memcmp(now.data, was.data, BOOT_LEN) != 0)
+			s->is_suspect = true;
+	} else if (r == -ENOENT) {
+		r = 0;
+	}
+	buf_done(&was);
+	buf_done(&now);
+	return r;
+}
+
+static int
+boot_put(struct drive *d, uint64_t synced) REQUIRES(d->db_lock)
+{
+	struct buf b = BUF_INIT(256);
+	int r;
+
+	r = file_read(BOOT_ID, &b);
+	if (r < 0 || b.len < BOOT_LEN) {
+		buf_reset(&b);
+		r = buf_put_zero(&b, BOOT_LEN);
+	}
+	b.len = BOOT_LEN;
+	if (r == 0)
+		r = buf_put_u64(&b, synced);
+	if (r == 0)
+		r = meta_put(d, "boot", b.data, b.len);
+	buf_done(&b);
+	return r;
+}
+
+int
+content_boot_save(struct drive *d) NO_TSA
+{
+	int r = drive_begin_internal(d);
+
+	return r < 0 ? r : drive_end(d, boot_put(d, d->stage->synced_bid));
+}
+
+static int
+cut_file(struct drive *d, const struct cut *c) REQUIRES(d->db_lock)
+{
+	struct inode i;
+	int r;
+
+	r = inode_load(d, c->ino, &i);
+	if (r < 0 || i.size <= c->idx * BLOCK_SIZE)
+		return r == -ENOENT ? 0 : r;
+	log_error("drive: inode %llu ends at %llu: the power cut took what "
+	    "had not been flushed", (unsigned long long)c->ino,
+	    (unsigned long long)(c->idx * BLOCK_SIZE));
+	i.size = c->idx * BLOCK_SIZE;
+	if (i.trunc > i.size)
+		i.trunc = i.size;
+	r = inode_save(d, &i);
+	return r < 0 ? r : outbox_mark(d, c->ino, OUTBOX_PUT);
+}
+
+static int
+scan_apply(struct scan *s) REQUIRES(s->d->db_lock)
+{
+	const struct gone *g;
+	size_t k;
+	int r = 0;
+
+	for (k = 0; k < s->extra.n && r == 0; k++) {
+		g = &s->extra.v[k];
+		r = block_delete(s->d, g->ino, g->idx, g->bid, g->has_data);
+		if (r == 0)
+			r = stage_bury_note(s->d, g);
+	}
+	for (k = 0; k < s->ncuts && r == 0; k++)
+		r = cut_file(s->d, &s->cuts[k]);
+	return r < 0 ? r : boot_put(s->d, s->synced);
+}
+
+int
+content_scan(struct drive *d) NO_TSA
+{
+	struct scan s = { .d = d };
+	int r;
+
+	r = drive_begin_internal(d);
+	if (r < 0)
+		return r;
+	d->stage->next_bid = 1;
+	r = boot_load(&s);
+	if (r == 0)
+		r = block_every(d, scan_row, &s);
+	if (r == 0)
+		r = scan_cut(&s);
+	if (r == 0)
+		r = scan_apply(&s);
+	/* Rows that were there may have been flushed: all stay until the next
+	 * flush when they are written over. */
+	d->stage->synced_bid = d->stage->next_bid - 1;
+	aead_free(s.key);
+	crypto_wipe(s.i.key, sizeof(s.i.key));
+	free(s.extra.v);
+	free(s.cuts);
+	return drive_end(d, r);
+}
