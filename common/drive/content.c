@@ -650,7 +650,7 @@ int
 block_clear(struct drive *d, struct inode *i, uint64_t idx)
 {
 	struct block hole = { .ino = i->ino, .idx = idx,
-	    .state = BLOCK_HOLE, .frame = SLAB_NONE }, b;
+	    .state = BLOCK_HOLE, .frame = SLAB_NONE }, b, below;
 	bool was_frozen, was_published;
 	int r;
 
@@ -663,11 +663,11 @@ block_clear(struct drive *d, struct inode *i, uint64_t idx)
 	r = supersede(d, i, &hole);
 	if (r < 0)
 		return r;
-	/* A hole must be said where a version knows of data, and where an
-	 * older row is kept for now. */
-	if (!was_frozen && !was_published && !must_stay(d, &b) &&
-	    b.state != BLOCK_PATCH)
-		return 0;
+	/* A hole must be said where a version knows of data, and where any
+	 * older row is kept for now: it would be the content again. */
+	r = block_get(d, i->ino, idx, &below);
+	if (r < 0 || (r == 0 && !was_frozen && !was_published))
+		return r;
 	hole.bid = d->stage->next_bid++;
 	return block_insert(d, &hole, NULL);
 }
