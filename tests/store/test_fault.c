@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What goes wrong between us and a server, and the result for it.  A proxy
- * (tests/tools/fault_proxy.c, beside this program in the build) answers or
- * spoils.  With a real server in the environment, faults in the middle of a
- * transfer are tried as well:
+ * (tests/tools/fault_proxy.c, in the same build; FAULT_PROXY names another)
+ * answers or spoils.  With a real server in the environment, faults in the
+ * middle of a transfer are tried as well:
  *
  *	STORE_TEST_URL, STORE_TEST_PASS, STORE_TEST_CA, STORE_TEST_PIN
  *	STORE_TEST_STOP		a command that stops the server
@@ -52,12 +52,12 @@ proxy_start(const char *options)
 	ssize_t n;
 	char *p;
 
-	n = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	n = readlink("/proc/self/exe", path, sizeof(path) - 40);
 	ck_assert_int_gt(n, 0);
 	path[n] = '\0';
 	*strrchr(path, '/') = '\0';
 	*strrchr(path, '/') = '\0';
-	(void)strcat(path, "/fault_proxy");
+	(void)strcat(path, "/tools/fault_proxy");
 	if (env("FAULT_PROXY"))
 		(void)snprintf(path, sizeof(path), "%s", env("FAULT_PROXY"));
 	ck_assert_msg(access(path, X_OK) == 0, "'%s' is not built", path);

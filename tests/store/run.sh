@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The store's contract and its faults over real servers: start each, run the
+# programs of this folder against it, stop it.
+#
+#	B=build tests/store/run.sh [SERVER...]
+#
+# SERVER is one of those named below; all if none is given.  A server that is
+# not installed is skipped, and said to be; if none is, the run ends with 77.
+set -u
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+B=${B:-$top/build}
+B=$(cd "$B" && pwd) || exit 1
+
+# Thread sanitizer needs memory where it expects it.
+wrap=()
+[ "${SAN:-}" != thread ] || wrap=(setarch -R)
+
+passed=0 failed=0 skipped=0
+work=$(mktemp -d /tmp/store-run.XXXXXX)
+chmod 755 "$work"
+stop=''
+cleanup() {
+	[ -z "$stop" ] || $stop
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+# An authority that has signed none of them.
+mkdir "$work/foreign"
+(
+	# shellcheck source=tests/servers/common.sh
+	. "$top/tests/servers/common.sh"
+	make_certs "$work/foreign"
+)
+
+# Run a program and count its checks.
+count() {
+	local name=$1 log=$work/log line n bad
+	shift
+	"${wrap[@]}" "$@" >"$log" 2>&1
+	line=$(grep -E '^[0-9]+%: Checks:' "$log" | tail -n 1)
+	n=$(sed -nE 's/.*Checks: ([0-9]+).*/\1/p' <<<"$line")
+	bad=$(sed -nE 's/.*Failures: ([0-9]+), Errors: ([0-9]+).*/\1+\2/p' \
+	    <<<"$line")
+	if [ -z "$n" ]; then
+		# It did not come to its end.
+		n=1 bad=1
+	fi
+	bad=$((bad))
+	failed=$((failed + bad))
+	passed=$((passed + n - bad))
+	[ "$bad" -eq 0 ] || sed 's/^/    /' "$log"
+	echo "$name: $((n - bad)) passed, $bad failed"
+}
+
+# server NAME SCRIPT [OPTION...]
+server() {
+	local name=$1 script=$top/tests/servers/$2.sh dir=$work/$1
+	local rc URL HTTP USER PASS CA PIN DATA STOP # as common.sh says
+	: "${HTTP:=}" "${DATA:=}" "${USER:=}"
+	shift 2
+	mkdir -p "$dir"
+	"$script" start "$dir" "$@" >"$dir.env" 2>"$dir.err"
+	rc=$?
+	if [ "$rc" -eq 77 ]; then
+		echo "$name: skipped, $(sed 's/^SKIP: *//' "$dir.env")"
+		skipped=$((skipped + 1))
+		return
+	fi
+	if [ "$rc" -ne 0 ]; then
+		cat "$dir.err"
+		echo "$name: 0 passed, 1 failed (it does not start)"
+		failed=$((failed + 1))
+		return
+	fi
+	# shellcheck source=/dev/null
+	. "$dir.env"
+	stop=$STOP
+	export STORE_TEST_ONLY=1 STORE_TEST_URL=$URL STORE_TEST_PASS=$PASS
+	export STORE_TEST_CA=$CA STORE_TEST_PIN=$PIN STORE_TEST_STOP=$STOP
+	export STORE_TEST_FOREIGN_CA=$work/foreign/ca.pem
+	count "$name contract" "$B/tests/store/test_store"
+	# Its last test stops the server.
+	count "$name faults" "$B/tests/store/test_fault"
+	$STOP
+	stop=''
+}
+
+[ $# -gt 0 ] || set -- apache apache-digest apache-tls apache-tls-http1 \
+    lighttpd
+for s in "$@"; do
+	case $s in
+	apache) server "$s" apache ;;
+	apache-digest) server "$s" apache --digest ;;
+	apache-tls) server "$s" apache --tls ;;
+	apache-tls-http1) server "$s" apache --tls --no-h2 ;;
+	lighttpd) server "$s" lighttpd ;;
+	*) echo "$0: no server '$s'" >&2; exit 64 ;;
+	esac
+done
+
+# For the program that runs all suites.
+echo "Checks: $((passed + failed)), Failures: $failed, Errors: 0"
+line="$passed passed, $failed failed"
+[ "$skipped" -eq 0 ] || line="$line, $skipped skipped"
+echo "$line"
+[ "$failed" -eq 0 ] || exit 1
+[ "$passed" -gt 0 ] || { echo "SKIP: no server is installed"; exit 77; }
