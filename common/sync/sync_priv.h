@@ -197,6 +197,7 @@ struct sync {
 	struct pack_id *unsent GUARDED_BY(lock);
 	size_t nunsent GUARDED_BY(lock), unsent_cap GUARDED_BY(lock);
 
+	int64_t take_after_ms GUARDED_BY(lock);	/* the next small batch */
 	bool has_pending GUARDED_BY(lock);	/* a sealed segment */
 	bool is_head_dirty GUARDED_BY(lock);	/* to be put again */
 	uint64_t ckpt_asked GUARDED_BY(lock), ckpt_done GUARDED_BY(lock);

@@ -7,6 +7,8 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+#define PAUSE_MAX_MS 1000	/* after a small batch, at most */
+
 /* One batch on its way: the pack is built once and stays in memory until it
  * is on the store, so that a second try puts the same bytes. */
 static int
@@ -35,16 +37,48 @@ batch_send(struct sync *s, struct stage_batch *b)
 	return r;
 }
 
+/* After a small batch the next one is left to fill for a moment: a thousand
+ * small files that become due one by one are not to make a thousand packs. */
+static bool
+is_too_soon(struct sync *s)
+{
+	struct drive_usage u;
+	bool r;
+
+	drive_usage(s->drive, &u);
+	mutex_lock(&s->lock);
+	r = !s->force && u.staged_bytes < 2 * SYNC_BATCH_BYTES &&
+	    clock_mono_ms() < s->take_after_ms;
+	mutex_unlock(&s->lock);
+	return r;
+}
+
+static void
+note_taken(struct sync *s, size_t bytes)
+{
+	int64_t pause = s->quiet_ms < PAUSE_MAX_MS ? s->quiet_ms :
+	    PAUSE_MAX_MS;
+
+	if (bytes >= SYNC_BATCH_BYTES / 2)
+		return;
+	mutex_lock(&s->lock);
+	s->take_after_ms = clock_mono_ms() + pause;
+	mutex_unlock(&s->lock);
+}
+
 static int
 upload_one(struct sync *s)
 {
 	struct stage_batch *b;
 	int r;
 
+	if (is_too_soon(s))
+		return -EAGAIN;
 	r = drive_stage_take(s->drive, SYNC_BATCH_BYTES, s->quiet_ms,
 	    sync_forced(s), &b);
 	if (r < 0)
 		return r;
+	note_taken(s, b->bytes);
 	r = batch_send(s, b);
 	sync_wake(s);
 	return r;
