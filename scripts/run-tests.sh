@@ -21,6 +21,7 @@ case $B in
 *) B=$top/$B ;;
 esac
 export B COFFRE=${COFFRE:-$B/coffre}
+export FAULT_PROXY=$B/tests/tools/fault_proxy
 logs=$B/test
 mkdir -p "$logs"
 results=$logs/results
