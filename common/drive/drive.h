@@ -201,7 +201,7 @@ ssize_t drive_copy_range(struct drive_file *from, uint64_t off_from,
 /* Flush and forget the handle; it is gone whatever the result. */
 int drive_file_close(struct drive_file *f);
 
-/* ---- state ---------------------------------------------------------------- */
+/* ---- state --------------------------------------------------------------- */
 
 enum drive_state {
 	DRIVE_LOCAL = 0,	/* only here */

@@ -17,7 +17,7 @@
 #define BATCH 128
 #define DEPTH_MAX 1000000
 
-/* ---- findings -------------------------------------------------------------- */
+/* ---- findings ------------------------------------------------------------ */
 
 void
 fsck_say(struct fsck *f, bool is_mended, const char *fmt, ...)
@@ -88,7 +88,7 @@ bad_add(struct fsck *f, const struct place *at, bool is_open)
 	return 0;
 }
 
-/* ---- inodes ------------------------------------------------------------------- */
+/* ---- inodes -------------------------------------------------------------- */
 
 static int
 node_add(struct fsck *f, const struct inode *i)
@@ -144,7 +144,7 @@ inodes_scan(struct fsck *f) NO_TSA
 	return r;
 }
 
-/* ---- names --------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------- */
 
 /* One name: counted, or found bad. */
 static int
@@ -260,7 +260,7 @@ names_scan(struct fsck *f) NO_TSA
 	return r;
 }
 
-/* ---- the tree ---------------------------------------------------------------------- */
+/* ---- the tree ------------------------------------------------------------ */
 
 /* Does a way lead from folder n to the root?  0 if not (a cycle). */
 static bool
@@ -361,7 +361,7 @@ nodes_check(struct fsck *f)
 	return r;
 }
 
-/* ---- all of it ------------------------------------------------------------------------ */
+/* ---- all of it ----------------------------------------------------------- */
 
 static int
 fsck_tree(struct fsck *f) NO_TSA

@@ -25,7 +25,7 @@ keys_add(struct keys *k, const void *p, size_t len)
 
 #define KEYS(n) { .b = BUF_INIT(64u << 20), .each = (n) }
 
-/* ---- orphans -------------------------------------------------------------- */
+/* ---- orphans ------------------------------------------------------------- */
 
 static int
 orphans_check(struct fsck *f) NO_TSA
@@ -63,7 +63,7 @@ orphans_check(struct fsck *f) NO_TSA
 	return r;
 }
 
-/* ---- ids ------------------------------------------------------------------- */
+/* ---- ids ----------------------------------------------------------------- */
 
 static int
 inode_ids_check(struct fsck *f) NO_TSA
@@ -199,7 +199,7 @@ dentry_ids_check(struct fsck *f) NO_TSA
 	return r;
 }
 
-/* ---- extra links ---------------------------------------------------------------- */
+/* ---- extra links --------------------------------------------------------- */
 
 struct linkrow {
 	uint64_t ino, did;
@@ -254,7 +254,7 @@ links_check(struct fsck *f) NO_TSA
 	return r;
 }
 
-/* ---- the outbox -------------------------------------------------------------------- */
+/* ---- the outbox ---------------------------------------------------------- */
 
 #define NAMED (OUTBOX_CREATE | OUTBOX_LINK | OUTBOX_PLACE)
 
@@ -301,7 +301,7 @@ outbox_check(struct fsck *f) NO_TSA
 	return r;
 }
 
-/* ---- attributes and targets ------------------------------------------------------------ */
+/* ---- attributes and targets ---------------------------------------------- */
 
 static int
 xattr_nothing(void *arg, const struct xattr *x)

@@ -203,7 +203,7 @@ content_truncate(struct drive *d, uint64_t ino, uint64_t size)
 	return r;
 }
 
-/* ---- fallocate ------------------------------------------------------------------ */
+/* ---- fallocate ----------------------------------------------------------- */
 
 static int
 zero_range(struct drive *d, struct node *n, uint64_t off, uint64_t end)
@@ -265,7 +265,7 @@ drive_fallocate(struct drive_file *f, int mode, uint64_t off, uint64_t len)
 	return r;
 }
 
-/* ---- lseek ------------------------------------------------------------------------ */
+/* ---- lseek --------------------------------------------------------------- */
 
 struct seek {
 	uint64_t idx;		/* next index that would continue the run */
@@ -324,7 +324,7 @@ drive_lseek(struct drive_file *f, int64_t off, int whence)
 	return r < 0 ? r : (int64_t)at;
 }
 
-/* ---- copy_file_range ------------------------------------------------------------------ */
+/* ---- copy_file_range ----------------------------------------------------- */
 
 struct share {
 	struct block *v;

@@ -16,7 +16,7 @@
 #define AHEAD_MAX 128		/* blocks: 16 MiB */
 #define READ_TRIES 8
 
-/* ---- fetching ------------------------------------------------------------------ */
+/* ---- fetching ------------------------------------------------------------ */
 
 void
 drive_set_fetcher(struct drive *d, const struct drive_fetcher *f)
@@ -184,7 +184,7 @@ drive_cache_put(struct drive *d, const struct fetch_want *w,
 	return 0;
 }
 
-/* ---- one block ------------------------------------------------------------------- */
+/* ---- one block ----------------------------------------------------------- */
 
 static void
 copy_part(const uint8_t *p, uint32_t have, uint32_t o, uint32_t len,
@@ -382,7 +382,7 @@ node_read_block(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
 	return -EIO;
 }
 
-/* ---- patches ------------------------------------------------------------------------ */
+/* ---- patches ------------------------------------------------------------- */
 
 /* The base of what is patched at idx, into out (BLOCK_SIZE bytes). */
 static int
@@ -488,7 +488,7 @@ out:
 	return r;
 }
 
-/* ---- the call -------------------------------------------------------------------------- */
+/* ---- the call ------------------------------------------------------------ */
 
 /* Keep the window ahead of a reader that goes forward full. */
 static void

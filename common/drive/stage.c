@@ -121,7 +121,7 @@ stage_is_live(struct drive *d, const struct block *b)
 	return r == 1 ? base.bid == b->bid : r;
 }
 
-/* ---- freezing ----------------------------------------------------------------- */
+/* ---- freezing ------------------------------------------------------------ */
 
 static bool
 pending_is_due(const struct drive *d, const struct pending *p, int64_t now)
@@ -359,7 +359,7 @@ stage_freeze_due(struct drive *d)
 	return ret;
 }
 
-/* ---- taking --------------------------------------------------------------------- */
+/* ---- taking -------------------------------------------------------------- */
 
 struct take {
 	struct drive *d;
@@ -529,7 +529,7 @@ drive_stage_take(struct drive *d, size_t bytes_max, int64_t quiet_ms,
 	return 0;
 }
 
-/* ---- giving back ----------------------------------------------------------------- */
+/* ---- giving back --------------------------------------------------------- */
 
 static void
 batch_back(struct drive *d, const struct stage_block *s, bool is_done)
@@ -613,7 +613,7 @@ drive_stage_commit(struct drive *d, struct stage_batch *b)
 	return 0;
 }
 
-/* ---- superseded rows --------------------------------------------------------------- */
+/* ---- superseded rows ----------------------------------------------------- */
 
 static int
 bury_one(struct drive *d, const struct gone *g, bool *ret_keep)

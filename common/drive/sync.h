@@ -10,14 +10,14 @@
  * out, fetched blocks in, the outbox out as ops, ops in, trust.
  */
 
-/* ---- waiting ---------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------- */
 
 /* Wait until there may be something to upload or publish that is due, or
  * deadline_ms (clock_mono_ms) has passed, or drive_sync_kick. */
 void drive_sync_wait(struct drive *d, int64_t deadline_ms);
 void drive_sync_kick(struct drive *d);
 
-/* ---- staged blocks out ------------------------------------------------------ */
+/* ---- staged blocks out --------------------------------------------------- */
 
 /* A sealed block that is to go into a pack, or a manifest page to be. */
 struct stage_block {
@@ -50,7 +50,7 @@ int drive_stage_commit(struct drive *d, struct stage_batch *b);
 /* Give them back, to be taken again.  Both free the batch. */
 void drive_stage_abort(struct drive *d, struct stage_batch *b);
 
-/* ---- the outbox --------------------------------------------------------------- */
+/* ---- the outbox ---------------------------------------------------------- */
 
 /*
  * Fold what may be published now into ops, in an order in which each op only
@@ -81,7 +81,7 @@ int drive_publish_pending(struct drive *d, uint64_t *ret_seq,
  * since), versions get their stamps, this device's frontier moves on. */
 int drive_publish_done(struct drive *d, uint64_t seq);
 
-/* ---- trust ---------------------------------------------------------------------- */
+/* ---- trust --------------------------------------------------------------- */
 
 /* The frontier: per device, what has been merged (our own published ones
  * too).  Durable before it is answered. */
@@ -95,7 +95,7 @@ int drive_seen_all(struct drive *d, struct vault_seen **ret, size_t *ret_n);
 int drive_kv_get(struct drive *d, const char *key, struct buf *out);
 int drive_kv_set(struct drive *d, const char *key, const void *p, size_t len);
 
-/* ---- blocks in --------------------------------------------------------------------- */
+/* ---- blocks in ----------------------------------------------------------- */
 
 /* A block that the tree needs and that is not here. */
 struct fetch_want {
@@ -120,7 +120,7 @@ void drive_set_fetcher(struct drive *d, const struct drive_fetcher *f);
 int drive_cache_put(struct drive *d, const struct fetch_want *w,
     const void *sealed, size_t len);
 
-/* ---- ops in ------------------------------------------------------------------------- */
+/* ---- ops in -------------------------------------------------------------- */
 
 /* Apply what another device published, or rebuild at recover.  Ops come in an
  * order that respects causes.  One transaction; notifies.  The fold of a
@@ -143,7 +143,7 @@ struct drive_pager {
 };
 void drive_set_pager(struct drive *d, const struct drive_pager *p);
 
-/* ---- the whole tree out ---------------------------------------------------------------- */
+/* ---- the whole tree out -------------------------------------------------- */
 
 /* The published state, for a checkpoint: nodes by ascending id, each borrowed
  * during the call, as of a moment with an empty outbox for it (changes that

@@ -18,7 +18,7 @@ version_ready(struct drive *d, const struct inode *i)
 	return p && p->v && p->v->is_taken_all && p->v->out == 0;
 }
 
-/* ---- rows to ops ------------------------------------------------------------------ */
+/* ---- rows to ops --------------------------------------------------------- */
 
 struct fill {
 	struct op_block *v;
@@ -159,7 +159,7 @@ version_fill(struct drive *d, const struct inode *i, struct op_put *ret)
 	return 0;
 }
 
-/* ---- after publication ---------------------------------------------------------------- */
+/* ---- after publication --------------------------------------------------- */
 
 struct rows {
 	struct block *v;
@@ -268,7 +268,7 @@ version_abort(struct drive *d, uint64_t ino)
 	pending_queue(d, p);
 }
 
-/* ---- ops to rows --------------------------------------------------------------------- */
+/* ---- ops to rows --------------------------------------------------------- */
 
 static int
 drop_rows(struct drive *d, struct inode *i, uint64_t from)

@@ -15,7 +15,7 @@
 
 #define ADMIT_WAIT_MS 3000	/* back-pressure before ENOSPC */
 
-/* ---- dirty blocks ------------------------------------------------------------ */
+/* ---- dirty blocks -------------------------------------------------------- */
 
 static void
 have_set(uint8_t *map, uint32_t from, uint32_t to)
@@ -203,7 +203,7 @@ node_write_part(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
 	return 0;
 }
 
-/* ---- admission ---------------------------------------------------------------------- */
+/* ---- admission ----------------------------------------------------------- */
 
 /* Room for what will have to be kept: in the quota for staged data, and on
  * the disk.  Clean blocks make way first; then the writer waits a little. */
