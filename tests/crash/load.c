@@ -110,7 +110,7 @@ step_next(uint64_t *x, struct model *m)
 	return s;
 }
 
-/* ---- in memory ------------------------------------------------------------ */
+/* ---- in memory ----------------------------------------------------------- */
 
 static void
 name_drop(struct model *m, int name)
@@ -202,7 +202,7 @@ apply(struct model *m, const struct step *s)
 	}
 }
 
-/* ---- on the mount ----------------------------------------------------------- */
+/* ---- on the mount -------------------------------------------------------- */
 
 static int
 put(const char *path, int flags, size_t off, const struct step *s)
@@ -285,7 +285,7 @@ run(const char *log, uint64_t seed)
 	return 0;
 }
 
-/* ---- checking --------------------------------------------------------------- */
+/* ---- checking ------------------------------------------------------------ */
 
 static bool
 differs(int name, const char *what)
