@@ -16,7 +16,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-/* ---- scratch -------------------------------------------------------------- */
+/* ---- scratch ------------------------------------------------------------- */
 
 #define SCRATCHES 2
 #define SCRATCH_LEN (BLOCK_SIZE + PATCH_MAP + 4 + AEAD_OVERHEAD)
@@ -54,7 +54,7 @@ content_scratch(unsigned which)
 	return p + which * SCRATCH_LEN;
 }
 
-/* ---- nodes ----------------------------------------------------------------- */
+/* ---- nodes --------------------------------------------------------------- */
 
 struct node *
 node_ref(struct drive *d, uint64_t ino, bool make)
@@ -203,13 +203,20 @@ node_touch(struct drive *d, struct node *n, bool set_mtime)
 	mutex_lock(&d->db_lock);
 	__atomic_store_n(&n->is_live, true, __ATOMIC_RELAXED);
 	n->live_size = n->size;
+	n->live_bytes = ((uint64_t)HASH_COUNT(n->dirty) +
+	    HASH_COUNT(n->fresh)) * BLOCK_SIZE;
 	n->live_mtime_ns = n->mtime_ns;
+	n->live_alloc = (uint64_t)(HASH_COUNT(n->dirty) +
+	    HASH_COUNT(n->fresh)) * BLOCK_SIZE;
+	if (n->live_alloc > n->size)
+		n->live_alloc = n->size;
 	mutex_unlock(&d->db_lock);
 }
 
 void
 content_overlay(struct drive *d, uint64_t ino, struct drive_attr *a)
 {
+	uint64_t more, room;
 	struct node *n;
 
 	mutex_lock(&d->nodes->lock);
@@ -219,8 +226,15 @@ content_overlay(struct drive *d, uint64_t ino, struct drive_attr *a)
 		a->mtime_ns = n->live_mtime_ns;
 		if (a->ctime_ns < n->live_mtime_ns)
 			a->ctime_ns = n->live_mtime_ns;
-		if (a->blocks == 0)
-			a->blocks = (a->size + 511) / 512;
+		/* Not more than the size: the rest is padding, or written
+		 * over what is counted.  Not 0: that says all is a hole. */
+		more = a->size < n->live_bytes ? a->size : n->live_bytes;
+		room = (a->size + 511) / 512;
+		more = a->blocks + (more + 511) / 512;
+		if (more > room)
+			more = room;
+		if (a->blocks < more)
+			a->blocks = more;
 	}
 	mutex_unlock(&d->nodes->lock);
 }
@@ -238,7 +252,7 @@ content_forgotten(struct drive *d, uint64_t ino)
 	return n != NULL;
 }
 
-/* ---- sealing ----------------------------------------------------------------- */
+/* ---- sealing ------------------------------------------------------------- */
 
 int
 block_seal(struct drive *d, const struct vault_id *id, const struct aead *key,
@@ -331,7 +345,7 @@ patch_load(struct drive *d, const struct block *b, struct dirty *ret)
 	return 0;
 }
 
-/* ---- commit -------------------------------------------------------------------- */
+/* ---- commit -------------------------------------------------------------- */
 
 /* A row to be: sealed outside the transaction. */
 struct making {
@@ -520,7 +534,7 @@ content_flush(struct drive *d, uint64_t ino)
 	return r;
 }
 
-/* ---- rows inside a transaction ---------------------------------------------- */
+/* ---- rows inside a transaction ------------------------------------------- */
 
 int
 gones_add(struct gones *g, const struct gone *e)
@@ -704,7 +718,7 @@ content_reap(struct drive *d, uint64_t ino)
 	return r;
 }
 
-/* ---- life ----------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 int
 content_open_all(struct drive *d, struct err *e)
@@ -840,7 +854,7 @@ drive_sync_disk(struct drive *d)
 	return stage_bury(d);
 }
 
-/* ---- handles ---------------------------------------------------------------------- */
+/* ---- handles ------------------------------------------------------------- */
 
 int
 drive_file_open(struct drive *d, uint64_t ino, int flags,

@@ -60,7 +60,9 @@ struct node {
 	/* db_lock: for content_overlay */
 	bool is_live;
 	uint64_t live_size;
+	uint64_t live_bytes;	/* of blocks not committed, about */
 	int64_t live_mtime_ns;
+	uint64_t live_alloc;	/* bytes not committed, about */
 };
 
 struct nodes {
@@ -135,7 +137,7 @@ struct stage {
 	uint64_t evict_ino, evict_idx;	/* clock hand */
 };
 
-/* ---- content.c --------------------------------------------------------------- */
+/* ---- content.c ----------------------------------------------------------- */
 
 struct node *node_ref(struct drive *d, uint64_t ino, bool make);
 void node_unref(struct drive *d, struct node *n);
@@ -192,7 +194,7 @@ int patch_load(struct drive *d, const struct block *b, struct dirty *ret);
 int node_write_part(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
     const uint8_t *p, uint32_t len) REQUIRES(n->lock);
 
-/* ---- read.c ------------------------------------------------------------------ */
+/* ---- read.c -------------------------------------------------------------- */
 
 /* The plaintext at [o, o + len) of block idx, zeros where there is none.
  * Fetches if need be. */
@@ -202,7 +204,7 @@ int node_read_block(struct drive *d, struct node *n, uint64_t idx,
  * if its base is not here. */
 int patch_complete(struct drive *d, struct node *n, uint64_t idx);
 
-/* ---- stage.c ----------------------------------------------------------------- */
+/* ---- stage.c ------------------------------------------------------------- */
 
 void stage_changed(struct drive *d, uint64_t ino, uint64_t bytes,
     uint64_t size) REQUIRES(d->db_lock);
@@ -228,7 +230,7 @@ int gones_add(struct gones *g, const struct gone *e);
 void stage_count(struct drive *d, const struct block *b, int sign)
     REQUIRES(d->db_lock);
 
-/* ---- evict.c ----------------------------------------------------------------- */
+/* ---- evict.c ------------------------------------------------------------- */
 
 /* Drop clean blocks until clean_bytes <= keep. Returns bytes freed. */
 uint64_t content_evict(struct drive *d, uint64_t keep);
