@@ -250,6 +250,7 @@ cli_exit_code(int r)
 	case EEXIST:
 	case ENOTDIR:
 	case ENOTEMPTY:
+	case ENOTTY:
 		return EX_NOINPUT;
 	case EKEYREJECTED:
 	case EACCES:
@@ -262,6 +263,7 @@ cli_exit_code(int r)
 	case ECANCELED:
 		return EX_TEMPFAIL;
 	case ENOTCONN:
+	case ENODEV:
 		return EX_UNAVAILABLE;
 	case EPROTO:
 		return EX_PROTOCOL;

@@ -175,6 +175,15 @@ do_unmount(struct control_conn *k, const struct control_req *q)
 	struct err e = { "" };
 	int fd, old, r;
 
+	/* When a lazy one ends is up to whoever has files open. */
+	if (q->is_lazy) {
+		r = h->unmount(h->arg, true, &e);
+		if (r < 0)
+			control_error(k, r, e.msg);
+		else
+			control_send(k, json_pack("{s:b}", "ok", 1));
+		return;
+	}
 	k->is_kept = true;
 	/* Kept until all is over: the last line says what is left. */
 	fd = fcntl(k->fd, F_DUPFD_CLOEXEC, 0);
@@ -184,7 +193,7 @@ do_unmount(struct control_conn *k, const struct control_req *q)
 	mutex_unlock(&k->c->lock);
 	if (old >= 0)
 		(void)close(old);
-	r = h->unmount(h->arg, q->is_lazy, &e);
+	r = h->unmount(h->arg, false, &e);
 	if (r == 0) {
 		k->is_gone = true;	/* end this thread, not the line */
 		return;

@@ -222,6 +222,25 @@ args_make(const struct mount *m, struct fuse_args *args)
 	return r;
 }
 
+/* The library has logged what it knows; the usual reasons are told here. */
+static int
+mount_failed(const struct mount *m, struct err *e)
+{
+	if (access("/dev/fuse", F_OK) < 0)
+		return err_set(e, -ENODEV, "there is no /dev/fuse: load the "
+		    "kernel module 'fuse', or let the container have the "
+		    "device");
+	if (access("/dev/fuse", R_OK | W_OK) < 0)
+		return err_set(e, -EPERM, "you may not open /dev/fuse: have "
+		    "its mode set to 0666, as it usually is");
+	if (m->p->opts.allow_other && geteuid() != 0)
+		return err_set(e, -EPERM, "cannot mount on '%s': "
+		    "'allow_other' needs 'user_allow_other' in "
+		    "/etc/fuse.conf", m->mp);
+	return err_set(e, -EPERM, "cannot mount on '%s': the log says why",
+	    m->mp);
+}
+
 static int
 session_open(struct mount *m, struct err *e)
 {
@@ -239,16 +258,8 @@ session_open(struct mount *m, struct err *e)
 		return err_set(e, -EINVAL, "the FUSE library refuses the mount "
 		    "options");
 	m->has_session = true;
-	if (fuse_session_mount(m->se, m->mp) != 0) {
-		if (access("/dev/fuse", F_OK) < 0)
-			return err_set(e, -ENODEV, "there is no /dev/fuse: "
-			    "load the kernel module 'fuse', or let the "
-			    "container have the device");
-		return err_set(e, -EPERM, "cannot mount on '%s'%s", m->mp,
-		    m->p->opts.allow_other && geteuid() != 0 ? ": "
-		    "'allow_other' needs 'user_allow_other' in "
-		    "/etc/fuse.conf" : "");
-	}
+	if (fuse_session_mount(m->se, m->mp) != 0)
+		return mount_failed(m, e);
 	m->is_mounted = true;
 	r = raw_install(m->se);
 	return r < 0 ? err_set(e, r, "the FUSE library: %s", strerror(-r)) :
