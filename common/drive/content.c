@@ -206,10 +206,6 @@ node_touch(struct drive *d, struct node *n, bool set_mtime)
 	n->live_bytes = ((uint64_t)HASH_COUNT(n->dirty) +
 	    HASH_COUNT(n->fresh)) * BLOCK_SIZE;
 	n->live_mtime_ns = n->mtime_ns;
-	n->live_alloc = (uint64_t)(HASH_COUNT(n->dirty) +
-	    HASH_COUNT(n->fresh)) * BLOCK_SIZE;
-	if (n->live_alloc > n->size)
-		n->live_alloc = n->size;
 	mutex_unlock(&d->db_lock);
 }
 

@@ -62,7 +62,6 @@ struct node {
 	uint64_t live_size;
 	uint64_t live_bytes;	/* of blocks not committed, about */
 	int64_t live_mtime_ns;
-	uint64_t live_alloc;	/* bytes not committed, about */
 };
 
 struct nodes {
