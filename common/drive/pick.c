@@ -34,6 +34,7 @@ enum state {
 struct visit {
 	uint64_t num;
 	enum state state;
+	uint64_t order;		/* visits are numbered */
 	bool has_put;		/* its put goes too, or there is none */
 	UT_hash_handle hh;
 };
@@ -47,7 +48,8 @@ struct phase {
 
 enum {
 	PHASE_CREATE,
-	PHASE_NAMES,		/* link, place: as picked */
+	PHASE_LINK,
+	PHASE_PLACE,		/* upper folders first */
 	PHASE_BODY,		/* put, attr, xattr */
 	PHASE_DELETE,
 	PHASES,
@@ -60,6 +62,15 @@ struct ctx {
 	struct phase ph[PHASES];
 	size_t bytes, bytes_max;
 	unsigned depth;
+	uint64_t order;		/* of the last visit */
+	uint64_t cycles;	/* times that something relied on a row which
+				 * was still being judged */
+};
+
+/* What had been taken at a moment. */
+struct mark {
+	size_t n[PHASES], npicks, bytes;
+	uint64_t order, cycles;
 };
 
 static int row_pick(struct ctx *c, uint64_t num, struct visit **ret);
@@ -135,11 +146,33 @@ add_create(struct ctx *c, const struct outbox_row *row,
 	return 0;
 }
 
+/* How far below the root a folder lies.  Places are told from the top down:
+ * then each comes under a folder that stands where it stays, and none under
+ * itself. */
+static int
+depth_of(struct drive *d, uint64_t ino, unsigned *ret) REQUIRES(d->db_lock)
+{
+	struct inode i;
+	unsigned n;
+	int r;
+
+	for (n = 0; ino != DRIVE_ROOT_INO && n < PATH_MAX_DEPTH; n++) {
+		r = inode_load(d, ino, &i);
+		if (r < 0)
+			return r;
+		ino = i.parent;
+	}
+	*ret = n;
+	return 0;
+}
+
 static int
 add_names(struct ctx *c, const struct outbox_row *row, unsigned flags,
     const struct inode *i, const struct inode *parent,
-    const struct dentry *x)
+    const struct dentry *x) NO_TSA
 {
+	struct phase *ph = &c->ph[PHASE_PLACE];
+	unsigned depth = 0;
 	struct op *o;
 	int r;
 
@@ -149,14 +182,14 @@ add_names(struct ctx *c, const struct outbox_row *row, unsigned flags,
 			return r;
 	}
 	if (flags & OUTBOX_LINK) {
-		o = op_add(c, PHASE_NAMES, OP_LINK, row->num, &row->id);
+		o = op_add(c, PHASE_LINK, OP_LINK, row->num, &row->id);
 		if (!o)
 			return -ENOMEM;
 		o->link.inode = i->id;
 		c->bytes += op_size(o);
 	}
 	if (flags & OUTBOX_PLACE) {
-		o = op_add(c, PHASE_NAMES, OP_PLACE, row->num, &row->id);
+		o = op_add(c, PHASE_PLACE, OP_PLACE, row->num, &row->id);
 		if (!o)
 			return -ENOMEM;
 		o->place.parent = parent->id;
@@ -165,6 +198,10 @@ add_names(struct ctx *c, const struct outbox_row *row, unsigned flags,
 		if (row->has_over)
 			o->place.replaces = row->over;
 		c->bytes += op_size(o);
+		r = depth_of(c->d, parent->ino, &depth);
+		if (r < 0)
+			return r;
+		ph->sent[ph->ops.n - 1].depth = depth;
 	}
 	return 0;
 }
@@ -259,7 +296,7 @@ add_body(struct ctx *c, const struct outbox_row *row, unsigned flags,
 /* ---- what must come first ----------------------------------------------- */
 
 static struct visit *
-visit_add(struct visit **table, uint64_t num, enum state state)
+visit_add(struct ctx *c, struct visit **table, uint64_t num)
 {
 	struct visit *v;
 
@@ -267,7 +304,8 @@ visit_add(struct visit **table, uint64_t num, enum state state)
 	if (!v)
 		return NULL;
 	v->num = num;
-	v->state = state;
+	v->state = VISITING;
+	v->order = ++c->order;
 	v->has_put = true;
 	HASH_ADD(hh, *table, num, sizeof(v->num), v);
 	return v;
@@ -280,6 +318,54 @@ visit_get(struct visit *table, uint64_t num)
 
 	HASH_FIND(hh, table, &num, sizeof(num), v);
 	return v;
+}
+
+static struct mark
+mark_set(const struct ctx *c)
+{
+	struct mark m = { .npicks = c->p->npicks, .bytes = c->bytes,
+	    .order = c->order, .cycles = c->cycles };
+	int k;
+
+	for (k = 0; k < PHASES; k++)
+		m.n[k] = c->ph[k].ops.n;
+	return m;
+}
+
+static void
+visits_undo(struct visit **table, uint64_t order, bool is_picked_only)
+{
+	struct visit *v, *t;
+
+	HASH_ITER(hh, *table, v, t) {
+		if (v->order <= order ||
+		    (is_picked_only && v->state != PICKED))
+			continue;
+		HASH_DEL(*table, v);
+		free(v);
+	}
+}
+
+/* Untake what was picked since; it may be visited again. */
+static int
+mark_undo(struct ctx *c, const struct mark *m) NO_TSA
+{
+	struct outbox_row *o;
+	int k, r = 0;
+
+	for (k = 0; k < PHASES; k++)
+		while (c->ph[k].ops.n > m->n[k])
+			op_done(&c->ph[k].ops.ops[--c->ph[k].ops.n]);
+	while (c->p->npicks > m->npicks && r == 0) {
+		o = &c->p->picks[--c->p->npicks].row;
+		r = outbox_put(c->d, o);
+		if (o->num == o->ino)
+			inode_set_marked(c->d, o->ino, o->flags);
+	}
+	visits_undo(&c->rows, m->order, true);
+	visits_undo(&c->folders, m->order, false);
+	c->bytes = m->bytes;
+	return r;
 }
 
 /* Has the folder, by itself, been told of or picked?  1, 0 held, or errno. */
@@ -334,18 +420,18 @@ ancestors_pick(struct ctx *c, uint64_t ino) NO_TSA
 		ino = i.parent;
 	}
 	r = v ? v->state != HELD : 1;
+	if (v && v->state == VISITING)
+		c->cycles++;
 	while (n-- > 0 && r >= 0) {
-		/* Noted before it is picked: a row that is being visited does
-		 * not wait for itself. */
-		v = visit_add(&c->folders, path[n], PICKED);
+		v = visit_add(c, &c->folders, path[n]);
 		if (!v) {
 			r = -ENOMEM;
 			break;
 		}
 		if (r == 1)
 			r = folder_pick(c, path[n]);
-		if (r == 0)
-			v->state = HELD;
+		if (r >= 0)
+			v->state = r ? PICKED : HELD;
 	}
 out:
 	free(path);
@@ -416,7 +502,7 @@ survivors_pick(struct ctx *c, const struct outbox_row *row) NO_TSA
 			if (stamp_is_set(&x[k].placed))
 				return 1;
 			r = row_pick(c, x[k].did, &v);
-			if (r < 0 || v->state == PICKED)
+			if (r < 0 || v->state != HELD)
 				return r < 0 ? r : 1;
 		}
 		n = link_list(c->d, row->ino, from, x, LINKS_AT_ONCE);
@@ -539,15 +625,18 @@ row_pick(struct ctx *c, uint64_t num, struct visit **ret) NO_TSA
 	struct inode i;
 	struct dentry x;
 	struct visit *v;
+	struct mark m;
 	unsigned flags;
 	int r;
 
 	v = visit_get(c->rows, num);
 	if (v) {
+		if (v->state == VISITING)
+			c->cycles++;
 		*ret = v;
 		return 0;
 	}
-	v = visit_add(&c->rows, num, VISITING);
+	v = visit_add(c, &c->rows, num);
 	if (!v)
 		return -ENOMEM;
 	r = outbox_get(c->d, num, &row);
@@ -560,6 +649,7 @@ row_pick(struct ctx *c, uint64_t num, struct visit **ret) NO_TSA
 	}
 	flags = row.flags;
 	memset(&i, 0, sizeof(i));
+	m = mark_set(c);
 	c->depth++;
 	r = row_judge(c, &row, &flags, &i, &x);
 	c->depth--;
@@ -576,47 +666,13 @@ row_pick(struct ctx *c, uint64_t num, struct visit **ret) NO_TSA
 			    row.flags, (unsigned long long)row.ino);
 		v->state = HELD;
 		v->has_put = false;
-		r = 0;
+		/* What was taken on the assumption that this goes, stays. */
+		r = c->cycles > m.cycles ? mark_undo(c, &m) : 0;
 	}
 	return r;
 }
 
 /* ---- the whole ---------------------------------------------------------- */
-
-struct mark {
-	size_t n[PHASES], npicks, bytes;
-};
-
-static struct mark
-mark_set(const struct ctx *c)
-{
-	struct mark m = { .npicks = c->p->npicks, .bytes = c->bytes };
-	int k;
-
-	for (k = 0; k < PHASES; k++)
-		m.n[k] = c->ph[k].ops.n;
-	return m;
-}
-
-/* Untake what was picked since; it is tried again next time. */
-static int
-mark_undo(struct ctx *c, const struct mark *m) NO_TSA
-{
-	struct outbox_row *o;
-	int k, r = 0;
-
-	for (k = 0; k < PHASES; k++)
-		while (c->ph[k].ops.n > m->n[k])
-			op_done(&c->ph[k].ops.ops[--c->ph[k].ops.n]);
-	while (c->p->npicks > m->npicks && r == 0) {
-		o = &c->p->picks[--c->p->npicks].row;
-		r = outbox_put(c->d, o);
-		if (o->num == o->ino)
-			inode_set_marked(c->d, o->ino, o->flags);
-	}
-	c->bytes = m->bytes;
-	return r;
-}
 
 static int
 pick_all(struct ctx *c) NO_TSA
@@ -665,15 +721,56 @@ pick_all(struct ctx *c) NO_TSA
 	return r;
 }
 
+struct placed {
+	struct op op;
+	struct sent sent;
+	size_t at;
+};
+
+static int
+placed_cmp(const void *a, const void *b)
+{
+	const struct placed *x = a, *y = b;
+
+	if (x->sent.depth != y->sent.depth)
+		return x->sent.depth < y->sent.depth ? -1 : 1;
+	return x->at < y->at ? -1 : 1;
+}
+
+static int
+places_sort(struct phase *ph)
+{
+	struct placed *v;
+	size_t k;
+
+	v = calloc(ph->ops.n ? ph->ops.n : 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	for (k = 0; k < ph->ops.n; k++) {
+		v[k].op = ph->ops.ops[k];
+		v[k].sent = ph->sent[k];
+		v[k].at = k;
+	}
+	qsort(v, ph->ops.n, sizeof(*v), placed_cmp);
+	for (k = 0; k < ph->ops.n; k++) {
+		ph->ops.ops[k] = v[k].op;
+		ph->sent[k] = v[k].sent;
+	}
+	free(v);
+	return 0;
+}
+
 static int
 ops_join(struct ctx *c, struct op_list *ops)
 {
-	size_t n = 0;
-	struct op *o;
+	size_t n = 0, j;
 	struct sent *s;
-	size_t j;
-	int k;
+	struct op *o;
+	int k, r;
 
+	r = places_sort(&c->ph[PHASE_PLACE]);
+	if (r < 0)
+		return r;
 	for (k = 0; k < PHASES; k++)
 		n += c->ph[k].ops.n;
 	s = calloc(n ? n : 1, sizeof(*s));

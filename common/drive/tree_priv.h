@@ -249,6 +249,7 @@ struct sent {
 	uint64_t num;		/* of the row */
 	struct vault_id node;
 	uint8_t xtag[TAG_LEN];	/* OP_XATTR */
+	unsigned depth;		/* OP_PLACE: of the folder below the root */
 };
 
 struct publish {
