@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "drive/drive.h"
 #include "fs/cli.h"
 #include "fs/parts.h"
 #include "fs/pass.h"
@@ -83,6 +84,29 @@ state_clear(const char *name, struct err *e)
 	return r;
 }
 
+/* Unless the interrupted recovery is still going on. */
+static int
+state_discard(struct parts *p, struct err *e)
+{
+	struct err why = { "" };
+	char conf[PATH_MAX];
+	int r;
+
+	r = parts_open_drive(p, &why);
+	if (r == -EBUSY)
+		return err_set(e, r, "%s", why.msg);
+	/* It may have ended well while the passphrase was asked for. */
+	if (place_path(PLACE_CONF, p->name, conf, NULL) == 0 &&
+	    access(conf, F_OK) == 0)
+		return err_set(e, -EEXIST, "drive '%s' has been recovered "
+		    "meanwhile: 'coffre mount %s'", p->name, p->name);
+	/* Whatever else is wrong with it, it is to be thrown away. */
+	if (r == 0)
+		drive_close(p->drive);
+	p->drive = NULL;
+	return state_clear(p->name, e);
+}
+
 /* A new device of the drive, or the one that an interrupted recovery has
  * enrolled already. */
 static int
@@ -95,7 +119,7 @@ enrol(struct setup *s, struct sync_found **ret, struct err *e)
 
 	if (s->is_resumed) {
 		r = parts_unlock(p, &s->passphrase_from, e);
-		return r < 0 ? r : state_clear(p->name, e);
+		return r < 0 ? r : state_discard(p, e);
 	}
 	r = seed_read(s, seed, e);
 	if (r == 0)
