@@ -301,8 +301,9 @@ copy(char **ret, const char *s)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* h is not shared yet. */
 static int
-conf_take(struct http *h, const struct http_conf *conf, struct err *e)
+conf_take(struct http *h, const struct http_conf *conf, struct err *e) NO_TSA
 {
 	int r;
 

@@ -73,8 +73,9 @@ struct http {
 	bool is_interrupted GUARDED_BY(lock);
 	unsigned epoch GUARDED_BY(lock);	/* number of interruptions */
 	unsigned npool GUARDED_BY(lock);
-	CURLM *multi GUARDED_BY(lock);		/* used by the engine without
-						 * it; replaced under it */
+	/* Replaced by the engine, under lock; used by the engine without and
+	 * by others with it. */
+	CURLM *multi;
 	unsigned long auth GUARDED_BY(lock);	/* CURLAUTH_ bit; 0: none */
 	int64_t refused_until_ms GUARDED_BY(lock);
 	int64_t refused_wait_ms GUARDED_BY(lock);

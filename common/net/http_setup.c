@@ -82,7 +82,6 @@ setup_once(struct http *h, CURL *x)
 	/* Do not wait for a name server when told to stop. */
 	SET(CURLOPT_QUICK_EXIT, 1L);
 #endif
-	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CURLOPT_SSL_VERIFYPEER, 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, 2L);
@@ -111,17 +110,22 @@ setup_once(struct http *h, CURL *x)
  * request before (it is not reset, so that it keeps the nonce of digest
  * authentication). */
 static bool
-setup_call(struct http *h, CURL *x, struct http_call *c)
+setup_call(struct http *h, CURL *x, struct http_call *c) REQUIRES(h->lock)
 {
 	const struct http_req *q = c->q;
+	bool has_body = q->body || strcmp(q->method, "PUT") == 0, ok = true;
 	long up = UPLOAD_BUFFER_MIN;
 	char range[64];
-	bool ok = true;
 
+	/* A server may answer before it has the body, and close the stream:
+	 * libcurl then loses the answer if it is HTTP/2 (7.88 does), and a
+	 * plain refusal would look like a broken connection. */
+	SET(CURLOPT_HTTP_VERSION, has_body ? (long)CURL_HTTP_VERSION_1_1 :
+	    (long)CURL_HTTP_VERSION_2TLS);
 	SET(CURLOPT_HTTPGET, 1L);
 	SET(CURLOPT_NOBODY, 0L);
 	SET(CURLOPT_CUSTOMREQUEST, NULL);
-	if (q->body || strcmp(q->method, "PUT") == 0) {
+	if (has_body) {
 		SET(CURLOPT_UPLOAD, 1L);
 		SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->body_len);
 		if (q->body_len > UPLOAD_BUFFER_MIN)

@@ -29,6 +29,7 @@ struct err;
  *	-EPROTO		the answer makes no sense (an HTML page, a wrong
  *			length); the body was not used
  *	-EFBIG		the object is larger than the caller's buffer allows
+ *	-ERANGE		the object is shorter than the range asked for
  *	-ETIMEDOUT	no answer in time; it may have taken effect
  *	-EHOSTUNREACH	not reached or refused for now (503, 429, 423): no effect
  *	-ECANCELED	store_interrupt was called
@@ -57,7 +58,7 @@ struct store_stats {
 	uint64_t errors, retries;
 	uint64_t bytes_up, bytes_down;
 	bool is_online;			/* the last call reached it */
-	char last_error[256];		/* for people; "" if none */
+	char last_error[256];		/* for people; "" after a success */
 	int64_t last_ok_ns;		/* real time of the last success, 0: none */
 };
 
@@ -79,15 +80,19 @@ int store_list(struct store *s, const char *prefix,
 /* Capacity; -EOPNOTSUPP where the remote does not say. */
 int store_space(struct store *s, struct store_space *ret);
 unsigned store_caps(struct store *s);
-/* Try what the remote really does (conditional put, range, quota) with a
- * small object of its own name, and remember it.  Needs the remote. */
+/* Try what the remote really does (conditional put, range, quota, whether
+ * half an object is seen) with small objects of its own names, and remember
+ * it.  Needs the remote.  The one call that makes the folder of a dir: store
+ * if it is missing: elsewhere that means that its disk is not there, and is
+ * -EHOSTUNREACH. */
 int store_probe(struct store *s, struct err *e);
 /* What it is, for people, without credentials: "webdavs://host/path".
  * Borrowed from s. */
 const char *store_url(const struct store *s);
 void store_get_stats(struct store *s, struct store_stats *ret);
 /* Let every call that waits end soon with -ECANCELED, until resumed: before
- * suspend and at stop. */
+ * suspend and at stop.  Resuming also ends the pause after a refusal of the
+ * credentials. */
 void store_interrupt(struct store *s, bool on);
 /* Close it and what it wraps; waits for calls under way.  NULL is ignored. */
 void store_close(struct store *s);
