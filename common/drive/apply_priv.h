@@ -54,6 +54,11 @@ int apply_place(struct apply *a, const struct op_stamp *stamp,
     const struct vault_id *id, const struct vault_id *parent,
     const uint8_t *name, size_t len) NO_TSA;
 int apply_delete(struct apply *a, const struct vault_id *id) NO_TSA;
+/* Find x a free place in x->parent: its own name, or one beside it. */
+int place_free(struct drive *d, struct dentry *x) REQUIRES(d->db_lock);
+/* Entry x (new, or moved from old) of inode i now stands at x->at. */
+int place_put(struct apply *a, const struct dentry *old, struct dentry *x,
+    struct inode *i) NO_TSA;
 /* Names that became free are given; folders that never came are shown. */
 int apply_settle(struct apply *a, bool is_end) NO_TSA;
 

@@ -267,7 +267,7 @@ int publish_pick(struct drive *d, size_t bytes_max, struct publish *p,
     struct op_list *ops) REQUIRES(d->db_lock);
 void publish_free(struct publish *p);
 
-/* ---- xattr.c ------------------------------------------------------------ */
+/* ---- xattr_row.c -------------------------------------------------------- */
 
 enum xattr_state {
 	XATTR_CLEAN = 0,	/* as published */
@@ -308,6 +308,8 @@ int xattr_unsent(struct drive *d, uint64_t ino,
 int xattr_sent(struct drive *d, uint64_t ino,
     const uint8_t ntag[static TAG_LEN]) REQUIRES(d->db_lock);
 int xattr_reap(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* The inode flag of an ACL; 0 for others. */
+uint8_t xattr_flag(const char *name);
 void xattr_tag(struct drive *d, uint64_t ino, const char *name,
     uint8_t ret[static TAG_LEN]);
 
@@ -353,7 +355,7 @@ int folder_is_below(struct drive *d, uint64_t ino, uint64_t anc)
 int tree_detach(struct drive *d, const struct dentry *x, struct inode *i,
     uint64_t by, int64_t now) REQUIRES(d->db_lock);
 
-/* ---- walk.c ---- */
+/* ---- walk.c ------------------------------------------------------------- */
 
 /* drive_path with the lock held. */
 int path_of(struct drive *d, uint64_t ino, struct buf *out)
