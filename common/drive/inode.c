@@ -278,11 +278,9 @@ inode_load(struct drive *d, uint64_t ino, struct inode *ret)
 
 /* Inodes beyond the counting hand are counted when it comes by. */
 static void
-usage_changed(struct drive *d, const struct inode *was,
+usage_changed(struct drive *d, uint64_t ino, const struct inode *was,
     const struct inode *is) REQUIRES(d->db_lock)
 {
-	uint64_t ino = was ? was->ino : is->ino;
-
 	if (ino > d->counted)
 		return;
 	usage_add(&d->usage.inodes, (is ? 1 : 0) - (was ? 1 : 0));
@@ -312,7 +310,7 @@ save_row(struct drive *d, const struct inode *i, const struct inode *old)
 	r = stmt_run(s);
 	if (r < 0)
 		return r;
-	usage_changed(d, old, i);
+	usage_changed(d, i->ino, old, i);
 	cache_put(d, i);
 	return 0;
 }
@@ -374,7 +372,7 @@ inode_reap(struct drive *d, uint64_t ino)
 	if (r < 0)
 		return r;
 	cache_del(d, ino);
-	usage_changed(d, &i, NULL);
+	usage_changed(d, ino, &i, NULL);
 	return 0;
 }
 
