@@ -23,9 +23,9 @@ struct entry {
 
 struct cache {
 	struct mutex lock;	/* RANK_CACHE */
-	uint64_t max, bytes;	GUARDED_BY(lock)
-	struct entry *table;	GUARDED_BY(lock)
-	TAILQ_HEAD(, entry) lru;	GUARDED_BY(lock)	/* oldest first */
+	uint64_t max, bytes	GUARDED_BY(lock);
+	struct entry *table	GUARDED_BY(lock);
+	TAILQ_HEAD(, entry) lru	GUARDED_BY(lock);	/* oldest first */
 };
 
 int

@@ -33,19 +33,19 @@ struct slab {
 	uint32_t ahead;		/* atomic: the kernel was asked up to here */
 
 	struct mutex lock;	/* RANK_SLAB */
-	struct frame *frames;	GUARDED_BY(lock)
-	uint32_t n, cap;	GUARDED_BY(lock)
-	uint32_t cursor;	GUARDED_BY(lock)	/* next-fit search */
-	uint32_t nfree;		GUARDED_BY(lock)	/* cold: punched out */
-	uint32_t warm[WARM_MAX];	GUARDED_BY(lock)
-	uint32_t nwarm;		GUARDED_BY(lock)
-	uint32_t *waiting;	GUARDED_BY(lock)	/* freed, in order */
-	uint64_t nwaiting, capwaiting;	GUARDED_BY(lock)
-	uint64_t settled;	GUARDED_BY(lock)	/* ever released */
-	bool is_dirty;		GUARDED_BY(lock)
-	uint64_t disk_free;	GUARDED_BY(lock)
-	uint64_t since_look;	GUARDED_BY(lock)
-	int64_t look_ms;	GUARDED_BY(lock)
+	struct frame *frames	GUARDED_BY(lock);
+	uint32_t n, cap	GUARDED_BY(lock);
+	uint32_t cursor	GUARDED_BY(lock);	/* next-fit search */
+	uint32_t nfree		GUARDED_BY(lock);	/* cold: punched out */
+	uint32_t warm[WARM_MAX]	GUARDED_BY(lock);
+	uint32_t nwarm		GUARDED_BY(lock);
+	uint32_t *waiting	GUARDED_BY(lock);	/* freed, in order */
+	uint64_t nwaiting, capwaiting	GUARDED_BY(lock);
+	uint64_t settled	GUARDED_BY(lock);	/* ever released */
+	bool is_dirty		GUARDED_BY(lock);
+	uint64_t disk_free	GUARDED_BY(lock);
+	uint64_t since_look	GUARDED_BY(lock);
+	int64_t look_ms	GUARDED_BY(lock);
 };
 
 static void
