@@ -41,7 +41,7 @@ struct parse {
 
 	struct dav_entry prop;		/* of the propstat being read */
 	int prop_status;
-	struct dav_entry en;		/* of the response, from good propstats */
+	struct dav_entry en;		/* of the response */
 };
 
 static void

@@ -2,7 +2,6 @@
 #include "net/http_priv.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -13,27 +12,12 @@
 #include "util/buf.h"
 #include "util/clock.h"
 
-/* What we read of an answer that is not wanted before the connection is
- * given up: it is cheaper to drain a short one. */
-#define JUNK_MAX (256u << 10)
+/* A body over this asks first. */
 #define EXPECT_MIN (256u << 10)
 /* After a 401 the server is left alone for a while, longer each time: some
  * lock an account that is tried too often. */
 #define REFUSED_WAIT_MS 5000
 #define REFUSED_WAIT_MAX_MS 300000
-
-static void say(struct http_resp *a, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void
-say(struct http_resp *a, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(a->msg, sizeof(a->msg), fmt, ap);
-	va_end(ap);
-}
 
 static bool
 header_is(const char *p, size_t n, const char *name, char *value, size_t cap)
@@ -116,148 +100,6 @@ http_on_seek(void *arg, curl_off_t off, int whence)
 	return CURL_SEEKFUNC_OK;
 }
 
-static long
-call_status(struct http_call *c)
-{
-	long status = 0;
-
-	(void)curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-	return status;
-}
-
-/* The whole object was sent for a part of it. */
-static int
-whole_begin(struct http_call *c, curl_off_t len)
-{
-	const struct http_req *q = c->q;
-	uint64_t end = q->range_off + q->range_len;
-
-	if (len > HTTP_WHOLE_MAX)
-		return -EPROTO;
-	/* A page is looked at before it is called too short. */
-	if (len >= 0 && (uint64_t)len < end && !c->resp->is_html)
-		return -ERANGE;
-	return buf_reserve(q->out, q->range_len) ? 0 : q->out->err;
-}
-
-static int
-part_begin(struct http_call *c, curl_off_t len)
-{
-	const struct http_req *q = c->q;
-	uint64_t first, last, total;
-
-	if (http_content_range(c->content_range, &first, &last, &total) < 0 ||
-	    first != q->range_off || last - first + 1 > q->range_len ||
-	    (len >= 0 && (uint64_t)len != last - first + 1))
-		return -EPROTO;
-	if (last - first + 1 < q->range_len)
-		return total == last + 1 ? -ERANGE : -EPROTO;
-	return buf_reserve(q->out, q->range_len) ? 0 : q->out->err;
-}
-
-/* The head is there: is the body what was asked for, and how long? */
-static int
-body_begin(struct http_call *c)
-{
-	const struct http_req *q = c->q;
-	long status = call_status(c);
-	curl_off_t len = -1;
-
-	c->is_begun = true;
-	(void)curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
-	    &len);
-	if (!q->out)
-		return 0;
-	if (q->is_range && status == 206) {
-		c->is_wanted = true;
-		return part_begin(c, len);
-	}
-	if (status != q->body_status)
-		return 0;
-	c->is_wanted = true;
-	if (q->is_range)
-		return whole_begin(c, len);
-	if (len > 0 && (uint64_t)len > q->out->max - q->out->len)
-		return -EFBIG;
-	if (len > 0 && !buf_reserve(q->out, (size_t)len))
-		return q->out->err;
-	return 0;
-}
-
-/* Keep what belongs to the range of a body that is the whole object. */
-static int
-whole_put(struct http_call *c, const char *p, size_t n)
-{
-	const struct http_req *q = c->q;
-	uint64_t at = c->seen, end = q->range_off + q->range_len;
-
-	if (at + n > HTTP_WHOLE_MAX)
-		return -EPROTO;
-	if (at + n <= q->range_off || at >= end)
-		return 0;
-	if (at < q->range_off) {
-		p += q->range_off - at;
-		n -= (size_t)(q->range_off - at);
-		at = q->range_off;
-	}
-	if (at + n > end)
-		n = (size_t)(end - at);
-	return buf_put(q->out, p, n);
-}
-
-size_t
-http_on_body(char *p, size_t one, size_t n, void *arg)
-{
-	struct http_call *c = arg;
-	size_t len = one * n;
-
-	if (!c->is_begun)
-		c->fail = body_begin(c);
-	if (c->fail < 0)
-		return 0;
-	if (c->seen == 0)
-		memcpy(c->first, p, len < sizeof(c->first) ? len :
-		    sizeof(c->first));
-	if (!c->is_wanted) {
-		c->seen += len;
-		return c->seen > JUNK_MAX ? 0 : len;
-	}
-	if (!c->q->is_range)
-		c->fail = buf_put(c->q->out, p, len);
-	else if (call_status(c) == 206)
-		c->fail = c->seen + len > c->q->range_len ? -EPROTO :
-		    buf_put(c->q->out, p, len);
-	else
-		c->fail = whole_put(c, p, len);
-	c->seen += len;
-	return c->fail < 0 ? 0 : len;
-}
-
-/* The transfer is over and well; is the body whole, and no page? */
-static int
-body_end(struct http_call *c)
-{
-	static const char *const page[] = { "<!doctype", "<html" };
-	const struct http_req *q = c->q;
-	size_t i;
-	int r = 0;
-
-	if (!c->is_begun)
-		r = body_begin(c);
-	if (r < 0 || !c->is_wanted)
-		return r;
-	/* A hotspot's page, or one that asks to log in. */
-	for (i = 0; c->resp->is_html && i < 2; i++)
-		if (strncasecmp(c->first, page[i], strlen(page[i])) == 0) {
-			say(c->resp, "%s sent a web page in place of data: "
-			    "is there a log-in page in between?", c->h->host);
-			return -EPROTO;
-		}
-	if (q->is_range && q->out->len - c->start != q->range_len)
-		return call_status(c) == 206 ? -EPROTO : -ERANGE;
-	return 0;
-}
-
 /* Is it about the certificate or the key?  The message names it. */
 static bool
 is_trust(CURLcode rc)
@@ -280,27 +122,27 @@ transport_result(struct http_call *c)
 	if (c->rc == CURLE_OUT_OF_MEMORY)
 		return -ENOMEM;
 	if (is_trust(c->rc)) {
-		say(a, "the certificate of %s is not trusted (%s): check the "
-		    "address, or give its authority's certificate", c->h->host,
-		    why);
+		http_say(a, "the certificate of %s is not trusted (%s): check "
+		    "the address, or give its authority's certificate",
+		    c->h->host, why);
 		return -EHOSTUNREACH;
 	}
 	if (c->rc == CURLE_UNSUPPORTED_PROTOCOL ||
 	    c->rc == CURLE_WEIRD_SERVER_REPLY ||
 	    c->rc == CURLE_BAD_CONTENT_ENCODING ||
 	    c->rc == CURLE_URL_MALFORMAT) {
-		say(a, "%s does not talk HTTP: %s", c->h->host, why);
+		http_say(a, "%s does not talk HTTP: %s", c->h->host, why);
 		return -EPROTO;
 	}
 	if (c->is_late || c->rc == CURLE_OPERATION_TIMEDOUT) {
-		say(a, "%s does not answer", c->h->host);
+		http_say(a, "%s does not answer", c->h->host);
 		return sent ? -ETIMEDOUT : -EHOSTUNREACH;
 	}
 	if (!sent) {
-		say(a, "cannot reach %s: %s", c->h->host, why);
+		http_say(a, "cannot reach %s: %s", c->h->host, why);
 		return -EHOSTUNREACH;
 	}
-	say(a, "the connection to %s broke: %s", c->h->host, why);
+	http_say(a, "the connection to %s broke: %s", c->h->host, why);
 	return c->q->is_write ? -ETIMEDOUT : -EHOSTUNREACH;
 }
 
@@ -312,9 +154,10 @@ body_message(struct http_call *c, int r)
 	if (a->msg[0])
 		return;
 	if (r == -EPROTO)
-		say(a, "%s sent other bytes than it was asked for", c->h->host);
+		http_say(a, "%s sent other bytes than it was asked for",
+		    c->h->host);
 	else if (r == -EFBIG)
-		say(a, "%s sent more than it was asked for", c->h->host);
+		http_say(a, "%s sent more than it was asked for", c->h->host);
 }
 
 int
@@ -327,16 +170,16 @@ http_call_result(struct http_call *c)
 
 	if (c->is_canceled || c->rc == CURLE_ABORTED_BY_CALLBACK)
 		return -ECANCELED;
-	status = call_status(c);
+	status = http_call_status(c);
 	/* The status comes first: a refusal is one, even if the server then
 	 * hangs up on the body that it does not want. */
 	if (c->rc != CURLE_OK && c->fail == 0 && status < 300)
 		return transport_result(c);
 	if (status < 200) {
-		say(a, "%s sent no status", c->h->host);
+		http_say(a, "%s sent no status", c->h->host);
 		return -EPROTO;
 	}
-	r = c->fail < 0 ? c->fail : body_end(c);
+	r = c->fail < 0 ? c->fail : http_body_end(c);
 	if (r < 0) {
 		body_message(c, r);
 		return r;
@@ -373,7 +216,7 @@ call_open(struct http *h, struct http_call *c)
 		return -ENOMEM;
 	mutex_lock(&h->lock);
 	if (clock_mono_ms() < h->refused_until_ms) {
-		say(c->resp, "%s refused the user name or the password a "
+		http_say(c->resp, "%s refused the user name or the password a "
 		    "moment ago", h->host);
 		r = -EACCES;
 	} else {
@@ -412,13 +255,14 @@ auth_refused(struct http *h, struct http_call *c)
 	if (is_again)
 		return true;
 	if (!h->user)
-		say(a, "%s wants a user name and a password", h->host);
+		http_say(a, "%s wants a user name and a password", h->host);
 	else if (!h->is_clear_ok && !(offers & (long)CURLAUTH_DIGEST))
-		say(a, "%s wants the password in clear and the connection is "
-		    "not encrypted: use an address that begins with webdavs://",
-		    h->host);
+		http_say(a, "%s wants the password in clear and the "
+		    "connection is not encrypted: use an address that begins "
+		    "with webdavs://", h->host);
 	else
-		say(a, "%s refused the user name or the password", h->host);
+		http_say(a, "%s refused the user name or the password",
+		    h->host);
 	return false;
 }
 
@@ -492,13 +336,13 @@ http_do(struct http *h, const struct http_req *q, struct http_resp *ret)
 		if (!is_again)
 			break;
 		if (next[0]) {
-			(void)strcpy(url, next);
+			memcpy(url, next, sizeof(url));
 			again.url = url;
 		}
 	}
 	if (r == 0 && ret->status >= 300 && ret->status < 400) {
-		say(ret, "%s sends us elsewhere (status %d): give the address "
-		    "it leads to", h->host, ret->status);
+		http_say(ret, "%s sends us elsewhere (status %d): give the "
+		    "address it leads to", h->host, ret->status);
 		return -EPROTO;
 	}
 	return r;

@@ -9,8 +9,8 @@
 #include "net/http.h"
 #include "util/thread.h"
 
-/* http_priv - shared by http.c (the engine), http_call.c (one request) and
- * http_setup.c (curl's options). */
+/* http_priv - shared by http.c (the engine), http_call.c (one request),
+ * http_body.c (its answer's body) and http_setup.c (curl's options). */
 
 #define HTTP_SOCKETS_MAX (4 * HTTP_CONNECTIONS_MAX)
 
@@ -106,9 +106,16 @@ void http_easy_free_all(struct http *h);
 /* Read the certificates to trust. */
 int http_ca_load(struct http *h, const char *file, struct err *e);
 
+/* http_body.c */
+size_t http_on_body(char *p, size_t one, size_t n, void *arg);
+/* The transfer is over and well: is the body, too? */
+int http_body_end(struct http_call *c);
+long http_call_status(struct http_call *c);
+void http_say(struct http_resp *a, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* http_call.c: curl's callbacks, in the engine's thread. */
 size_t http_on_header(char *p, size_t one, size_t n, void *arg);
-size_t http_on_body(char *p, size_t one, size_t n, void *arg);
 size_t http_on_read(char *p, size_t one, size_t n, void *arg);
 int http_on_seek(void *arg, curl_off_t off, int whence);
 /* What came of it; in the caller's thread after CALL_DONE. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -113,7 +114,7 @@ dav_parents_make(struct dav *d, const char *path)
 	size_t missing[PARENTS_MAX];
 	int n = 0, r;
 
-	(void)strcpy(at, path);
+	(void)snprintf(at, sizeof(at), "%s", path);
 	slash = strrchr(at, '/');
 	if (!slash)
 		return -EINVAL;

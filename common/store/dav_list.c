@@ -80,7 +80,7 @@ coll_push(struct walk *w, const char *name)
 		return -ENOMEM;
 	memcpy(c->name, name, n + 1);
 	if (n && name[n - 1] != '/')
-		(void)strcpy(c->name + n, "/");
+		memcpy(c->name + n, "/", 2);
 	STAILQ_INSERT_TAIL(&w->todo, c, link);
 	return 0;
 }

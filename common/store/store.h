@@ -31,7 +31,8 @@ struct err;
  *	-EFBIG		the object is larger than the caller's buffer allows
  *	-ERANGE		the object is shorter than the range asked for
  *	-ETIMEDOUT	no answer in time; it may have taken effect
- *	-EHOSTUNREACH	not reached or refused for now (503, 429, 423): no effect
+ *	-EHOSTUNREACH	not reached, or refused for now (503, 429, 423): no
+ *			effect
  *	-ECANCELED	store_interrupt was called
  *	-EOPNOTSUPP	the backend cannot
  *	other		an errno of the local system
@@ -43,7 +44,7 @@ enum store_put_flags {
 };
 
 enum store_caps {
-	STORE_CAP_IF_ABSENT = 1 << 0,	/* probed: really refuses to overwrite */
+	STORE_CAP_IF_ABSENT = 1 << 0,	/* probed: it really refuses */
 	STORE_CAP_RANGE = 1 << 1,	/* get of a part */
 	STORE_CAP_QUOTA = 1 << 2,	/* store_space answers */
 	STORE_CAP_ATOMIC_PUT = 1 << 3,	/* readers never see half an object */
@@ -59,7 +60,7 @@ struct store_stats {
 	uint64_t bytes_up, bytes_down;
 	bool is_online;			/* the last call reached it */
 	char last_error[256];		/* for people; "" after a success */
-	int64_t last_ok_ns;		/* real time of the last success, 0: none */
+	int64_t last_ok_ns;		/* real time of a success; 0: none */
 };
 
 /* Put a whole object: readers see all of it or nothing. */
@@ -110,7 +111,7 @@ struct store_conf {
 	unsigned connections;	/* at most at once; 0: 8 */
 	unsigned timeout_s;	/* without any progress; 0: 30 */
 	uint64_t up_bytes_s, down_bytes_s;	/* limit; 0: none */
-	unsigned retries;	/* of transient failures inside a call; 0: none */
+	unsigned retries;	/* inside a call; 0: none */
 };
 
 /*

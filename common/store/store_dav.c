@@ -70,10 +70,9 @@ temp_path(const char *path, char *ret)
 	if (getrandom(rnd, sizeof(rnd), 0) != sizeof(rnd))
 		return -EIO;
 	base32_encode(rnd, sizeof(rnd), text);
-	if (slash - path + 1 + sizeof(DAV_TEMP) + sizeof(text) > DAV_PATH_MAX)
+	if (snprintf(ret, DAV_PATH_MAX, "%.*s" DAV_TEMP "%s",
+	    (int)(slash - path + 1), path, text) >= DAV_PATH_MAX)
 		return -ENAMETOOLONG;
-	(void)sprintf(ret, "%.*s" DAV_TEMP "%s", (int)(slash - path + 1),
-	    path, text);
 	return 0;
 }
 
@@ -348,7 +347,9 @@ store_dav_new(const struct url *u, bool is_tls,
 		return err_set(e, r, "out of memory");
 	}
 	mutex_init(&d->lock, RANK_STORE);
+	mutex_lock(&d->lock);
 	d->caps = STORE_CAP_RANGE | STORE_CAP_ATOMIC_PUT;
+	mutex_unlock(&d->lock);
 	r = place_set(d, u, is_tls);
 	if (r < 0)
 		(void)err_set(e, r, "out of memory");

@@ -173,6 +173,7 @@ int
 store_limit_new(struct store *s, uint64_t up, uint64_t down,
     struct store **ret)
 {
+	int64_t now = clock_mono_us();
 	struct limit *t = calloc(1, sizeof(*t));
 
 	if (!t || store_wrap_init(&t->w, &limit_ops, s) < 0) {
@@ -180,14 +181,12 @@ store_limit_new(struct store *s, uint64_t up, uint64_t down,
 		store_close(s);
 		return -ENOMEM;
 	}
-	t->up.rate = up;
-	t->up.level = (int64_t)up;
-	t->up.last_us = clock_mono_us();
-	t->down.rate = down;
-	t->down.level = (int64_t)down;
-	t->down.last_us = clock_mono_us();
 	mutex_init(&t->lock, RANK_STORE);
 	cond_init(&t->wake);
+	mutex_lock(&t->lock);
+	t->up = (struct bucket){ up, (int64_t)up, now };
+	t->down = (struct bucket){ down, (int64_t)down, now };
+	mutex_unlock(&t->lock);
 	*ret = &t->w.base;
 	return 0;
 }

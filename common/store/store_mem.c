@@ -208,10 +208,12 @@ mem_close(struct store *s)
 	struct mem *m = (struct mem *)s;
 	struct object *o, *next;
 
+	mutex_lock(&m->lock);
 	HASH_ITER(hh, m->objects, o, next) {
 		HASH_DEL(m->objects, o);
 		object_free(o);
 	}
+	mutex_unlock(&m->lock);
 	mutex_done(&m->lock);
 	store_done(s);
 	free(m);

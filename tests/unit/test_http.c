@@ -170,13 +170,14 @@ get_range(uint64_t off, size_t len, struct buf *out, struct http_resp *a)
 	return http_do(h, &q, a);
 }
 
+#define CHUNKED(chunks) "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked" \
+	"\r\n\r\n" chunks "0\r\n\r\n"
 #define OK(len, body) "HTTP/1.1 200 OK\r\nContent-Length: " len "\r\n\r\n" body
 
 START_TEST(a_body_is_appended_and_the_connection_kept)
 {
 	static const char *const a[] = { OK("5", "hello"), OK("0", ""),
-	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-	    "3\r\nabc\r\n0\r\n\r\n" };
+	    CHUNKED("3\r\nabc\r\n") };
 	struct buf b = BUF_INIT(100);
 	struct http_resp ans;
 
@@ -321,8 +322,9 @@ START_TEST(a_body_larger_than_the_buffer_is_refused)
 END_TEST
 
 static const char *const nonsense[] = { "!hello\r\n\r\n",
-    "!SSH-2.0-OpenSSH_9.2\r\n", "!HTTP/1.1 200 OK\r\nContent-Length: x\r\n"
-    "\r\nabc", "!HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n" };
+    "!SSH-2.0-OpenSSH_9.2\r\n",
+    "!HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nabc",
+    "!HTTP/1.1 999 What\r\nContent-Length: 0\r\n\r\n" };
 
 START_TEST(what_is_not_http_gives_no_data)
 {
