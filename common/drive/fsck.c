@@ -90,8 +90,8 @@ bad_add(struct fsck *f, const struct place *at, bool is_open)
 
 /* ---- inodes -------------------------------------------------------------- */
 
-static int
-node_add(struct fsck *f, const struct inode *i)
+int
+fsck_add(struct fsck *f, const struct inode *i)
 {
 	struct fnode *n = calloc(1, sizeof(*n));
 
@@ -131,7 +131,7 @@ inodes_scan(struct fsck *f) NO_TSA
 		if (i.kind < OP_KIND_FILE || i.kind > OP_KIND_SOCK)
 			fsck_say(f, false, "inode %llu: unknown kind %u",
 			    (unsigned long long)ino, i.kind);
-		r = node_add(f, &i);
+		r = fsck_add(f, &i);
 		if (r < 0)
 			break;
 	}

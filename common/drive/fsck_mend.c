@@ -57,6 +57,7 @@ lost_dir(struct fsck *f) NO_TSA
 	time_t now = (time_t)(clock_real_ns() / 1000000000);
 	struct drive *d = f->d;
 	struct inode i, root;
+	struct fnode *n;
 	struct dentry x;
 	struct tm tm;
 	int r;
@@ -98,8 +99,18 @@ lost_dir(struct fsck *f) NO_TSA
 	if (r == 0)
 		r = folder_touch(d, &root, clock_real_ns());
 	if (r == 0)
-		f->lost_dir = i.ino;
-	return r;
+		r = fsck_add(f, &i);
+	if (r < 0)
+		return r;
+	f->lost_dir = i.ino;
+	n = fsck_node(f, i.ino);
+	n->has_first = n->is_reached = true;
+	n->first_parent = DRIVE_ROOT_INO;
+	n->names = 1;
+	n = fsck_node(f, DRIVE_ROOT_INO);
+	n->subdirs++;
+	n->nlink++;
+	return 0;
 }
 
 /* The name's row in the outbox: it is made where nobody knows the inode. */
@@ -164,8 +175,15 @@ fsck_hang(struct fsck *f, struct fnode *n) NO_TSA
 		r = hang_tell(f, &i, &x);
 	if (r < 0)
 		return r;
-	if (i.kind == OP_KIND_DIR)
+	if (i.kind == OP_KIND_DIR) {
+		struct fnode *in = fsck_node(f, f->lost_dir);
+
 		p.nlink++;
+		if (in) {
+			in->nlink++;
+			in->subdirs++;
+		}
+	}
 	r = inode_save(d, &p);
 	n->names = 1;
 	n->has_first = true;

@@ -48,6 +48,7 @@ struct fsck {
 /* Note a finding; is_mended: it is being put right. */
 void fsck_say(struct fsck *f, bool is_mended, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+int fsck_add(struct fsck *f, const struct inode *i);
 struct fnode *fsck_node(struct fsck *f, uint64_t ino);
 /* The path for people, or "inode N".  out has room for 512 bytes. */
 const char *fsck_path(struct fsck *f, uint64_t ino, char *out);

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * fsck finds what was broken on purpose, says where, mends it, and finds
+ * nothing afterwards.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drive/tree_priv.h"
+#include "tests/lib/fix_drive.h"
+
+#define ROOT DRIVE_ROOT_INO
+
+static struct fix f;
+static char said[4096];
+
+static void
+setup(void)
+{
+	fix_open(&f, 1, true);
+	said[0] = '\0';
+}
+
+static void
+teardown(void)
+{
+	fix_close(&f);
+}
+
+static void
+say(void *arg, const char *finding)
+{
+	size_t len = strlen(said);
+
+	(void)arg;
+	(void)snprintf(said + len, sizeof(said) - len, "%s\n", finding);
+}
+
+/* Looking changes nothing; mending leaves nothing to be found. */
+static void
+find_and_mend(const char *want)
+{
+	ck_assert_int_ge(drive_fsck(f.d, false, say, NULL), 1);
+	ck_assert_msg(strstr(said, want), "said: %s", said);
+	said[0] = '\0';
+	ck_assert_int_ge(drive_fsck(f.d, false, say, NULL), 1);
+	ck_assert_int_eq(drive_fsck(f.d, true, say, NULL), 0);
+	said[0] = '\0';
+	(void)drive_fsck(f.d, false, say, NULL);
+	ck_assert_str_eq(said, "");
+	fix_reopen(&f);
+	ck_assert_int_eq(drive_fsck(f.d, false, say, NULL), 0);
+}
+
+static void
+sql(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void
+sql(const char *fmt, ...) NO_TSA
+{
+	char q[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(q, sizeof(q), fmt, ap);
+	va_end(ap);
+	ck_assert_int_eq(drive_begin_internal(f.d), 0);
+	ck_assert_int_eq(db_exec(f.d->db, q), 0);
+	inode_cache_drop(f.d);
+	ck_assert_int_eq(drive_end(f.d, 0), 0);
+}
+
+static void
+change(uint64_t ino, void (*fn)(struct inode *i)) NO_TSA
+{
+	struct inode i;
+
+	ck_assert_int_eq(drive_begin_internal(f.d), 0);
+	ck_assert_int_eq(inode_load(f.d, ino, &i), 0);
+	fn(&i);
+	ck_assert_int_eq(inode_save(f.d, &i), 0);
+	ck_assert_int_eq(drive_end(f.d, 0), 0);
+}
+
+START_TEST(a_whole_drive_has_no_findings)
+{
+	struct fix_log log = { .n = 0 };
+	struct drive_attr a;
+	uint64_t ino = fix_write(&f, fix_mkdir(&f, ROOT, "d"), "f", "x");
+
+	ck_assert_int_eq(drive_link(f.d, ino, ROOT, "g", &a), 0);
+	ck_assert_int_eq(drive_symlink(f.d, &fix_me, ROOT, "l", "t", &a), 0);
+	ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino, "user.a", "b", 1,
+	    0), 0);
+	ck_assert_int_eq(drive_fsck(f.d, false, say, NULL), 0);
+	fix_publish_all(&f, &log);
+	ck_assert_int_eq(drive_unlink(f.d, ROOT, "g"), 0);
+	ck_assert_int_eq(drive_fsck(f.d, true, say, NULL), 0);
+	ck_assert_str_eq(said, "");
+	fix_log_done(&log);
+}
+END_TEST
+
+static void
+more_links(struct inode *i)
+{
+	i->nlink += 5;
+}
+
+START_TEST(wrong_link_counts_are_set_right)
+{
+	uint64_t d = fix_mkdir(&f, ROOT, "folder");
+	uint64_t ino = fix_mkfile(&f, d, "file");
+
+	change(ino, more_links);
+	find_and_mend("'/folder/file': 6 links are counted, there are 1");
+	ck_assert_uint_eq(fix_attr(&f, ino).nlink, 1);
+	change(d, more_links);
+	find_and_mend("'/folder'");
+	ck_assert_uint_eq(fix_attr(&f, d).nlink, 2);
+}
+END_TEST
+
+START_TEST(a_name_of_nothing_goes)
+{
+	uint64_t ino = fix_mkfile(&f, ROOT, "file");
+
+	sql("DELETE FROM inode WHERE ino = %llu", (unsigned long long)ino);
+	find_and_mend("name 'file' in '/': nothing is there");
+	ck_assert_uint_eq(fix_find(&f, "file"), 0);
+}
+END_TEST
+
+START_TEST(what_lost_its_name_is_hung_up_again)
+{
+	uint64_t d = fix_mkdir(&f, ROOT, "folder"), ino, lost;
+	struct fix_log log = { .n = 0 };
+	char path[64], *dump, *p;
+
+	ino = fix_write(&f, d, "inside", "x");
+	fix_publish_all(&f, &log);
+	sql("DELETE FROM dentry WHERE dkey = %lld",
+	    (long long)place_folder(f.d, ROOT));
+	find_and_mend("it has no name");
+	dump = fix_dump(&f);
+	p = strstr(dump, "/lost+found-");
+	ck_assert_ptr_nonnull(p);
+	p[strlen("/lost+found-YYYY-MM-DD")] = '\0';
+	(void)snprintf(path, sizeof(path), "%s/inode-%llu", p,
+	    (unsigned long long)d);
+	lost = fix_find(&f, path);
+	ck_assert_uint_eq(lost, d);
+	(void)strcat(path, "/inside");
+	ck_assert_uint_eq(fix_find(&f, path), ino);
+	free(dump);
+	/* and others learn of it */
+	fix_publish_all(&f, &log);
+	ck_assert_uint_eq(log.n, 2);
+	ck_assert_uint_eq(log.segs[1].ops.ops[0].type, OP_CREATE);
+	fix_log_done(&log);
+}
+END_TEST
+
+START_TEST(a_row_that_was_changed_is_found)
+{
+	uint64_t ino = fix_mkfile(&f, ROOT, "file");
+
+	sql("UPDATE dentry SET row = zeroblob(length(row)) WHERE dkey = %lld",
+	    (long long)place_folder(f.d, ROOT));
+	find_and_mend("a name's row does not verify");
+	ck_assert_uint_eq(fix_attr(&f, ino).nlink, 1);
+	sql("UPDATE inode SET row = zeroblob(length(row)) WHERE ino = %llu",
+	    (unsigned long long)ino);
+	ck_assert_int_ge(drive_fsck(f.d, false, say, NULL), 1);
+	ck_assert_ptr_nonnull(strstr(said, "its row does not verify"));
+}
+END_TEST
+
+START_TEST(a_row_moved_to_another_place_does_not_verify)
+{
+	uint64_t a = fix_mkfile(&f, ROOT, "a"), b = fix_mkfile(&f, ROOT, "b");
+	struct drive_attr at;
+
+	sql("UPDATE inode SET row = (SELECT row FROM inode WHERE ino = %llu) "
+	    "WHERE ino = %llu", (unsigned long long)a,
+	    (unsigned long long)b);
+	ck_assert_int_eq(drive_getattr(f.d, b, &at), -EIO);
+	ck_assert_int_eq(drive_getattr(f.d, a, &at), 0);
+}
+END_TEST
+
+static uint64_t cycle_to;
+
+static void
+set_parent(struct inode *i)
+{
+	i->parent = cycle_to;
+}
+
+START_TEST(a_folder_inside_itself_is_taken_out)
+{
+	uint64_t a = fix_mkdir(&f, ROOT, "a"), b = fix_mkdir(&f, a, "b");
+	struct dentry x;
+
+	/* a moves under b by force */
+	ck_assert_int_eq(drive_begin_internal(f.d), 0);
+	ck_assert_int_eq(dentry_get(f.d, ROOT, "a", &x), 0);
+	ck_assert_int_eq(dentry_del(f.d, &x), 0);
+	x.parent = b;
+	place_of(f.d, b, "a", 1, &x.at);
+	ck_assert_int_eq(dentry_put(f.d, &x), 0);
+	ck_assert_int_eq(outbox_moved(f.d, &x, NULL), 0);
+	ck_assert_int_eq(drive_end(f.d, 0), 0);
+	cycle_to = b;
+	change(a, set_parent);
+	find_and_mend("lies inside itself");
+}
+END_TEST
+
+START_TEST(dangling_references_go)
+{
+	uint64_t ino = fix_mkfile(&f, ROOT, "file");
+	struct drive_attr a;
+
+	ck_assert_int_eq(drive_link(f.d, ino, ROOT, "second", &a), 0);
+	sql("INSERT INTO orphan VALUES(%llu)",
+	    (unsigned long long)ino);
+	find_and_mend("deleted, but not so");
+	sql("INSERT INTO xattr SELECT 999999, ntag, 0, row FROM dentry "
+	    "LIMIT 1");
+	find_and_mend("attributes of what is not there");
+	sql("INSERT INTO inode_id VALUES(zeroblob(16), 888888)");
+	find_and_mend("an id names an inode that is not there");
+	sql("INSERT INTO dentry_id VALUES(zeroblob(16), 7, 888888, 7, "
+	    "zeroblob(16))");
+	find_and_mend("an id names an entry that is not there");
+	sql("UPDATE link SET dkey = 5");
+	find_and_mend("a link is listed that is not there");
+	sql("INSERT INTO outbox VALUES(777777, 16, 0, 1, 0, zeroblob(16), "
+	    "zeroblob(16), 777777, 0, NULL)");
+	find_and_mend("a change to be published refers to what is not "
+	    "there");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("fsck");
+	TCase *t = tcase_create("fsck");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, a_whole_drive_has_no_findings);
+	tcase_add_test(t, wrong_link_counts_are_set_right);
+	tcase_add_test(t, a_name_of_nothing_goes);
+	tcase_add_test(t, what_lost_its_name_is_hung_up_again);
+	tcase_add_test(t, a_row_that_was_changed_is_found);
+	tcase_add_test(t, a_row_moved_to_another_place_does_not_verify);
+	tcase_add_test(t, a_folder_inside_itself_is_taken_out);
+	tcase_add_test(t, dangling_references_go);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}
