@@ -91,7 +91,7 @@ server() {
 }
 
 [ $# -gt 0 ] || set -- apache apache-digest apache-tls apache-tls-http1 \
-    lighttpd
+    lighttpd careless
 for s in "$@"; do
 	case $s in
 	apache) server "$s" apache ;;
@@ -99,6 +99,7 @@ for s in "$@"; do
 	apache-tls) server "$s" apache --tls ;;
 	apache-tls-http1) server "$s" apache --tls --no-h2 ;;
 	lighttpd) server "$s" lighttpd ;;
+	careless) STORE_TEST_PROBE=1 server "$s" careless ;;
 	*) echo "$0: no server '$s'" >&2; exit 64 ;;
 	esac
 done

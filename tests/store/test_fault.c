@@ -655,7 +655,9 @@ cases_add(Suite *suite)
 		tcase_add_test(t, an_unknown_host_is_not_reached);
 	}
 	suite_add_tcase(suite, t);
-	if (url && strncmp(url, "webdav:", 7) == 0) {
+	/* A careless server loses more than these allow. */
+	if (url && strncmp(url, "webdav:", 7) == 0 &&
+	    !env("STORE_TEST_PROBE")) {
 		tcase_add_test(m, an_upload_cut_in_the_middle_is_uncertain);
 		tcase_add_test(m, a_lost_answer_is_uncertain_and_it_happened);
 		tcase_add_test(m, a_retry_knows_its_own_upload);
@@ -666,7 +668,7 @@ cases_add(Suite *suite)
 		tcase_add_test(m, an_answer_within_the_deadline_is_waited_for);
 	}
 	suite_add_tcase(suite, m);
-	if (url)
+	if (url && env("STORE_TEST_PASS"))
 		tcase_add_test(v, a_wrong_password_is_refused);
 	if (env("STORE_TEST_PIN")) {
 		tcase_add_test(v, a_certificate_of_strangers_is_not_trusted);

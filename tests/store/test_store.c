@@ -4,10 +4,13 @@
  * real server too if the environment names one (tests/store/run.sh does):
  *
  *	STORE_TEST_URL, STORE_TEST_PASS, STORE_TEST_CA, STORE_TEST_PIN
+ *	STORE_TEST_PROBE	probe first: it cannot be trusted unseen
+ *	STORE_TEST_ONLY		not memory and folder
  */
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,6 +79,8 @@ begin(int i)
 		}
 	}
 	ck_assert_msg(store_open(url, &conf, &s, &e) == 0, "%s", e.msg);
+	if (kind == BACKEND_REMOTE && env("STORE_TEST_PROBE"))
+		ck_assert_msg(store_probe(s, &e) == 0, "%s", e.msg);
 }
 
 static void
@@ -517,6 +522,46 @@ START_TEST(the_probe_finds_what_works)
 }
 END_TEST
 
+static atomic_bool is_reading;
+
+/* Whoever reads meanwhile sees the old object or the new one. */
+static void
+reader(void *arg)
+{
+	struct buf b = BUF_INIT(MIB);
+
+	(void)arg;
+	while (is_reading) {
+		buf_reset(&b);
+		ck_assert_int_eq(store_get(s, "h/head", &b), 0);
+		ck_assert_uint_eq(b.len, 300000);
+		ck_assert(b.data[0] == b.data[299999]);
+	}
+	buf_done(&b);
+}
+
+START_TEST(nobody_sees_half_an_object)
+{
+	char *p = malloc(300000);
+	pthread_t t;
+	int i;
+
+	begin(_i);
+	memset(p, 0, 300000);
+	put_ok("h/head", p, 300000);
+	is_reading = true;
+	ck_assert_int_eq(thread_start(&t, "reader", reader, NULL), 0);
+	for (i = 1; i < 40; i++) {
+		memset(p, i, 300000);
+		put_ok("h/head", p, 300000);
+	}
+	is_reading = false;
+	thread_join(t);
+	free(p);
+	end();
+}
+END_TEST
+
 START_TEST(what_happens_is_counted)
 {
 	struct buf b = BUF_INIT(100);
@@ -668,6 +713,7 @@ main(void)
 	tcase_add_loop_test(t, one_of_many_wins_a_name, first, last);
 	tcase_add_loop_test(t, an_interruption_ends, first, last);
 	tcase_add_loop_test(t, the_probe_finds_what_works, first, last);
+	tcase_add_loop_test(t, nobody_sees_half_an_object, first, last);
 	tcase_add_loop_test(t, what_happens_is_counted, first, last);
 	tcase_add_loop_test(t, no_credential_is_in_the_url, first, last);
 	suite_add_tcase(suite, t);
