@@ -20,7 +20,8 @@ checked() {
 	for w in $(seq "$WORKERS"); do
 		n=$("$LOAD" check "$M/$1-$w" "$T/log.$1-$w" "$((seed * 100000 +
 		    $1 * 10 + w))") || { echo "$n"; return 1; }
-		total=$((total + n))
+		# Above the count it may say what the first look found.
+		total=$((total + ${n##*$'\n'}))
 	done
 	say "round $1: $total steps"
 	steps=$((steps + total))
