@@ -162,6 +162,17 @@ place_put(struct apply *a, const struct dentry *old, struct dentry *x,
 	return r;
 }
 
+/* A rebuild that was interrupted left it under a name that it got because
+ * its own was taken: it is placed again. */
+static bool
+is_parked(struct drive *d, const struct op_stamp *stamp,
+    const struct dentry *x, const uint8_t *name, size_t len)
+    REQUIRES(d->db_lock)
+{
+	return d->is_rebuilding && stamp_cmp(stamp, &x->placed) == 0 &&
+	    (x->name_len != len || memcmp(x->name, name, len) != 0);
+}
+
 int
 apply_place(struct apply *a, const struct op_stamp *stamp,
     const struct vault_id *id, const struct vault_id *parent,
@@ -180,7 +191,8 @@ apply_place(struct apply *a, const struct op_stamp *stamp,
 	r = inode_load(d, ref.ino, &i);
 	if (r == 0 && ref.is_placed)
 		r = dentry_at(d, &ref.at, &old);
-	if (r == 0 && ref.is_placed && stamp_cmp(stamp, &old.placed) <= 0)
+	if (r == 0 && ref.is_placed && stamp_cmp(stamp, &old.placed) <= 0 &&
+	    !is_parked(d, stamp, &old, name, len))
 		return 0;
 	if (r == 0)
 		r = apply_parent(a, parent, &pino);

@@ -36,16 +36,15 @@ rebuild_free(struct rebuild *r)
 /* ---- folders that are not known yet ------------------------------------- */
 
 static int
-awaited_new(struct apply *a, const struct vault_id *id, uint64_t *ret) NO_TSA
+awaited_add(struct drive *d, uint64_t ino) REQUIRES(d->db_lock)
 {
-	struct drive *d = a->d;
 	struct rebuild *rb = rebuild_get(d);
-	struct inode i;
 	uint64_t *t;
-	int r;
 
 	if (!rb || rb->nawaited >= AWAITED_MAX)
 		return -ENOMEM;
+	if (rb->nawaited && rb->awaited[rb->nawaited - 1] == ino)
+		return 0;
 	if (rb->nawaited == rb->awaited_cap) {
 		size_t cap = rb->awaited_cap ? rb->awaited_cap * 2 : 64;
 
@@ -55,6 +54,17 @@ awaited_new(struct apply *a, const struct vault_id *id, uint64_t *ret) NO_TSA
 		rb->awaited = t;
 		rb->awaited_cap = cap;
 	}
+	rb->awaited[rb->nawaited++] = ino;
+	return 0;
+}
+
+static int
+awaited_new(struct apply *a, const struct vault_id *id, uint64_t *ret) NO_TSA
+{
+	struct drive *d = a->d;
+	struct inode i;
+	int r;
+
 	memset(&i, 0, sizeof(i));
 	r = number_next(d, &i.ino);
 	if (r < 0)
@@ -68,19 +78,27 @@ awaited_new(struct apply *a, const struct vault_id *id, uint64_t *ret) NO_TSA
 	r = inode_add(d, &i);
 	if (r == 0)
 		r = inode_id_put(d, id, i.ino);
-	if (r < 0)
-		return r;
-	rb->awaited[rb->nawaited++] = i.ino;
-	*ret = i.ino;
-	return 0;
+	if (r == 0)
+		r = awaited_add(d, i.ino);
+	if (r == 0)
+		*ret = i.ino;
+	return r;
 }
 
 int
 apply_parent(struct apply *a, const struct vault_id *id, uint64_t *ret)
 {
+	struct inode i;
 	int r = inode_by_id(a->d, id, ret);
 
-	return r == -ENOENT ? awaited_new(a, id, ret) : r;
+	if (r == -ENOENT)
+		return awaited_new(a, id, ret);
+	if (r == 0)
+		r = inode_load(a->d, *ret, &i);
+	/* Also one that an interrupted rebuild was waiting for. */
+	if (r == 0 && (i.flags & INODE_AWAITED))
+		r = awaited_add(a->d, *ret);
+	return r;
 }
 
 /* ---- names that are taken ---------------------------------------------- */

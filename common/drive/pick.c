@@ -17,6 +17,7 @@
 #include "util/log.h"
 
 #define SCAN 256		/* rows read at a time */
+#define PICKS_MAX 2000		/* rows in one segment */
 #define DEPTH_MAX 64
 #define LINKS_AT_ONCE 8
 
@@ -430,7 +431,9 @@ pick_all(struct ctx *c) NO_TSA
 			d->pub_cursor = o[k].num;
 			from = o[k].num + 1;
 			seen++;
-			is_full = c->bytes >= c->bytes_max - c->bytes_max / 8;
+			/* The lock is not held for long. */
+			is_full = c->bytes >= c->bytes_max - c->bytes_max /
+			    8 || c->p->npicks >= PICKS_MAX;
 		}
 		if (n < SCAN && !is_full) {
 			if (is_wrapped)

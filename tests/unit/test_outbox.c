@@ -38,7 +38,7 @@ teardown(void)
 	fix_close(&f);
 }
 
-/* ---- looking at segments -------------------------------------------------------- */
+/* ---- looking at segments ------------------------------------------------- */
 
 static unsigned
 count(const struct segment *s, unsigned type)
@@ -126,7 +126,7 @@ publish_held(void)
 	return n;
 }
 
-/* ---- folding ----------------------------------------------------------------------- */
+/* ---- folding ------------------------------------------------------------- */
 
 START_TEST(what_was_made_and_deleted_here_never_travels)
 {
@@ -265,7 +265,7 @@ START_TEST(attributes_too_many_for_one_segment_take_several)
 }
 END_TEST
 
-/* ---- holding ------------------------------------------------------------------------- */
+/* ---- holding ------------------------------------------------------------- */
 
 START_TEST(a_file_waits_for_its_blocks_and_others_overtake)
 {
@@ -406,7 +406,7 @@ START_TEST(parents_come_before_children_in_small_segments)
 }
 END_TEST
 
-/* ---- failures ------------------------------------------------------------------------------ */
+/* ---- failures ------------------------------------------------------------ */
 
 START_TEST(an_abort_and_a_crash_lose_nothing)
 {
@@ -505,7 +505,7 @@ START_TEST(the_state_of_a_file_is_told)
 }
 END_TEST
 
-/* ---- applying ------------------------------------------------------------------------------ */
+/* ---- applying ------------------------------------------------------------ */
 
 struct walked {
 	struct fix *to;
@@ -634,6 +634,43 @@ START_TEST(a_name_that_is_taken_gets_a_suffix_until_it_is_free)
 }
 END_TEST
 
+START_TEST(an_interrupted_rebuild_starts_over_and_ends_the_same)
+{
+	uint64_t dir = ROOT;
+	char *ours, *theirs, name[32];
+	struct fix g;
+	int k;
+
+	for (k = 0; k < 12; k++) {
+		(void)snprintf(name, sizeof(name), "d%d", k);
+		dir = fix_mkdir(&f, dir, name);
+		(void)fix_write(&f, dir, "f", name);
+	}
+	fix_publish_all(&f, &jrn);
+	/* two names swap places, one goes under a folder made last */
+	(void)fix_write(&f, ROOT, "other", "x");
+	ck_assert_int_eq(drive_rename(f.d, ROOT, "d0", ROOT, "other",
+	    EXCHANGE), 0);
+	fix_publish_all(&f, &jrn);
+	fix_open(&g, 2, true);
+	ck_assert_int_eq(drive_rebuild_begin(g.d), 0);
+	/* the folder of the last op comes before the ops that make it */
+	ck_assert_int_eq(drive_apply(g.d, &f.conf.dev, jrn.segs[0].ops.ops +
+	    jrn.segs[0].ops.n / 2, jrn.segs[0].ops.n / 2), 0);
+	ck_assert_int_eq(drive_apply(g.d, &f.conf.dev, jrn.segs[1].ops.ops,
+	    1), 0);
+	fix_crash(&g);
+	fix_rebuild(&g, &jrn, 0, &f.conf.dev);
+	ours = fix_dump(&f);
+	theirs = fix_dump(&g);
+	ck_assert_str_eq(strchr(ours, '\n'), strchr(theirs, '\n'));
+	fix_fsck(&g);
+	free(ours);
+	free(theirs);
+	fix_close(&g);
+}
+END_TEST
+
 START_TEST(a_deleted_folder_stays_while_something_is_in_it)
 {
 	uint64_t d = fix_mkdir(&f, ROOT, "d");
@@ -664,7 +701,7 @@ START_TEST(a_deleted_folder_stays_while_something_is_in_it)
 }
 END_TEST
 
-/* ---- by chance ----------------------------------------------------------------------------- */
+/* ---- by chance ----------------------------------------------------------- */
 
 static uint64_t rng;
 
@@ -865,6 +902,8 @@ main(void)
 	tcase_add_test(t, a_walk_rebuilds_the_drive_in_any_order_of_ids);
 	tcase_add_test(t,
 	    a_name_that_is_taken_gets_a_suffix_until_it_is_free);
+	tcase_add_test(t,
+	    an_interrupted_rebuild_starts_over_and_ends_the_same);
 	tcase_add_test(t, a_deleted_folder_stays_while_something_is_in_it);
 	tcase_add_loop_test(t, another_drive_is_the_same_after_any_changes,
 	    0, 3);
