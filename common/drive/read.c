@@ -31,6 +31,7 @@ drive_set_fetcher(struct drive *d, const struct drive_fetcher *f)
 struct wants {
 	struct fetch_want *v;
 	size_t n, cap;
+	uint64_t end;		/* rows with a smaller index */
 };
 
 static int
@@ -39,6 +40,8 @@ want_row(void *arg, const struct block *b)
 	struct wants *w = arg;
 	struct fetch_want *f;
 
+	if (b->idx >= w->end)
+		return 1;
 	if (b->state != BLOCK_PATCH && b->state != BLOCK_HOLE &&
 	    b->has_ref && !block_is_local(b)) {
 		f = &w->v[w->n++];
@@ -56,7 +59,7 @@ static int
 fetch_from(struct drive *d, uint64_t ino, uint64_t idx, size_t n, bool need,
     const struct drive_wait *w)
 {
-	struct wants wants = { .cap = n };
+	struct wants wants = { .cap = n, .end = idx + n };
 	struct drive_fetcher f;
 	int r;
 
@@ -73,9 +76,6 @@ fetch_from(struct drive *d, uint64_t ino, uint64_t idx, size_t n, bool need,
 	mutex_unlock(&d->db_lock);
 	if (r > 0)
 		r = 0;
-	/* Only what lies in the window. */
-	while (wants.n && wants.v[wants.n - 1].idx >= idx + n)
-		wants.n--;
 	if (need && (wants.n == 0 || wants.v[0].idx != idx))
 		need = false;	/* it came meanwhile */
 	if (r == 0 && wants.n)
