@@ -334,6 +334,10 @@ drive_close(struct drive *d)
 	mutex_unlock(&d->wake_lock);
 	if (d->is_keeping)
 		thread_join(d->keeper);
+	/* An unfinished rebuild is kept as far as it went. */
+	mutex_lock(&d->db_lock);
+	d->is_rebuilding = false;
+	mutex_unlock(&d->db_lock);
 	/* Open files have been closed, so nothing is left to be committed. */
 	r = counts_save(d);
 	if (r == 0)
