@@ -91,7 +91,7 @@ fix_close(struct fix *f)
 	shell(f->dir, NULL);
 }
 
-/* ---- short forms ----------------------------------------------------------- */
+/* ---- short forms --------------------------------------------------------- */
 
 uint64_t
 fix_mkdir(struct fix *f, uint64_t parent, const char *name)
@@ -172,7 +172,7 @@ fix_fsck(struct fix *f)
 	ck_assert_int_eq(drive_fsck(f->d, false, say, NULL), 0);
 }
 
-/* ---- the journal ------------------------------------------------------------- */
+/* ---- the journal --------------------------------------------------------- */
 
 static uint64_t pack_n = 1;
 
@@ -274,7 +274,7 @@ fix_log_done(struct fix_log *l)
 	memset(l, 0, sizeof(*l));
 }
 
-/* ---- the tree as text ----------------------------------------------------------- */
+/* ---- the tree as text ---------------------------------------------------- */
 
 struct lines {
 	char **v;

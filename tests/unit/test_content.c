@@ -27,7 +27,7 @@ static char dir[64];
 static uint8_t local_key[32];
 static struct vault_id drive_id, realm_id, dev_id;
 
-/* ---- a store: sealed blocks by number ------------------------------------------ */
+/* ---- a store: sealed blocks by number ------------------------------------ */
 
 static struct object {
 	uint8_t *p;
@@ -129,7 +129,7 @@ publish(struct drive *d)
 	ck_assert_int_eq(r, -EAGAIN);
 }
 
-/* ---- model ---------------------------------------------------------------------- */
+/* ---- model --------------------------------------------------------------- */
 
 static struct model {
 	uint8_t *p;

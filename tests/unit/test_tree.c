@@ -45,7 +45,7 @@ mknod_r(uint64_t parent, const char *name, mode_t mode)
 	return drive_mknod(f.d, &fix_me, parent, name, mode, &a);
 }
 
-/* ---- names ------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------- */
 
 START_TEST(a_made_file_is_found_with_its_attributes)
 {
@@ -198,7 +198,7 @@ START_TEST(an_open_file_outlives_its_name)
 }
 END_TEST
 
-/* ---- rename --------------------------------------------------------------------- */
+/* ---- rename -------------------------------------------------------------- */
 
 START_TEST(rename_refuses_what_linux_refuses)
 {
@@ -288,7 +288,7 @@ START_TEST(exchange_swaps_a_file_and_a_folder)
 }
 END_TEST
 
-/* ---- times and modes ----------------------------------------------------------- */
+/* ---- times and modes ----------------------------------------------------- */
 
 START_TEST(operations_set_the_times_that_posix_says)
 {
@@ -412,7 +412,7 @@ START_TEST(alone_on_a_drive_everything_is_ones_own)
 }
 END_TEST
 
-/* ---- xattrs and ACLs --------------------------------------------------------------- */
+/* ---- xattrs and ACLs ----------------------------------------------------- */
 
 START_TEST(xattrs_are_set_listed_and_removed)
 {
@@ -605,7 +605,7 @@ START_TEST(a_default_acl_is_inherited_instead_of_the_umask)
 }
 END_TEST
 
-/* ---- listing ------------------------------------------------------------------------- */
+/* ---- listing ------------------------------------------------------------- */
 
 struct lister {
 	unsigned room;		/* entries taken per call */
@@ -724,7 +724,7 @@ START_TEST(a_listing_gives_each_entry_once_whatever_changes)
 }
 END_TEST
 
-/* ---- life ------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------- */
 
 START_TEST(everything_is_there_after_a_killed_process)
 {
@@ -886,7 +886,7 @@ START_TEST(a_path_is_told_for_people)
 }
 END_TEST
 
-/* ---- many at once ------------------------------------------------------------------------ */
+/* ---- many at once -------------------------------------------------------- */
 
 #define THREADS 6
 #define ROUNDS 300
