@@ -66,7 +66,7 @@ int drive_publish_begin(struct drive *d, size_t bytes_max,
 int drive_inode_key(struct drive *d, const struct vault_id *inode,
     uint8_t ret[static VAULT_KEY_LEN]);
 /* The ops became segment seq of this device: keep the sealed object (flushed
- * to disk) until it is on the store, so that a number never has two contents. */
+ * to disk) until it is on the store: a number never has two contents. */
 int drive_publish_seal(struct drive *d, uint64_t ticket,
     const struct segment *s, const uint8_t hash[static VAULT_HASH_LEN],
     const void *object, size_t len);

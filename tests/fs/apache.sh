@@ -10,7 +10,7 @@ apache_sh() {
 }
 
 # Read by lib.sh, and by cases.
-# shellcheck disable=SC2034
+# shellcheck disable=SC2034,SC2153
 apache_start() {
 	local URL HTTP USER PASS CA PIN DATA STOP rc=0
 
