@@ -58,7 +58,7 @@ line_parse(char *line, unsigned no, struct opts *o, struct err *e)
 int
 conf_parse(const void *p, size_t len, struct opts *o, struct err *e)
 {
-	const char *at = p, *end = at + len, *nl;
+	const char *at = len ? p : "", *end = at + len, *nl;
 	char line[CONF_LINE_MAX];
 	unsigned no = 0;
 	size_t n;

@@ -5,6 +5,7 @@
 # drive's URL), APACHE_HTTP, DAV_PASS, DAV_DATA.  apache_stop and apache_again
 # take it away and bring it back, at the same address with the same content.
 
+# shellcheck disable=SC2153
 apache_sh() {
 	"$TOP/tests/servers/apache.sh" "$@"
 }
