@@ -193,6 +193,26 @@ int patch_load(struct drive *d, const struct block *b, struct dirty *ret);
 int node_write_part(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
     const uint8_t *p, uint32_t len) REQUIRES(n->lock);
 
+/* ---- range.c ------------------------------------------------------------- */
+
+#define CLEAR_STEP 1024		/* rows removed in one transaction */
+
+/* Lock the node with nothing dirty in it. */
+int node_lock_clean(struct drive *d, struct node *n) NO_TSA;
+/* Remove rows of [from, to), at most CLEAR_STEP of them. 1: more are left. */
+int clear_rows(struct drive *d, struct inode *i, uint64_t from, uint64_t to,
+    uint64_t *ret_next) REQUIRES(d->db_lock);
+
+/* ---- fetch.c ------------------------------------------------------------- */
+
+/* Ask for what is missing of blocks [idx, idx + n); wait for the first if
+ * need is set. */
+int fetch_from(struct drive *d, uint64_t ino, uint64_t idx, size_t n,
+    bool need, const struct drive_wait *w);
+/* The row itself is wanted (the base of a patch). */
+int fetch_row(struct drive *d, const struct block *b,
+    const struct drive_wait *w);
+
 /* ---- read.c -------------------------------------------------------------- */
 
 /* The plaintext at [o, o + len) of block idx, zeros where there is none.
@@ -218,6 +238,9 @@ struct pending *pending_find(struct drive *d, uint64_t ino)
 /* Into the queue its state asks for; and away with it. */
 void pending_queue(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
 void pending_free(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
+/* Freeze everything that is due.  The result is that of the last failure;
+ * others are not held up by it. */
+int stage_freeze_due(struct drive *d);
 /* Delete the superseded rows that a flush has made superfluous. */
 int stage_bury(struct drive *d);
 

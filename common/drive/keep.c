@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What is done now and then: commits of what is old, the flush to disk.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "drive/content.h"
+#include "drive/slab.h"
+#include "util/clock.h"
+#include "util/log.h"
+
+/* Commit what has been dirty for too long; up to 64 files a round. */
+void
+content_tick(struct drive *d)
+{
+	uint64_t inos[64];
+	struct node *n, *nt;
+	size_t k, c = 0;
+	int r;
+
+	mutex_lock(&d->nodes->lock);
+	HASH_ITER(hh, d->nodes->table, n, nt)
+		if (c < 64 && __atomic_load_n(&n->is_live, __ATOMIC_RELAXED))
+			inos[c++] = n->ino;
+	mutex_unlock(&d->nodes->lock);
+	for (k = 0; k < c; k++) {
+		int64_t since;
+
+		n = node_ref(d, inos[k], false);
+		if (!n)
+			continue;
+		mutex_lock(&n->lock);
+		since = n->dirty_ms;
+		r = 0;
+		if (since && clock_mono_ms() - since >= DIRTY_AGE_MS)
+			r = node_commit(d, n);
+		mutex_unlock(&n->lock);
+		if (r < 0)
+			log_warn("drive: op=commit-aged r=%d", r);
+		node_unref(d, n);
+	}
+	(void)content_evict(d, d->conf.cache_max ? d->conf.cache_max :
+	    UINT64_C(10) << 30);
+}
+
+void
+content_usage(struct drive *d, struct drive_usage *ret)
+{
+	mutex_lock(&d->db_lock);
+	ret->staged_bytes = d->stage->staged_bytes;
+	ret->staged_blocks = d->stage->staged_blocks;
+	ret->clean_bytes = d->stage->clean_bytes;
+	mutex_unlock(&d->db_lock);
+	ret->disk_free_bytes = slab_disk_free(d->slab);
+}
+
+/*
+ * Flush: the block file first, so that no row on the disk names bytes that
+ * are not.  Then superseded rows and freed frames may go.
+ */
+int
+drive_sync_disk(struct drive *d)
+{
+	uint64_t bid, mark;
+	int r;
+
+	mutex_lock(&d->db_lock);
+	bid = d->stage->next_bid - 1;
+	mutex_unlock(&d->db_lock);
+	mark = slab_settle_begin(d->slab);
+	r = slab_sync(d->slab);
+	if (r == 0)
+		r = db_sync(d->db);
+	if (r < 0)
+		return r;
+	slab_settle_end(d->slab, mark);
+	mutex_lock(&d->db_lock);
+	if (d->stage->synced_bid < bid)
+		d->stage->synced_bid = bid;
+	mutex_unlock(&d->db_lock);
+	return stage_bury(d);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Rows inside a transaction: what becomes the content of an index, what is
+ * superfluous, and when it may go.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "drive/content.h"
+#include "drive/slab.h"
+
+int
+gones_add(struct gones *g, const struct gone *e)
+{
+	struct gone *v;
+	size_t cap;
+
+	if (g->n == g->cap) {
+		cap = g->cap ? g->cap * 2 : 64;
+		v = realloc(g->v, cap * sizeof(*v));
+		if (!v)
+			return -ENOMEM;
+		g->v = v;
+		g->cap = cap;
+	}
+	g->v[g->n++] = *e;
+	return 0;
+}
+
+void
+stage_count(struct drive *d, const struct block *b, int sign)
+{
+	uint64_t len = (uint64_t)(sign * (int64_t)b->len);
+	struct stage *s = d->stage;
+
+	if (!block_is_local(b))
+		return;
+	if (b->state == BLOCK_STAGED || b->state == BLOCK_PATCH) {
+		s->staged_bytes += len;
+		s->staged_blocks += (uint64_t)(int64_t)sign;
+	} else {
+		s->clean_bytes += len;
+	}
+}
+
+/* The row is superfluous.  One that a frozen version uses, or that was on the
+ * disk at the last flush (a power cut may need it), stays until stage_bury. */
+int
+block_gone(struct drive *d, const struct block *b, bool is_later)
+{
+	struct gone g = { b->ino, b->idx, b->bid, b->frame, b->len,
+	    b->has_data, is_later, (uint8_t)b->state };
+	int r;
+
+	r = gones_add(&d->stage->txn, &g);
+	if (r == 0)
+		stage_count(d, b, -1);
+	if (r == 0 && !is_later)
+		r = block_delete(d, b->ino, b->idx, b->bid, b->has_data);
+	return r;
+}
+
+int
+stage_bury_note(struct drive *d, const struct gone *g)
+{
+	return gones_add(&d->stage->txn, g);
+}
+
+void
+content_txn_done(struct drive *d, bool is_committed)
+{
+	struct gones *t = &d->stage->txn;
+	size_t k;
+
+	for (k = 0; is_committed && k < t->n; k++) {
+		if (t->v[k].is_later)
+			(void)gones_add(&d->stage->dead, &t->v[k]);
+		else if (t->v[k].frame != SLAB_NONE)
+			slab_free(d->slab, t->v[k].frame);
+	}
+	t->n = 0;
+}
+
+static bool
+must_stay(struct drive *d, const struct block *b) REQUIRES(d->db_lock)
+{
+	return b->bid <= d->stage->synced_bid ||
+	    stage_is_frozen(d, b->ino, b->bid);
+}
+
+static int
+supersede(struct drive *d, struct inode *i, const struct block *b)
+    REQUIRES(d->db_lock)
+{
+	struct block old, base;
+	int r;
+
+	r = block_get(d, b->ino, b->idx, &old);
+	if (r <= 0)
+		return r;
+	i->alloc -= i->alloc < old.len ? i->alloc : old.len;
+	if (b->state == BLOCK_PATCH && old.state != BLOCK_PATCH)
+		return 0;	/* the base stays below */
+	r = block_gone(d, &old, must_stay(d, &old));
+	if (r == 0 && old.state == BLOCK_PATCH && b->state != BLOCK_PATCH) {
+		r = block_below(d, &old, &base);
+		if (r == 1)
+			r = block_gone(d, &base, must_stay(d, &base));
+	}
+	return r < 0 ? r : 0;
+}
+
+int
+block_put(struct drive *d, struct inode *i, struct block *b, const void *data,
+    size_t data_len)
+{
+	int r = 0;
+
+	if (b->idx < (i->size + BLOCK_SIZE - 1) / BLOCK_SIZE)
+		r = supersede(d, i, b);
+	if (r < 0)
+		return r;
+	if (!b->bid)
+		b->bid = d->stage->next_bid++;
+	r = block_insert(d, b, NULL);
+	if (r == 0 && b->has_data && data)
+		r = block_data_set(d, b->bid, data, data_len);
+	if (r < 0)
+		return r;
+	i->alloc += b->len;
+	stage_count(d, b, 1);
+	stage_changed(d, b->ino, b->len, i->size);
+	return 0;
+}
+
+int
+block_clear(struct drive *d, struct inode *i, uint64_t idx)
+{
+	struct block hole = { .ino = i->ino, .idx = idx,
+	    .state = BLOCK_HOLE, .frame = SLAB_NONE }, b, below;
+	bool was_frozen, was_published;
+	int r;
+
+	r = block_get(d, i->ino, idx, &b);
+	if (r <= 0 || b.state == BLOCK_HOLE)
+		return r < 0 ? r : 0;
+	was_frozen = stage_is_frozen(d, i->ino, b.bid);
+	was_published = i->version.seq != 0;
+	hole.bid = 0;
+	r = supersede(d, i, &hole);
+	if (r < 0)
+		return r;
+	/* A hole must be said where a version knows of data, and where any
+	 * older row is kept for now: it would be the content again. */
+	r = block_get(d, i->ino, idx, &below);
+	if (r < 0 || (r == 0 && !was_frozen && !was_published))
+		return r;
+	hole.bid = d->stage->next_bid++;
+	return block_insert(d, &hole, NULL);
+}
+
+int
+content_reap(struct drive *d, uint64_t ino)
+{
+	bool is_covered = false, is_patched = false;
+	struct pending *p;
+	struct block b;
+	uint64_t idx = 0;
+	int r;
+
+	/* One row at a time: rows may not change under a cursor. */
+	for (;;) {
+		r = block_next(d, ino, idx, &b);
+		if (r <= 0)
+			break;
+		if (b.idx != idx)
+			is_covered = is_patched = false;
+		idx = b.idx;
+		/* Superseded rows left the counters when they were. */
+		if (is_covered || (is_patched && b.state == BLOCK_PATCH))
+			stage_count(d, &b, 1);
+		is_patched |= b.state == BLOCK_PATCH;
+		is_covered |= b.state != BLOCK_PATCH;
+		r = block_gone(d, &b, false);
+		if (r < 0)
+			return r;
+	}
+	p = pending_find(d, ino);
+	if (p)
+		pending_free(d, p);
+	return r;
+}
