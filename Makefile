@@ -194,12 +194,17 @@ check-headers:
 check-lint:
 	$(Q)scripts/check-lint.sh $(ALLC)
 
+# Unit tests, and the cases on a mount that stir most.
+SANFS := posix-many posix-content cache git killed
 check-san:
 	@scripts/install-deps.sh --check
-	@$(SUB) B=$(B)/asan SAN=$(SANS) units
+	@$(SUB) tools
+	@$(SUB) B=$(B)/asan SAN=$(SANS) all units
 	@B=$(B)/asan $(RUN) unit
-	@$(SUB) B=$(B)/tsan CC=clang SAN=thread units
-	@B=$(B)/tsan SAN=thread $(RUN) unit
+	@B=$(B) COFFRE=$(B)/asan/coffre CASES="$(SANFS)" $(RUN) fs
+	@$(SUB) B=$(B)/tsan CC=clang SAN=thread all units
+	@B=$(B)/tsan setarch -R $(RUN) unit
+	@B=$(B) COFFRE=$(B)/tsan/coffre CASES="$(SANFS)" setarch -R $(RUN) fs
 
 clean:
 	rm -rf $(B)

@@ -9,7 +9,8 @@
 # all else is failed.  One that prints libcheck's line "Checks: N, Failures:
 # N, Errors: N" counts as that many tests.  Output goes to B/test/NAME.log and
 # is shown only when the test fails.  JOBS at a time, each with a time limit.
-# The last line is "N passed, N failed" with ", N skipped" if there are any.
+# CASES="a b" picks cases of fs.  The last line is "N passed, N failed" with
+# ", N skipped" if there are any.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -20,7 +21,12 @@ case $B in
 /*) ;;
 *) B=$top/$B ;;
 esac
-export B COFFRE=${COFFRE:-$B/coffre}
+COFFRE=${COFFRE:-$B/coffre}
+case $COFFRE in
+/*) ;;
+*) COFFRE=$top/$COFFRE ;;
+esac
+export B COFFRE CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-60}
 export FAULT_PROXY=$B/tests/tools/fault_proxy
 logs=$B/test
 mkdir -p "$logs"
@@ -90,19 +96,12 @@ settle() {
 	running=0
 }
 
-# Thread sanitizer needs memory where it expects it.
-wrap=()
-if [ "${SAN:-}" = thread ]; then
-	wrap=(setarch -R)
-	export CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-60}
-fi
-
 suite_unit() {
 	local t
 	for t in tests/unit/test_*.c; do
 		[ -e "$t" ] || continue
 		t=${t%.c}
-		spawn "unit-${t##*/test_}" 300 "${wrap[@]}" "$B/$t"
+		spawn "unit-${t##*/test_}" 300 "$B/$t"
 	done
 	settle
 }
@@ -131,6 +130,7 @@ suite_fs() {
 	local t name
 	for t in tests/fs/cases/*.sh; do
 		name=$(basename "$t" .sh)
+		[[ " ${CASES:-$name} " == *" $name "* ]] || continue
 		spawn "fs-$name" 600 "$t"
 		if grep -q '^# Also over: webdav' "$t"; then
 			spawn "fs-$name-webdav" 600 \
