@@ -384,8 +384,10 @@ drive_read(struct drive_file *f, void *out, size_t size, uint64_t off,
 			len = (uint32_t)left;
 		r = node_read_block(f->d, f->n, pos / BLOCK_SIZE, o, len, at,
 		    w);
+		/* All or nothing: the kernel takes less than it asked for to
+		 * be the end of the file and shows zeros in its place. */
 		if (r < 0)
-			return pos > off ? (ssize_t)(pos - off) : r;
+			return r;
 		at += len;
 		pos += len;
 		left -= len;
