@@ -317,7 +317,7 @@ commit_rows(struct drive *d, struct node *n, struct making *m, size_t nm)
 	if (r == 0)
 		r = outbox_mark(d, n->ino, OUTBOX_PUT);
 	if (r == 0)
-		stage_changed(d, n->ino, 0, n->size);
+		r = stage_changed(d, n->ino, 0, n->size);
 	crypto_wipe(i.key, sizeof(i.key));
 	return r;
 }

@@ -85,7 +85,7 @@ struct version {
 	int64_t mtime_ns, ctime_ns;
 	bool is_inline;		/* travels inside its op */
 	bool is_taken_all;	/* nothing left to put into packs */
-	bool is_failed;		/* a base could not be fetched: try later */
+	uint64_t lo, hi;	/* its rows that are new: in [lo, hi) */
 	uint64_t next_idx;	/* first index not taken yet */
 	unsigned out;		/* blocks in batches under way */
 	uint64_t trunc_next;	/* smallest size since the freeze */
@@ -98,6 +98,9 @@ struct pending {
 	int64_t first_ms, last_ms;	/* clock_mono_ms of changes */
 	int64_t retry_ms;		/* not before */
 	uint64_t staged;		/* bytes, about */
+	/* Rows to publish have an index in [lo, hi) (or in that of v): a
+	 * version of a large file need not look at all of them. */
+	uint64_t lo, hi;
 	struct version *v;		/* NULL: not frozen */
 	/* In stage->waiting while not frozen, by last_ms; in stage->frozen
 	 * while there are blocks to take. */
@@ -225,8 +228,13 @@ int patch_complete(struct drive *d, struct node *n, uint64_t idx);
 
 /* ---- stage.c ------------------------------------------------------------- */
 
-void stage_changed(struct drive *d, uint64_t ino, uint64_t bytes,
+/* The inode has something to publish: it is size bytes long now, and bytes
+ * more of it are staged. */
+int stage_changed(struct drive *d, uint64_t ino, uint64_t bytes,
     uint64_t size) REQUIRES(d->db_lock);
+/* Among it the rows with an index in [lo, hi). */
+int stage_rows(struct drive *d, uint64_t ino, uint64_t lo, uint64_t hi)
+    REQUIRES(d->db_lock);
 bool stage_is_frozen(struct drive *d, uint64_t ino, uint64_t bid)
     REQUIRES(d->db_lock);
 /* Is the row still counted: the current one, or the base below it?  1, 0 or

@@ -83,14 +83,64 @@ forget_copy(struct check *c, struct block *b)
 	return drive_end(c->d, r);
 }
 
+/* Is what is to be published among what will be?  1, 0 or an error. */
+static int
+row_waits(struct check *c, const struct block *b) REQUIRES(c->d->db_lock)
+{
+	const struct pending *p = pending_find(c->d, b->ino);
+	int r;
+
+	/* A hole also stays for what lies below it. */
+	if (b->state == BLOCK_CLEAN || b->state == BLOCK_INLINE ||
+	    b->state == BLOCK_HOLE || c->i.nlink == 0)
+		return 1;
+	r = stage_is_live(c->d, b);
+	if (r <= 0)
+		return r < 0 ? r : 1;
+	if (p && b->idx >= p->lo && b->idx < p->hi)
+		return 1;
+	return p && p->v && b->idx >= p->v->lo && b->idx < p->v->hi;
+}
+
+/* Rows that nothing would ever send. */
+static int
+check_waits(struct check *c, const struct block *b)
+{
+	bool mended = false;
+	struct block now;
+	int r;
+
+	mutex_lock(&c->d->db_lock);
+	r = block_get_bid(c->d, b->ino, b->idx, b->bid, &now);
+	if (r == 1)
+		r = row_waits(c, &now);
+	else if (r == 0)
+		r = 1;
+	mutex_unlock(&c->d->db_lock);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (c->repair) {
+		r = drive_begin_internal(c->d);
+		if (r < 0)
+			return r;
+		r = outbox_mark(c->d, b->ino, OUTBOX_PUT);
+		if (r == 0)
+			r = stage_note(c->d, b->ino);
+		mended = drive_end(c->d, r) == 0;
+	}
+	finding(c, b, "waits for nothing: it would not be sent", mended);
+	return 0;
+}
+
 static int
 check_row(struct check *c, struct block *b)
 {
 	bool mended = false;
 	int r;
 
-	if (b->state == BLOCK_HOLE)
-		return 0;
+	r = check_waits(c, b);
+	if (r < 0 || b->state == BLOCK_HOLE)
+		return r;
 	if (!block_is_local(b) && !b->has_ref) {
 		finding(c, b, "is nowhere", false);
 		return 0;

@@ -106,7 +106,7 @@ share_blocks(struct drive_file *ff, uint64_t from, struct drive_file *ft,
 	if (r == 0)
 		r = outbox_mark(d, ti.ino, OUTBOX_PUT);
 	if (r == 0)
-		stage_changed(d, ti.ino, 0, ti.size);
+		r = stage_changed(d, ti.ino, 0, ti.size);
 	r = drive_end(d, r);
 	if (r == 0) {
 		ft->n->size = ti.size;

@@ -102,10 +102,10 @@ clear_range(struct drive *d, struct node *n, uint64_t from, uint64_t to)
 
 			if (s == 0)
 				s = outbox_mark(d, n->ino, OUTBOX_PUT);
+			if (s == 0)
+				s = stage_changed(d, n->ino, 0, i.size);
 			if (s < 0)
 				r = s;
-			else
-				stage_changed(d, n->ino, 0, i.size);
 		}
 		r = drive_end(d, r);
 	}
@@ -139,7 +139,7 @@ truncate_rows(struct drive *d, struct node *n, uint64_t size)
 	if (r == 0)
 		r = outbox_mark(d, n->ino, OUTBOX_PUT);
 	if (r == 0)
-		stage_changed(d, n->ino, 0, size);
+		r = stage_changed(d, n->ino, 0, size);
 	return drive_end(d, r);
 }
 

@@ -129,8 +129,8 @@ block_put(struct drive *d, struct inode *i, struct block *b, const void *data,
 		return r;
 	i->alloc += b->len;
 	stage_count(d, b, 1);
-	stage_changed(d, b->ino, b->len, i->size);
-	return 0;
+	r = stage_changed(d, b->ino, b->len, i->size);
+	return r < 0 ? r : stage_rows(d, b->ino, b->idx, b->idx + 1);
 }
 
 int
@@ -156,7 +156,8 @@ block_clear(struct drive *d, struct inode *i, uint64_t idx)
 	if (r < 0 || (r == 0 && !was_frozen && !was_published))
 		return r;
 	hole.bid = d->stage->next_bid++;
-	return block_insert(d, &hole, NULL);
+	r = block_insert(d, &hole, NULL);
+	return r < 0 ? r : stage_rows(d, i->ino, idx, idx + 1);
 }
 
 int

@@ -65,7 +65,7 @@ pending_free(struct drive *d, struct pending *p)
 	free(p);
 }
 
-void
+int
 stage_changed(struct drive *d, uint64_t ino, uint64_t bytes, uint64_t size)
 {
 	int64_t now = clock_mono_ms();
@@ -74,9 +74,10 @@ stage_changed(struct drive *d, uint64_t ino, uint64_t bytes, uint64_t size)
 	if (!p) {
 		p = calloc(1, sizeof(*p));
 		if (!p)
-			return;	/* the outbox row brings it back at open */
+			return -ENOMEM;
 		p->ino = ino;
 		p->first_ms = now;
+		p->lo = UINT64_MAX;
 		HASH_ADD(hh, d->stage->table, ino, sizeof(p->ino), p);
 	}
 	p->staged += bytes;
@@ -88,13 +89,30 @@ stage_changed(struct drive *d, uint64_t ino, uint64_t bytes, uint64_t size)
 		if (p->v->trunc_next > size)
 			p->v->trunc_next = size;
 	}
+	return 0;
+}
+
+int
+stage_rows(struct drive *d, uint64_t ino, uint64_t lo, uint64_t hi)
+{
+	struct pending *p;
+	int r;
+
+	r = stage_changed(d, ino, 0, UINT64_MAX);
+	if (r < 0)
+		return r;
+	p = pending_find(d, ino);
+	if (p->lo > lo)
+		p->lo = lo;
+	if (p->hi < hi)
+		p->hi = hi;
+	return 0;
 }
 
 int
 stage_note(struct drive *d, uint64_t ino)
 {
-	stage_changed(d, ino, 0, UINT64_MAX);
-	return pending_find(d, ino) ? 0 : -ENOMEM;
+	return stage_rows(d, ino, 0, UINT64_MAX);
 }
 
 bool
@@ -136,10 +154,10 @@ pending_is_due(const struct drive *d, const struct pending *p, int64_t now)
 struct freeze {
 	struct drive *d;
 	struct inode *i;
+	uint64_t end;		/* rows before this index are looked at */
 	bool has_patch;
 	bool has_staged;
 	bool is_small_only;	/* only block 0, and it is here */
-	struct block restage;	/* an inline block that must travel now */
 };
 
 static int
@@ -147,15 +165,37 @@ freeze_row(void *arg, const struct block *b)
 {
 	struct freeze *f = arg;
 
+	if (b->idx >= f->end)
+		return 1;
 	if (b->state == BLOCK_PATCH)
 		f->has_patch = true;
 	if (b->state == BLOCK_STAGED)
 		f->has_staged = true;
-	if (b->state == BLOCK_INLINE && f->i->size > VAULT_INLINE_MAX)
-		f->restage = *b;
 	if (b->state != BLOCK_HOLE && (b->idx != 0 || !block_is_local(b)))
 		f->is_small_only = false;
 	return 0;
+}
+
+/* What was inside a put and has outgrown that must travel by itself now. */
+static int
+freeze_restage(struct freeze *f, struct pending *p)
+    REQUIRES(f->d->db_lock)
+{
+	struct stage *s = f->d->stage;
+	struct block b;
+	int r;
+
+	r = block_get(f->d, p->ino, 0, &b);
+	if (r <= 0 || b.state != BLOCK_INLINE)
+		return r < 0 ? r : 0;
+	b.state = BLOCK_STAGED;
+	r = block_update(f->d, &b);
+	if (r < 0)
+		return r;
+	s->staged_bytes += b.len;
+	s->staged_blocks++;
+	s->clean_bytes -= b.len;
+	return stage_rows(f->d, p->ino, 0, 1);
 }
 
 /* Freeze what is committed of p.  1 frozen, 0 a patch must be completed. */
@@ -164,25 +204,21 @@ version_freeze(struct drive *d, struct pending *p, struct inode *i)
     REQUIRES(d->db_lock)
 {
 	struct freeze f = { .d = d, .i = i, .is_small_only = true };
+	bool is_small = i->size <= VAULT_INLINE_MAX;
 	struct version *v;
-	int r;
+	int r = 0;
 
-	r = block_each(d, i->ino, 0, UINT64_MAX, false, freeze_row, &f);
+	if (!is_small)
+		r = freeze_restage(&f, p);
+	/* Whether a small one fits into its put, all its rows say. */
+	f.end = is_small ? UINT64_MAX : p->hi;
+	if (r == 0)
+		r = block_each(d, i->ino, is_small ? 0 : p->lo, UINT64_MAX,
+		    false, freeze_row, &f);
 	if (r < 0)
 		return r;
 	if (f.has_patch)
 		return 0;
-	if (f.restage.bid) {
-		/* It was inside a put; the file has outgrown that. */
-		f.restage.state = BLOCK_STAGED;
-		r = block_update(d, &f.restage);
-		if (r < 0)
-			return r;
-		d->stage->staged_bytes += f.restage.len;
-		d->stage->staged_blocks++;
-		d->stage->clean_bytes -= f.restage.len;
-		f.has_staged = true;
-	}
 	v = calloc(1, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
@@ -191,9 +227,13 @@ version_freeze(struct drive *d, struct pending *p, struct inode *i)
 	v->trunc = i->trunc < i->size ? i->trunc : i->size;
 	v->mtime_ns = i->mtime_ns;
 	v->ctime_ns = i->ctime_ns;
-	v->is_inline = i->size <= VAULT_INLINE_MAX && f.is_small_only;
+	v->is_inline = is_small && f.is_small_only;
 	v->is_taken_all = v->is_inline || !f.has_staged;
 	v->trunc_next = UINT64_MAX;
+	v->lo = v->next_idx = p->lo;
+	v->hi = p->hi;
+	p->lo = UINT64_MAX;
+	p->hi = 0;
 	p->v = v;
 	p->first_ms = clock_mono_ms();
 	pending_queue(d, p);

@@ -120,6 +120,12 @@ void drive_set_fetcher(struct drive *d, const struct drive_fetcher *f);
 int drive_cache_put(struct drive *d, const struct fetch_want *w,
     const void *sealed, size_t len);
 
+/* The block that lies there is gone from the store: take the copy that is
+ * here to be sent again.  0; -ENOENT: there is none here; -ESTALE: the file
+ * has other content there by now, or it is on its way. */
+int drive_block_again(struct drive *d, uint64_t ino, uint64_t idx,
+    const struct block_ref *lost);
+
 /* ---- ops in -------------------------------------------------------------- */
 
 /* Apply what another device published, or rebuild at recover.  Ops come in an

@@ -31,6 +31,8 @@ take_row(void *arg, const struct block *b)
 	struct take *t = arg;
 	struct stage_block *s;
 
+	if (b->idx >= t->v->hi)
+		return 2;	/* that was all of the version */
 	if (b->state != BLOCK_STAGED)
 		return 0;
 	if (t->b->n == t->cap || t->b->bytes + sealed > t->bytes_max) {
@@ -71,7 +73,7 @@ take_version(struct take *t, struct pending *p) REQUIRES(t->d->db_lock)
 	t->inode = &i.id;
 	r = block_each(t->d, p->ino, p->v->next_idx, p->v->bid_max, false,
 	    take_row, t);
-	if (r == 0) {
+	if (r == 0 || r == 2) {
 		p->v->is_taken_all = true;
 		pending_queue(t->d, p);
 	}

@@ -23,7 +23,7 @@ version_ready(struct drive *d, const struct inode *i)
 struct fill {
 	struct op_block *v;
 	size_t n, cap;
-	uint64_t end;		/* blocks of the file's size */
+	uint64_t end;		/* rows before this index */
 	bool all;		/* the whole content, not only what is new */
 };
 
@@ -34,8 +34,9 @@ fill_row(void *arg, const struct block *b)
 	struct op_block *o;
 	size_t cap;
 
-	if (b->idx >= f->end ||
-	    (f->all ? b->state == BLOCK_HOLE : b->state == BLOCK_CLEAN))
+	if (b->idx >= f->end)
+		return 1;
+	if (f->all ? b->state == BLOCK_HOLE : b->state == BLOCK_CLEAN)
 		return 0;
 	if (b->state != BLOCK_HOLE && !b->has_ref)
 		return -EAGAIN;	/* not on the store: must not be published */
@@ -143,11 +144,14 @@ version_fill(struct drive *d, const struct inode *i, struct op_put *ret)
 	put.mtime_ns = v->mtime_ns;
 	put.ctime_ns = v->ctime_ns;
 	f.end = (v->size + BLOCK_SIZE - 1) / BLOCK_SIZE;
+	if (f.end > v->hi)
+		f.end = v->hi;
 	r = fill_parents(i, &put);
 	if (r == 0 && v->is_inline)
 		r = fill_inline(d, i, v->size, v->bid_max, &put);
 	else if (r == 0)
-		r = block_each(d, i->ino, 0, v->bid_max, false, fill_row, &f);
+		r = block_each(d, i->ino, v->lo, v->bid_max, false, fill_row,
+		    &f);
 	if (r < 0) {
 		free(f.v);
 		put_done(&put);
@@ -164,6 +168,7 @@ version_fill(struct drive *d, const struct inode *i, struct op_put *ret)
 struct rows {
 	struct block *v;
 	size_t n, cap;
+	uint64_t end;
 };
 
 static int
@@ -173,6 +178,8 @@ rows_add(void *arg, const struct block *b)
 	struct block *v;
 	size_t cap;
 
+	if (b->idx >= r->end)
+		return 1;
 	if (b->state == BLOCK_CLEAN || b->state == BLOCK_INLINE)
 		return 0;
 	if (r->n == r->cap) {
@@ -192,10 +199,17 @@ static int
 sealed_row(struct drive *d, struct block *b, bool is_inline)
     REQUIRES(d->db_lock)
 {
+	struct block below;
 	int live;
 
-	if (b->state == BLOCK_HOLE)
-		return block_delete(d, b->ino, b->idx, b->bid, false);
+	if (b->state == BLOCK_HOLE) {
+		/* While a row is kept below, which would be the content
+		 * again, the hole is kept as long. */
+		live = block_below(d, b, &below);
+		if (live < 0)
+			return live;
+		return block_gone(d, b, live == 1);
+	}
 	if (b->state == BLOCK_STAGED && is_inline) {
 		live = stage_is_live(d, b);
 		if (live < 0)
@@ -226,7 +240,8 @@ version_sealed(struct drive *d, struct inode *i, const struct op_stamp *stamp)
 	if (!p || !p->v)
 		return 1;
 	v = p->v;
-	r = block_each(d, i->ino, 0, v->bid_max, false, rows_add, &rows);
+	rows.end = v->hi;
+	r = block_each(d, i->ino, v->lo, v->bid_max, false, rows_add, &rows);
 	for (k = 0; k < rows.n && r >= 0; k++) {
 		/* A superseded row goes when stage_bury comes by: only the
 		 * current one changes its state. */
@@ -263,6 +278,10 @@ version_abort(struct drive *d, uint64_t ino)
 	 * given up, and only such ones are ever published. */
 	if (!p || !p->v || p->v->out)
 		return;
+	if (p->lo > p->v->lo)
+		p->lo = p->v->lo;
+	if (p->hi < p->v->hi)
+		p->hi = p->v->hi;
 	free(p->v);
 	p->v = NULL;
 	pending_queue(d, p);
