@@ -47,6 +47,14 @@ int scrypt_kdf(const void *pass, size_t pass_len, const void *salt,
     size_t salt_len, uint64_t n, uint32_t r, uint32_t p, uint8_t *out,
     size_t out_len);
 
+/* ---- what old protocols of stores want; nothing of ours rests on them.
+ * -EIO where the library does not have them (FIPS) ---- */
+#define MD5_LEN 16
+#define SHA1_LEN 20
+int md5(const void *p, size_t len, uint8_t out[static MD5_LEN]);
+int hmac_sha1(const void *key, size_t key_len, const void *p, size_t len,
+    uint8_t out[static SHA1_LEN]);
+
 /* ---- keyed hash for look-ups (128 bits; AES-CMAC or SipHash) ---- */
 struct prf;
 int prf_new(const uint8_t key[static 32], struct prf **ret);

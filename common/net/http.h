@@ -51,6 +51,14 @@ struct http_conf {
 	unsigned timeout_s;	/* without progress; 0: 30 */
 };
 
+/* A header of the answer to keep: its value, "" if there is none or it is
+ * too long for cap bytes. */
+struct http_want {
+	const char *name;
+	char *value;
+	size_t cap;
+};
+
 /* All is borrowed until http_do returns. */
 struct http_req {
 	const char *method;
@@ -64,6 +72,9 @@ struct http_req {
 	size_t range_len;
 	int body_status;		/* with this status ... */
 	struct buf *out;		/* ... the body is appended here */
+	struct buf *other;		/* the body with any other status, as
+					 * far as it fits; or NULL */
+	const struct http_want *want;	/* a NULL name ends; or NULL */
 	size_t cut_after;		/* break off after so many bytes of
 					 * the body, as a crash would; 0: no */
 };

@@ -131,6 +131,8 @@ http_on_body(char *p, size_t one, size_t n, void *arg)
 		memcpy(c->first, p, len < sizeof(c->first) ? len :
 		    sizeof(c->first));
 	if (!c->is_wanted) {
+		if (c->q->other)
+			(void)buf_put(c->q->other, p, len);
 		c->seen += len;
 		return c->seen > JUNK_MAX ? 0 : len;
 	}

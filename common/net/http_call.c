@@ -41,6 +41,19 @@ header_is(const char *p, size_t n, const char *name, char *value, size_t cap)
 	return true;
 }
 
+/* What the caller wants to know of the answer's head; p is NULL where a new
+ * answer begins. */
+static void
+wants_fill(const struct http_want *w, const char *p, size_t len)
+{
+	for (; w && w->name; w++) {
+		if (!p)
+			w->value[0] = '\0';
+		else
+			(void)header_is(p, len, w->name, w->value, w->cap);
+	}
+}
+
 size_t
 http_on_header(char *p, size_t one, size_t n, void *arg)
 {
@@ -48,6 +61,9 @@ http_on_header(char *p, size_t one, size_t n, void *arg)
 	struct http_resp *a = c->resp;
 	char v[256];
 	size_t len = one * n;
+
+	wants_fill(c->q->want, len > 5 && strncmp(p, "HTTP/", 5) == 0 ?
+	    NULL : p, len);
 
 	/* A new status line: what came before was 100 Continue, or asked for
 	 * authentication. */
@@ -282,6 +298,9 @@ call_once(struct http *h, const struct http_req *q, struct http_resp *ret,
 	c.q = q;
 	c.resp = ret;
 	c.start = q->out ? q->out->len : 0;
+	wants_fill(q->want, NULL, 0);
+	if (q->other)
+		buf_reset(q->other);
 	cond_init(&c.done);
 	r = call_open(h, &c);
 	if (r == 0) {
@@ -305,6 +324,9 @@ call_once(struct http *h, const struct http_req *q, struct http_resp *ret,
 		h->refused_wait_ms = 0;
 		mutex_unlock(&h->lock);
 	}
+	/* Cut short, it is still of use: it says why. */
+	if (q->other)
+		q->other->err = 0;
 	if (q->out && (r < 0 || !c.is_wanted)) {
 		q->out->len = c.start;
 		if (r < 0)

@@ -67,21 +67,59 @@ http_quota(const char *s, int64_t *ret)
 }
 
 int
+http_date(const char *s, int64_t *ret_s)
+{
+	time_t t;
+
+	if (strlen(s) > 64)
+		return -EPROTO;
+	t = curl_getdate(s, NULL);
+	if (t < 0)
+		return -EPROTO;
+	*ret_s = (int64_t)t;
+	return 0;
+}
+
+/* Without "W/" and quotes. */
+static const char *
+etag_core(const char *s, size_t *ret_len)
+{
+	size_t n;
+
+	s = skip_space(s);
+	if (strncasecmp(s, "W/", 2) == 0)
+		s += 2;
+	n = strlen(s);
+	if (n >= 2 && s[0] == '"' && s[n - 1] == '"') {
+		s++;
+		n -= 2;
+	}
+	*ret_len = n;
+	return s;
+}
+
+bool
+http_etag_same(const char *a, const char *b)
+{
+	size_t m, n;
+
+	a = etag_core(a, &m);
+	b = etag_core(b, &n);
+	return m == n && memcmp(a, b, n) == 0;
+}
+
+int
 http_retry_after(const char *s, int64_t now_s, int64_t *ret_ms)
 {
 	uint64_t v;
-	int64_t left;
-	time_t t;
+	int64_t left, t;
 
 	if (http_number(s, &v) == 0) {
 		left = v > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : (int64_t)v;
 	} else {
-		if (strlen(s) > 64)
+		if (http_date(s, &t) < 0)
 			return -EPROTO;
-		t = curl_getdate(s, NULL);
-		if (t < 0)
-			return -EPROTO;
-		left = (int64_t)t > now_s ? (int64_t)t - now_s : 0;
+		left = t > now_s ? t - now_s : 0;
 		if (left > RETRY_AFTER_MAX_S)
 			left = RETRY_AFTER_MAX_S;
 	}

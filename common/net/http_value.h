@@ -2,6 +2,7 @@
 #ifndef NET_HTTP_VALUE_H
 #define NET_HTTP_VALUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -12,6 +13,10 @@
 /* "120" or an HTTP date, as milliseconds from now (now_s: seconds since
  * 1970); never negative, at most a day. */
 int http_retry_after(const char *s, int64_t now_s, int64_t *ret_ms);
+/* An HTTP date, as seconds since 1970. */
+int http_date(const char *s, int64_t *ret_s);
+/* Compare entity tags: one may be weak, or stand without its quotes. */
+bool http_etag_same(const char *a, const char *b);
 /* "bytes FIRST-LAST/TOTAL"; UINT64_MAX as total for '*'. */
 int http_content_range(const char *s, uint64_t *ret_first,
     uint64_t *ret_last, uint64_t *ret_total);

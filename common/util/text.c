@@ -97,6 +97,27 @@ base32_decode(const char *s, void *out, size_t len)
 	return acc & ((1u << bits) - 1) ? -EINVAL : 0;
 }
 
+void
+base64_encode(const void *p, size_t len, char *out)
+{
+	static const char b64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *b = p;
+	size_t i, n;
+	uint32_t v;
+
+	for (i = 0; i < len; i += 3) {
+		n = len - i < 3 ? len - i : 3;
+		v = (uint32_t)b[i] << 16 | (n > 1 ? (uint32_t)b[i + 1] << 8 :
+		    0) | (n > 2 ? b[i + 2] : 0u);
+		*out++ = b64[v >> 18];
+		*out++ = b64[v >> 12 & 63];
+		*out++ = n > 1 ? b64[v >> 6 & 63] : '=';
+		*out++ = n > 2 ? b64[v & 63] : '=';
+	}
+	*out = '\0';
+}
+
 int
 size_parse(const char *s, uint64_t *ret)
 {

@@ -20,6 +20,10 @@ void base32_encode(const void *p, size_t len, char *out);
 /* Exactly len bytes; -EINVAL if it is anything else. */
 int base32_decode(const char *s, void *out, size_t len);
 
+/* RFC 4648 base64 with padding; out has room for BASE64_LEN(len) + 1. */
+#define BASE64_LEN(n) (((n) + 2) / 3 * 4)
+void base64_encode(const void *p, size_t len, char *out);
+
 /* A size such as "512M", "1.5G" or "100" (bytes); powers of 1024.  -EINVAL,
  * or -ERANGE over 2^62. */
 int size_parse(const char *s, uint64_t *ret);

@@ -106,6 +106,30 @@ START_TEST(a_status_line_has_a_code)
 }
 END_TEST
 
+START_TEST(a_tag_is_the_same_with_and_without_quotes)
+{
+	ck_assert(http_etag_same("\"abc\"", "abc"));
+	ck_assert(http_etag_same("W/\"abc\"", "\"abc\""));
+	ck_assert(http_etag_same("abc", "abc"));
+	ck_assert(!http_etag_same("abc", "abd"));
+	ck_assert(!http_etag_same("\"abc", "abc"));
+	ck_assert(!http_etag_same("", "\""));
+	ck_assert(http_etag_same("", "\"\""));
+}
+END_TEST
+
+START_TEST(a_date_is_read_or_refused)
+{
+	int64_t t = 7;
+
+	ck_assert_int_eq(http_date("Fri, 24 May 2013 00:00:00 GMT", &t), 0);
+	ck_assert_int_eq(t, 1369353600);
+	ck_assert_int_eq(http_date("soon", &t), -EPROTO);
+	ck_assert_int_eq(http_date("", &t), -EPROTO);
+	ck_assert_int_eq(t, 1369353600);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -115,6 +139,8 @@ main(void)
 	int failed;
 
 	tcase_add_test(t, a_time_to_wait_is_seconds_or_a_date);
+	tcase_add_test(t, a_tag_is_the_same_with_and_without_quotes);
+	tcase_add_test(t, a_date_is_read_or_refused);
 	tcase_add_test(t, a_range_is_read_exactly);
 	tcase_add_test(t, a_number_is_digits_and_nothing_else);
 	tcase_add_test(t, a_status_line_has_a_code);
