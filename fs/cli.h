@@ -35,7 +35,8 @@ struct cmd {
 };
 
 extern const struct cmd cmd_init, cmd_mount, cmd_unmount, cmd_status,
-    cmd_sync, cmd_fsck, cmd_cache, cmd_recover, cmd_fingerprint, cmd_version;
+    cmd_sync, cmd_fsck, cmd_cache, cmd_recover, cmd_fingerprint, cmd_trust,
+    cmd_version;
 
 #define CLI_OPTS_MAX 64
 
@@ -92,6 +93,8 @@ enum {
 	KEY_LIMIT,
 	KEY_LAZY,
 	KEY_QUIET,
+	KEY_ACCEPT,
+	KEY_YES,
 	KEY_TABLE,		/* from opts_table: index + KEY_TABLE */
 };
 

@@ -262,6 +262,31 @@ do_fsck(struct control_conn *k, const struct control_req *q)
 }
 
 static void
+do_trust(struct control_conn *k, const struct control_req *q)
+{
+	const struct parts *p = k->c->host.parts;
+	struct err e = { "" };
+	struct sync_status s;
+	int n;
+
+	if (!q->is_accept) {
+		sync_get_status(p->sync, &s);
+		control_send(k, json_pack("{s:b, s:b, s:o, s:o}", "ok", 1,
+		    "alarm", s.link == SYNC_ALARM, "problem",
+		    text(s.problem), "advice", text(s.advice)));
+		return;
+	}
+	k->is_remote = true;
+	n = k->c->is_stopping ? -ECANCELED : sync_accept(p->sync, fsck_say,
+	    fsck_progress, k, &e);
+	k->is_remote = false;
+	if (n < 0)
+		control_error(k, n, e.msg[0] ? e.msg : strerror(-n));
+	else
+		control_send(k, json_pack("{s:b, s:i}", "ok", 1, "lost", n));
+}
+
+static void
 do_fingerprint(struct control_conn *k)
 {
 	char words[RECOVERY_TEXT_MAX];
@@ -299,6 +324,9 @@ control_answer(struct control_conn *k, const struct control_req *q)
 		break;
 	case CONTROL_FINGERPRINT:
 		do_fingerprint(k);
+		break;
+	case CONTROL_TRUST:
+		do_trust(k, q);
 		break;
 	case CONTROL_VERSION:
 		control_send(k, json_pack("{s:b, s:s}", "ok", 1, "version",

@@ -22,6 +22,7 @@ static const struct {
 	{ "fsck", CONTROL_FSCK },
 	{ "fingerprint", CONTROL_FINGERPRINT },
 	{ "version", CONTROL_VERSION },
+	{ "trust", CONTROL_TRUST },
 };
 
 static int
@@ -50,6 +51,7 @@ field_parse(const char *key, const json_t *v, struct control_req *q,
 		{ "lazy", offsetof(struct control_req, is_lazy) },
 		{ "repair", offsetof(struct control_req, is_repair) },
 		{ "remote", offsetof(struct control_req, is_remote) },
+		{ "accept", offsetof(struct control_req, is_accept) },
 	};
 	json_int_t n = json_integer_value(v);
 	size_t i;
@@ -145,6 +147,8 @@ control_req_format(const struct control_req *q)
 		json_object_set_new(o, "repair", json_true());
 	if (q->is_remote)
 		json_object_set_new(o, "remote", json_true());
+	if (q->is_accept)
+		json_object_set_new(o, "accept", json_true());
 	text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	if (text && asprintf(&line, "%s\n", text) < 0)

@@ -25,6 +25,7 @@ enum control_cmd {
 	CONTROL_FSCK,
 	CONTROL_FINGERPRINT,
 	CONTROL_VERSION,
+	CONTROL_TRUST,
 };
 
 struct control_req {
@@ -35,6 +36,7 @@ struct control_req {
 	bool has_keep;		/* cache */
 	uint64_t keep;
 	bool is_repair, is_remote;	/* fsck */
+	bool is_accept;		/* trust */
 };
 
 /* Read one line (without its end).  -EINVAL with a message. */

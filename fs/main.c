@@ -11,7 +11,8 @@
 
 static const struct cmd *const cmds[] = {
 	&cmd_init, &cmd_mount, &cmd_unmount, &cmd_status, &cmd_sync,
-	&cmd_fsck, &cmd_cache, &cmd_recover, &cmd_fingerprint, &cmd_version,
+	&cmd_fsck, &cmd_cache, &cmd_recover, &cmd_fingerprint, &cmd_trust,
+	&cmd_version,
 };
 #define NCMDS (sizeof(cmds) / sizeof(*cmds))
 

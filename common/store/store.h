@@ -48,6 +48,8 @@ enum store_caps {
 	STORE_CAP_RANGE = 1 << 1,	/* get of a part */
 	STORE_CAP_QUOTA = 1 << 2,	/* store_space answers */
 	STORE_CAP_ATOMIC_PUT = 1 << 3,	/* readers never see half an object */
+	STORE_CAP_UNPROBED = 1 << 4,	/* the others are not known yet, and
+					 * store_probe would tell */
 };
 
 struct store_space {
@@ -106,7 +108,12 @@ struct store_conf {
 	const char *user;	/* NULL: from the URL */
 	const char *password;	/* NULL: none */
 	const char *ca_file;	/* extra CA certificates, PEM */
-	const char *pin;	/* "sha256//BASE64" of the server's key */
+	const char *pin;	/* "sha256//BASE64" of the server's key; for
+				 * SSH "SHA256:BASE64" */
+	const char *key_file;	/* SSH: private key; NULL: the agent's, and
+				 * those of ~/.ssh */
+	const char *hosts_file;	/* SSH: known hosts; NULL: ~/.ssh's and the
+				 * system's */
 	bool is_insecure_http;	/* allow credentials over plain http */
 	unsigned connections;	/* at most at once; 0: 8 */
 	unsigned timeout_s;	/* without any progress; 0: 30 */
@@ -116,7 +123,8 @@ struct store_conf {
 
 /*
  * Open by URL: dir:/path, mem: (tests), webdav://[user@]host[:port]/path,
- * webdavs://….  Returns the backend wrapped in retry, limit and stats as conf
+ * webdavs://…, sftp://[user@]host[:port]/path (/~/path: where the account
+ * begins).  Returns the backend wrapped in retry, limit and stats as conf
  * asks.  Does not touch the network.  The credentials in a URL are only a
  * user; -EINVAL with a message otherwise.
  */

@@ -348,7 +348,8 @@ store_dav_new(const struct url *u, bool is_tls,
 	}
 	mutex_init(&d->lock, RANK_STORE);
 	mutex_lock(&d->lock);
-	d->caps = STORE_CAP_RANGE | STORE_CAP_ATOMIC_PUT;
+	d->caps = STORE_CAP_RANGE | STORE_CAP_ATOMIC_PUT |
+	    STORE_CAP_UNPROBED;
 	mutex_unlock(&d->lock);
 	r = place_set(d, u, is_tls);
 	if (r < 0)

@@ -80,8 +80,8 @@ by_pack(const void *a, const void *b)
 }
 
 /* One finding per file and pack, however many blocks it concerns. */
-static void
-say_blocks(struct check *c, const struct check_ref *r, size_t nbad,
+void
+check_say_blocks(struct check *c, const struct check_ref *r, size_t nbad,
     const char *what)
 {
 	struct buf path = BUF_INIT(64 * 1024);
@@ -127,7 +127,7 @@ check_blocks(struct check *c, const struct check_ref *refs, size_t n,
 				first = k;
 		}
 		if (bad)
-			say_blocks(c, &refs[first], bad, o ?
+			check_say_blocks(c, &refs[first], bad, o ?
 			    "altered on the store" :
 			    "missing on the store");
 	}
@@ -165,8 +165,9 @@ out:
 	return r;
 }
 
-static int
-check_packs(struct check *c)
+int
+check_each_pack(struct check *c, int (*fn)(struct check *c,
+    const struct check_ref *refs, size_t n))
 {
 	size_t i, end;
 	int r = 0;
@@ -178,7 +179,7 @@ check_packs(struct check *c)
 		    &c->refs[i].ref.pack, &c->refs[end].ref.pack) == 0;
 		    end++)
 			;
-		r = check_pack(c, c->refs + i, end - i);
+		r = fn(c, c->refs + i, end - i);
 		if (c->progress)
 			c->progress(c->arg, end, c->n);
 	}
@@ -201,7 +202,7 @@ sync_check(struct store *s, const struct vault_keys *k, struct drive *d,
 	if (r == 0)
 		r = drive_walk_refs(d, on_ref, &c);
 	if (r == 0)
-		r = check_packs(&c);
+		r = check_each_pack(&c, check_pack);
 	devices_done(&c.found);
 	free(c.refs);
 	if (r < 0)

@@ -22,12 +22,20 @@ struct check {
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *arg;
 	int findings;
+	size_t first_lost;	/* accept.c */
 };
 
 void check_say(struct check *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 int check_ref_add(struct check *c, uint64_t ino, uint64_t idx,
     const struct block_ref *ref);
+/* fn for the references of each pack in turn (sorted by file in it), until it
+ * fails. */
+int check_each_pack(struct check *c, int (*fn)(struct check *c,
+    const struct check_ref *refs, size_t n));
+/* A finding: n blocks of the file of r, from that one on. */
+void check_say_blocks(struct check *c, const struct check_ref *r, size_t n,
+    const char *what);
 /* Genesis, journals and checkpoints of every device; collects the manifest
  * pages that they need. */
 int check_journals(struct check *c);

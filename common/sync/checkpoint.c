@@ -270,6 +270,9 @@ known_load(struct job *j)
 	r = ckpt_mark_get(j->s->drive, &m);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
+	/* After a loss nothing old is relied on. */
+	if (j->s->is_ckpt_due)
+		return 0;
 	vault_name_page(&k->rtag, &k->dtag, m.n, m.rand, name);
 	r = object_get(j->s->store, name, OBJECT_ONCE, &b);
 	if (r == 0)

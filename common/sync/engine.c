@@ -210,6 +210,7 @@ configure(struct sync *s, const struct sync_conf *c)
 	s->backoff_min_ms = or_default(c->backoff_min_ms, 1000);
 	s->backoff_max_ms = or_default(c->backoff_max_ms, 60 * 1000);
 	s->backoff_slow_ms = or_default(c->backoff_slow_ms, 60 * 1000);
+	s->poll_ms = or_default(c->poll_ms, 300 * 1000);
 	s->nup = count_of(c->uploads, 4, SYNC_UPLOADS_MAX);
 	s->ndown = count_of(c->downloads, 8, SYNC_DOWNLOADS_MAX);
 	s->ckpt_every = c->checkpoint_segments ? c->checkpoint_segments : 64;

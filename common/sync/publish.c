@@ -80,11 +80,15 @@ publish_pending(struct sync *s)
 	}
 	if (r < 0)
 		goto out;
+	r = trust_before_put(s);
+	if (r < 0)
+		goto out;
 	vault_name_segment(&s->keys->rtag, &s->keys->dtag, seq, name);
 	r = sync_put(s, name, b.data, b.len, OBJECT_CHAIN);
 	if (r == -EEXIST) {
-		sync_alarm(s, "another copy of this device has published (a "
-		    "state directory that was copied or restored)",
+		sync_alarm(s, SYNC_ALARM_CLONE,
+		    "another copy of this device has published (a state "
+		    "directory that was copied or restored)",
 		    "stop the other copy; on this machine run 'coffre "
 		    "recover' with a new state directory");
 		r = -EROFS;
@@ -319,7 +323,7 @@ checkpoint_step(struct sync *s)
 	seq = s->st.published_seq;
 	is_due = seq >= s->st.checkpoint_seq + s->ckpt_every &&
 	    u.outbox_ops == 0 && s->ckpt_tried != seq;
-	if (s->ckpt_done < asked)
+	if (s->ckpt_done < asked || (s->is_ckpt_due && u.outbox_ops == 0))
 		is_due = true;
 	mutex_unlock(&s->lock);
 	if (!is_due)
@@ -329,6 +333,8 @@ checkpoint_step(struct sync *s)
 	log_debug("sync: checkpoint at %llu: %d", (unsigned long long)seq, r);
 	if (r == 0)
 		r = publish_head(s);
+	if (r == 0 && s->is_ckpt_due)
+		r = accept_settle(s);
 	mutex_lock(&s->lock);
 	s->ckpt_done = asked;
 	s->ckpt_result = r;
@@ -349,7 +355,8 @@ publish_step(struct sync *s)
 	mutex_lock(&s->lock);
 	is_checked = s->is_checked;
 	mutex_unlock(&s->lock);
-	if (!is_checked) {
+	if (!is_checked || s->is_probe_due ||
+	    clock_mono_ms() >= s->trust_at_ms) {
 		r = trust_check(s);
 		if (r < 0)
 			return r;
@@ -378,6 +385,8 @@ publish_wait(struct sync *s, uint64_t *work, uint64_t *kicks, int64_t next)
 	int64_t tick = clock_mono_ms() + TICK_MS, now;
 	bool r;
 
+	if (s->trust_at_ms && tick > s->trust_at_ms)
+		tick = s->trust_at_ms;
 	mutex_lock(&s->lock);
 	for (;;) {
 		now = clock_mono_ms();

@@ -198,6 +198,7 @@ found_make(const struct vault_recovery *v, const struct vault_keys *k,
 	memcpy(f->devices, all, n * sizeof(*all));
 	for (i = 0; i < n && !vault_id_eq(&all[i].id, &k->self.id); i++)
 		;
+	f->is_self_new = i == n;
 	if (i == n)
 		f->devices[n++] = k->self;
 	f->n = n;

@@ -155,7 +155,8 @@ sync_note_data(struct sync *s, const char *problem)
 }
 
 void
-sync_alarm(struct sync *s, const char *problem, const char *advice)
+sync_alarm(struct sync *s, enum sync_alarm_kind kind, const char *problem,
+    const char *advice)
 {
 	bool is_new;
 
@@ -163,6 +164,7 @@ sync_alarm(struct sync *s, const char *problem, const char *advice)
 	mutex_lock(&s->lock);
 	is_new = !s->is_alarm;
 	s->is_alarm = true;
+	s->alarm = kind;
 	s->is_checked = false;
 	s->fails++;
 	s->retry_at_ms = 0;

@@ -33,6 +33,8 @@ struct sync_conf {
 	 * permission).  For tests; 0: 1 s, 60 s, 60 s. */
 	int64_t backoff_min_ms, backoff_max_ms, backoff_slow_ms;
 	int64_t publish_ms;		/* between segments; 0: 1000 */
+	int64_t poll_ms;		/* between looks at our own journal on
+					 * the store; 0: 5 min */
 };
 
 enum sync_link {
@@ -72,6 +74,19 @@ void sync_kick(struct sync *s);
 void sync_get_status(struct sync *s, struct sync_status *ret);
 /* Write a checkpoint now (after a sync_wait). */
 int sync_checkpoint(struct sync *s, struct err *e);
+
+/*
+ * The store has gone back in time (SYNC_ALARM), the newer state will not come
+ * back, and the user goes on without it: the alarm ends, what is still here
+ * of what the store has lost goes up again, and a new checkpoint makes up for
+ * the journal.  Each file of which blocks are nowhere any more is one call of
+ * say.  Returns the number of those; -EINVAL: there is no such alarm; or why
+ * it could not be done.
+ */
+int sync_accept(struct sync *s,
+    void (*say)(void *arg, const char *finding),
+    void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+    struct err *e);
 
 /* Put the objects of a new drive: grant, chain, genesis, each if absent.
  * -EEXIST: there is a drive already (the message says what to do). */

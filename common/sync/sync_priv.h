@@ -37,6 +37,7 @@
 #define SYNC_KV_LISTS "ckpt_lists"
 #define SYNC_KV_DEVICES "devices"
 #define SYNC_KV_REBUILD "rebuild"	/* 1 byte: '1' while it is under way */
+#define SYNC_KV_ACCEPT "accept"
 
 /* ---- devices.c: who else writes here ---- */
 
@@ -45,6 +46,7 @@
 struct sync_found {
 	struct vault_device *devices;
 	size_t n;
+	bool is_self_new;	/* the store does not tell of this device */
 };
 
 /* Learn of them from the store, as a device that is enrolled.  Caller frees
@@ -160,6 +162,12 @@ void page_cache_free(struct page_cache *c);
 
 struct fetcher;
 
+enum sync_alarm_kind {
+	SYNC_ALARM_DRIVE = 1,	/* another drive */
+	SYNC_ALARM_CLONE,	/* another copy of this device */
+	SYNC_ALARM_ROLLBACK,	/* less than we have written */
+};
+
 struct sync {
 	/* Constant while threads run. */
 	struct drive *drive;
@@ -167,6 +175,7 @@ struct sync {
 	const struct vault_keys *keys;
 	int64_t quiet_ms, publish_ms;
 	int64_t backoff_min_ms, backoff_max_ms, backoff_slow_ms;
+	int64_t poll_ms;
 	unsigned nup, ndown, ckpt_every;
 	uint64_t readahead_max;
 	struct page_source pages;
@@ -181,6 +190,7 @@ struct sync {
 	bool is_stopping GUARDED_BY(lock);
 	bool is_checked GUARDED_BY(lock);	/* trust: may upload */
 	bool is_alarm GUARDED_BY(lock);
+	enum sync_alarm_kind alarm GUARDED_BY(lock);	/* while is_alarm */
 	bool is_put_bad GUARDED_BY(lock);	/* link is due to a put */
 	unsigned force GUARDED_BY(lock);	/* waiting calls */
 	uint64_t kicks GUARDED_BY(lock);	/* try again now */
@@ -208,6 +218,9 @@ struct sync {
 	int64_t space_at_ms;	/* when to ask for the capacity */
 	bool is_space_unknown;	/* the store does not tell it */
 	uint64_t ckpt_tried;	/* journal's seq at the last failed one */
+	int64_t trust_at_ms;	/* when to look at our journal again */
+	bool is_probe_due;	/* the store did other than it had promised */
+	bool is_ckpt_due;	/* after a loss: one that stands alone */
 };
 
 /* Between tries: false when there is to be none (stop, alarm). */
@@ -223,7 +236,8 @@ void sync_fault(struct sync *s, const char *problem, const char *advice);
 /* Blocks that are lost or altered: told until a kick. */
 void sync_note_data(struct sync *s, const char *problem);
 /* Trust is broken: the drive becomes read-only until a check passes. */
-void sync_alarm(struct sync *s, const char *problem, const char *advice);
+void sync_alarm(struct sync *s, enum sync_alarm_kind kind,
+    const char *problem, const char *advice);
 void sync_alarm_off(struct sync *s);
 /* Something may be due, or a result has come: wake everyone. */
 void sync_wake(struct sync *s);
@@ -250,6 +264,23 @@ int trust_check(struct sync *s);
  * -ECANCELED: what was put counts as not put.
  */
 int trust_confirm(struct sync *s);
+/* Our head on the store, before the journal grows: has it gone back since
+ * trust_check?  Results as there. */
+int trust_before_put(struct sync *s);
+
+/* ---- accept.c: a loss that the user has taken ---- */
+
+enum accept_phase {
+	ACCEPT_NONE = 0,
+	ACCEPT_ALL = 1,		/* head and last segment may be missing */
+	ACCEPT_LAST = 2,	/* there is a head again, and a checkpoint */
+};
+/* What was accepted, if the journal still ends where it did then. */
+int accept_load(struct sync *s, const struct vault_seen *own,
+    enum accept_phase *ret);
+/* The checkpoint is there that makes up for the journal. */
+int accept_settle(struct sync *s);
+
 /* Write a checkpoint; publisher thread only. */
 int checkpoint_write(struct sync *s);
 int publish_head(struct sync *s);

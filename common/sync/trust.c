@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
+#include "util/clock.h"
+#include "util/err.h"
 #include "util/log.h"
 
 /*
@@ -20,12 +22,16 @@ struct journal {
 	bool is_head_dirty;		/* the head is to be put again */
 	struct buf pending;
 	uint8_t pending_hash[VAULT_HASH_LEN];
+	/* The user takes it that the store lost what we wrote up to
+	 * own.seq. */
+	enum accept_phase accepted;
 };
 
 static int
 alarm_other_drive(struct sync *s)
 {
-	sync_alarm(s, "the store holds another drive than this one",
+	sync_alarm(s, SYNC_ALARM_DRIVE,
+	    "the store holds another drive than this one",
 	    "check the URL; bring this drive's folder back and run "
 	    "'coffre sync'");
 	return -EROFS;
@@ -34,7 +40,8 @@ alarm_other_drive(struct sync *s)
 static int
 alarm_clone(struct sync *s)
 {
-	sync_alarm(s, "another copy of this device has published (a state "
+	sync_alarm(s, SYNC_ALARM_CLONE,
+	    "another copy of this device has published (a state "
 	    "directory that was copied or restored from a backup)",
 	    "stop the other copy; on this machine run 'coffre recover' with "
 	    "a new state directory, it becomes a device of its own");
@@ -44,10 +51,12 @@ alarm_clone(struct sync *s)
 static int
 alarm_rollback(struct sync *s)
 {
-	sync_alarm(s, "the store shows less than this device has published "
+	sync_alarm(s, SYNC_ALARM_ROLLBACK,
+	    "the store shows less than this device has published "
 	    "(a server restored from a backup, or a lost upload)",
-	    "bring the newer state of the store back, then run "
-	    "'coffre sync'; what is here stays here, read-only until then");
+	    "bring the newer state of the store back, then run 'coffre "
+	    "sync'; if it is lost for good, 'coffre trust --accept' goes on "
+	    "without it; until then the drive is read-only");
 	return -EROFS;
 }
 
@@ -85,10 +94,16 @@ check_head(struct sync *s, struct journal *j)
 	    &h);
 	/* The first head may be missing: a crash between segment and head.
 	 * One that does not verify was cut, and is only a hint. */
-	if (r == -ENOENT)
-		return j->own.seq > 1 ? alarm_rollback(s) : 0;
+	if (r == -ENOENT) {
+		if (j->own.seq <= 1 || j->accepted == ACCEPT_ALL)
+			return 0;
+		/* All of it, or the head alone? */
+		r = check_genesis(s);
+		return r < 0 ? r : alarm_rollback(s);
+	}
 	if (r == -EBADMSG || r == -EPROTO) {
 		log_warn("sync: our head on the store does not verify");
+		s->is_probe_due = true;
 		return 0;
 	}
 	if (r < 0) {
@@ -102,7 +117,7 @@ check_head(struct sync *s, struct journal *j)
 		return alarm_clone(s);
 	/* A segment goes up when the head of the one before is there. */
 	if (h.seq + 1 < j->own.seq)
-		return alarm_rollback(s);
+		return j->accepted == ACCEPT_ALL ? 0 : alarm_rollback(s);
 	if (h.seq == j->own.seq &&
 	    memcmp(h.hash, j->own.hash, VAULT_HASH_LEN) != 0)
 		return alarm_clone(s);
@@ -126,7 +141,7 @@ check_last(struct sync *s, struct journal *j)
 	r = object_get_segment(s->store, s->keys, &s->keys->self.id,
 	    j->own.seq, OBJECT_ONCE, &b);
 	if (r == -ENOENT) {
-		r = alarm_rollback(s);
+		r = j->accepted ? 0 : alarm_rollback(s);
 	} else if (r < 0) {
 		sync_note(s, r, false);
 	} else {
@@ -167,6 +182,9 @@ journal_load(struct sync *s, struct journal *j)
 
 	r = drive_seen_get(s->drive, &s->keys->self.id, &j->own);
 	if (r < 0 && r != -ENOENT)
+		return r;
+	r = accept_load(s, &j->own, &j->accepted);
+	if (r < 0)
 		return r;
 	r = drive_publish_pending(s->drive, &seq, &j->pending);
 	if (r == -ENOENT)
@@ -227,6 +245,42 @@ trust_confirm(struct sync *s)
 }
 
 int
+trust_before_put(struct sync *s)
+{
+	struct journal j = { .pending = BUF_INIT(SYNC_SMALL_MAX) };
+	int r;
+
+	r = journal_load(s, &j);
+	if (r == 0)
+		r = insist(s, check_head, &j);
+	buf_done(&j.pending);
+	return r;
+}
+
+/* What a store does is learned anew in each run, after it is known to be
+ * ours and before anything goes up; and when it did otherwise. */
+static void
+learn_store(struct sync *s)
+{
+	struct err e = { "" };
+	bool is_due;
+	int r;
+
+	is_due = (store_caps(s->store) & STORE_CAP_UNPROBED) ||
+	    (s->is_probe_due && (store_caps(s->store) &
+	    STORE_CAP_ATOMIC_PUT));
+	s->is_probe_due = false;
+	if (!is_due)
+		return;
+	r = store_probe(s->store, &e);
+	/* Otherwise a later round would find the same. */
+	s->is_probe_due = store_transient(r);
+	if (r < 0 && r != -ECANCELED)
+		log_warn("sync: what the store can do is not known: %s",
+		    e.msg);
+}
+
+int
 trust_check(struct sync *s)
 {
 	struct journal j = { .pending = BUF_INIT(SYNC_SMALL_MAX) };
@@ -241,7 +295,10 @@ trust_check(struct sync *s)
 		r = insist(s, check_last, &j);
 	if (r == 0)
 		r = insist(s, check_next, &j);
+	if (r == 0)
+		learn_store(s);
 	if (r == 0) {
+		s->trust_at_ms = clock_mono_ms() + s->poll_ms;
 		sync_alarm_off(s);
 		sync_note(s, 0, true);
 		mutex_lock(&s->lock);

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sync/check_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/clock.h"
+#include "util/err.h"
+#include "util/log.h"
+
+/*
+ * accept - the store has lost a part of what this device wrote, and the user
+ * goes on without it.  What was accepted is kept with the end of our journal
+ * at that time, so that it excuses this loss and no later one.  The tree is
+ * whole here, so a checkpoint that refers to nothing older stands for the
+ * segments that are gone; blocks that are still here go up again.
+ */
+
+#define ACCEPT_LEN (1 + 8 + VAULT_HASH_LEN)
+#define ACCEPT_WAIT_MS (60 * 1000)
+
+static int
+accept_save(struct drive *d, enum accept_phase phase,
+    const struct vault_seen *own)
+{
+	uint8_t p[ACCEPT_LEN];
+
+	p[0] = (uint8_t)phase;
+	put_le64(p + 1, own->seq);
+	memcpy(p + 9, own->hash, VAULT_HASH_LEN);
+	return drive_kv_set(d, SYNC_KV_ACCEPT, p, sizeof(p));
+}
+
+int
+accept_load(struct sync *s, const struct vault_seen *own,
+    enum accept_phase *ret)
+{
+	struct buf b = BUF_INIT(64);
+	int r;
+
+	r = drive_kv_get(s->drive, SYNC_KV_ACCEPT, &b);
+	if (r == -ENOENT) {
+		r = 0;
+	} else if (r == 0 && (b.len != ACCEPT_LEN || b.data[0] >
+	    ACCEPT_LAST)) {
+		r = -EPROTO;
+	} else if (r == 0) {
+		s->is_ckpt_due = b.data[0] == ACCEPT_ALL;
+		if (get_le64(b.data + 1) == own->seq &&
+		    memcmp(b.data + 9, own->hash, VAULT_HASH_LEN) == 0)
+			*ret = b.data[0];
+	}
+	buf_done(&b);
+	return r;
+}
+
+int
+accept_settle(struct sync *s)
+{
+	struct vault_seen own;
+	int r;
+
+	r = drive_seen_get(s->drive, &s->keys->self.id, &own);
+	if (r == 0)
+		r = accept_save(s->drive, ACCEPT_LAST, &own);
+	if (r == 0)
+		s->is_ckpt_due = false;
+	return r;
+}
+
+/* ---- blocks that are gone there and here still ---- */
+
+static int
+on_ref(void *arg, uint64_t ino, uint64_t idx, const struct block_ref *ref)
+{
+	return check_ref_add(arg, ino, idx, ref);
+}
+
+/* refs[0..n) are all of one pack. */
+static int
+mend_pack(struct check *c, const struct check_ref *refs, size_t n)
+{
+	struct buf b = BUF_INIT(16);
+	char name[VAULT_PATH_MAX];
+	uint64_t lost = 0;
+	size_t i;
+	int r;
+
+	vault_name_pack(&c->keys->rtag, &refs[0].ref.pack, name);
+	r = object_get_range(c->store, name, 0, 1, OBJECT_PATIENT, &b);
+	buf_done(&b);
+	if (r != -ENOENT && r != -ERANGE)
+		return r;
+	for (i = 0; i < n; i++) {
+		r = drive_block_again(c->drive, refs[i].ino, refs[i].idx,
+		    &refs[i].ref);
+		if (r < 0 && r != -ENOENT && r != -ESTALE)
+			return r;
+		if (r == -ENOENT && lost++ == 0)
+			c->first_lost = i;
+		/* One finding per file: they are sorted. */
+		if (lost && (i + 1 == n || refs[i + 1].ino != refs[i].ino)) {
+			check_say_blocks(c, &refs[c->first_lost], lost,
+			    "lost");
+			lost = 0;
+		}
+	}
+	return 0;
+}
+
+static int
+mend(struct sync *s, void (*say)(void *arg, const char *finding),
+    void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg)
+{
+	struct check c = { .store = s->store, .keys = s->keys,
+	    .drive = s->drive, .say = say, .progress = progress,
+	    .arg = arg };
+	int r;
+
+	r = drive_walk_refs(s->drive, on_ref, &c);
+	if (r == 0)
+		r = check_each_pack(&c, mend_pack);
+	free(c.refs);
+	return r < 0 ? r : c.findings;
+}
+
+/* ---- the decision ---- */
+
+/* May it be accepted?  The device must still be one of the drive's. */
+static int
+accept_allowed(struct sync *s, struct err *e)
+{
+	struct sync_found *f = NULL;
+	enum sync_alarm_kind kind;
+	bool is_alarm;
+	int r;
+
+	mutex_lock(&s->lock);
+	is_alarm = s->is_alarm;
+	kind = s->alarm;
+	mutex_unlock(&s->lock);
+	if (!is_alarm)
+		return err_set(e, -EINVAL, "there is no alarm: nothing to "
+		    "accept");
+	if (kind != SYNC_ALARM_ROLLBACK)
+		return err_set(e, -EINVAL, "this alarm cannot be accepted: "
+		    "see 'coffre status' for what to do");
+	r = found_follow(s->store, s->keys, &f, e);
+	if (r < 0)
+		return r;
+	if (f->is_self_new)
+		r = err_set(e, -EKEYREJECTED, "the store went back to before "
+		    "this machine was added to the drive: run 'coffre "
+		    "recover' with a new name");
+	sync_found_free(f);
+	return r;
+}
+
+/* Until the publisher has looked again. */
+static int
+await_trust(struct sync *s, struct err *e)
+{
+	int64_t until = clock_mono_ms() + ACCEPT_WAIT_MS;
+	bool is_alarm;
+
+	sync_kick(s);
+	mutex_lock(&s->lock);
+	while (s->is_alarm && !s->is_stopping && clock_mono_ms() < until)
+		(void)cond_wait_until(&s->changed, &s->lock, until);
+	is_alarm = s->is_alarm;
+	mutex_unlock(&s->lock);
+	if (is_alarm)
+		return err_set(e, -EHOSTUNREACH, "the alarm is not over yet: "
+		    "see 'coffre status'");
+	return 0;
+}
+
+int
+sync_accept(struct sync *s, void (*say)(void *arg, const char *finding),
+    void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+    struct err *e)
+{
+	struct vault_seen own;
+	int r;
+
+	r = accept_allowed(s, e);
+	if (r < 0)
+		return r;
+	r = drive_seen_get(s->drive, &s->keys->self.id, &own);
+	/* Lists of blocks that were sent once may be gone. */
+	if (r == 0)
+		r = drive_kv_set(s->drive, SYNC_KV_LISTS, "", 0);
+	if (r == 0)
+		r = accept_save(s->drive, ACCEPT_ALL, &own);
+	if (r < 0)
+		return err_wrap(e, r, "cannot keep the decision");
+	log_warn("sync: a loss up to segment %llu was accepted",
+	    (unsigned long long)own.seq);
+	r = await_trust(s, e);
+	if (r < 0)
+		return r;
+	r = mend(s, say, progress, arg);
+	if (r < 0)
+		return err_wrap(e, r, "the alarm is over; what is lost could "
+		    "not be told (try 'coffre fsck --remote')");
+	sync_kick(s);
+	return r;
+}
