@@ -44,6 +44,12 @@ store_at(const char *url)
 void
 rig_new(struct rig *r)
 {
+	rig_new_on(r, NULL);
+}
+
+void
+rig_new_on(struct rig *r, struct store *store)
+{
 	struct vault_birth b;
 	struct err e = { .msg = "" };
 	char path[96];
@@ -56,7 +62,7 @@ rig_new(struct rig *r)
 	(void)snprintf(path, sizeof(path), "%s/store", r->dir);
 	ck_assert_int_eq(file_mkdirs(path), 0);
 	(void)snprintf(r->url, sizeof(r->url), "dir:%s/store", r->dir);
-	r->store = store_at(r->url);
+	r->store = store ? store : store_at(r->url);
 	ck_assert_int_eq(vault_create("first", &r->keys, &b), 0);
 	memcpy(r->seed, b.recovery_seed, sizeof(r->seed));
 	ck_assert_msg(sync_create(r->store, &b, &e) == 0, "%s", e.msg);
@@ -133,6 +139,13 @@ on_line(void *arg, const char *line)
 void
 rig_recover(const struct rig *r, struct rig *ret, int want)
 {
+	rig_recover_on(r, store_at(r->url), ret, want);
+}
+
+void
+rig_recover_on(const struct rig *r, struct store *store, struct rig *ret,
+    int want)
+{
 	struct buf said = BUF_INIT(1 << 20);
 	struct err e = { .msg = "" };
 	struct sync_found *f;
@@ -144,7 +157,7 @@ rig_recover(const struct rig *r, struct rig *ret, int want)
 	(void)snprintf(ret->state, sizeof(ret->state), "%s/state", ret->dir);
 	memcpy(ret->url, r->url, sizeof(ret->url));
 	memcpy(ret->seed, r->seed, sizeof(ret->seed));
-	ret->store = store_at(ret->url);
+	ret->store = store;
 	ck_assert_msg(sync_recover(ret->store, r->seed, "second", &ret->keys,
 	    &f, &e) == 0, "%s", e.msg);
 	conf_init(ret);

@@ -28,9 +28,13 @@ struct rig {
 
 /* A new drive on an empty store, opened, not started. */
 void rig_new(struct rig *r);
+/* The same on a store given to it. */
+void rig_new_on(struct rig *r, struct store *store);
 /* Another machine on the same store: recovered from the seed of r and
  * rebuilt (the result of sync_rebuild must be want).  Not started. */
 void rig_recover(const struct rig *r, struct rig *ret, int want);
+void rig_recover_on(const struct rig *r, struct store *store,
+    struct rig *ret, int want);
 /* Stop, close and remove everything; a recovered rig first. */
 void rig_done(struct rig *r);
 
