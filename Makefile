@@ -12,7 +12,7 @@ COMPDIR ?= $(PREFIX)/share/bash-completion/completions
 B       ?= build
 VERSION := $(shell cat packaging/VERSION)
 
-PKGS    := fuse3 libcurl libcrypto sqlite3 expat jansson
+PKGS    := fuse3 libcurl libcrypto sqlite3 expat jansson libssh
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wundef -Wcast-qual -Wimplicit-fallthrough \

@@ -29,6 +29,7 @@ BEGIN {
 	lib["jansson.h"] = "net fs"
 	lib["sqlite3.h"] = "db drive"
 	lib["fuse"] = "fs"
+	lib["libssh/"] = "store"
 }
 function has(list, word) {
 	return index(" " list " ", " " word " ") > 0

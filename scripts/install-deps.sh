@@ -10,8 +10,10 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libfuse3-dev fuse3 libcurl4-openssl-dev
-libssl-dev libsqlite3-dev libexpat1-dev libjansson-dev uthash-dev'
+libssl-dev libssh-dev libsqlite3-dev libexpat1-dev libjansson-dev uthash-dev'
 tests='check apache2-bin apache2-utils lighttpd lighttpd-mod-webdav curl
+openssh-server openssh-client nginx libnginx-mod-http-dav-ext php-cli
+php-sabre-dav php-xml php-mbstring rclone
 python3 sqlite3 rsync git acl attr util-linux procps psmisc openssl jq'
 check='clang clang-tidy llvm cppcheck shellcheck man-db'
 bench='gocryptfs'

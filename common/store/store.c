@@ -155,6 +155,13 @@ store_probe(struct store *s, struct err *e)
 	return leave(s, s->ops->probe(s, e));
 }
 
+void
+store_notes(struct store *s, struct buf *out)
+{
+	if (s->ops->notes)
+		s->ops->notes(s, out);
+}
+
 const char *
 store_url(const struct store *s)
 {
@@ -193,9 +200,9 @@ store_transient(int r)
 	    r == -EINTR || r == -ESTALE;
 }
 
-/* webdav:, webdavs: and what they are short for. */
+/* What is reached by an address of a host. */
 static int
-dav_open(const char *url, const struct store_conf *conf, struct store **ret,
+remote_open(const char *url, const struct store_conf *conf, struct store **ret,
     struct err *e)
 {
 	struct url u;
@@ -209,9 +216,11 @@ dav_open(const char *url, const struct store_conf *conf, struct store **ret,
 		r = store_dav_new(&u, true, conf, ret, e);
 	else if (strcmp(u.scheme, "webdav") == 0)
 		r = store_dav_new(&u, false, conf, ret, e);
+	else if (strcmp(u.scheme, "sftp") == 0)
+		r = store_sftp_new(&u, conf, ret, e);
 	else
 		r = err_set(e, -EINVAL, "no store is of the kind '%s': it is "
-		    "dir, webdav or webdavs", u.scheme);
+		    "dir, webdav, webdavs or sftp", u.scheme);
 	url_done(&u);
 	return r;
 }
@@ -228,7 +237,9 @@ backend_open(const char *url, const struct store_conf *conf,
 		r = store_mem_new(ret);
 		return r < 0 ? err_set(e, r, "out of memory") : 0;
 	}
-	return dav_open(url, conf, ret, e);
+	if (strncmp(url, "s3://", 5) == 0)
+		return store_s3_new(url, conf, ret, e);
+	return remote_open(url, conf, ret, e);
 }
 
 int

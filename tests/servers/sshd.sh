@@ -1,0 +1,126 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# An OpenSSH server for SFTP on loopback.
+#
+#	sshd.sh start DIR [--port N] [--password] [--other-key] [--interactive]
+#	sshd.sh stop DIR
+#
+# With --password PASS is set and the account of its own that is made for it
+# (root only) wants that; otherwise PASS is empty and KEY is the way in, which
+# without root is to the account that runs this.  --other-key shows another
+# host key than before.  --interactive asks for the password by a prompt.
+# Besides the lines of common.sh: KEY (private key), HOSTS (known_hosts file),
+# ACCOUNT.
+set -eu
+# shellcheck source=tests/servers/common.sh
+. "$(dirname "$0")/common.sh"
+
+cmd=${1:-} dir=${2:-}
+[ -n "$dir" ] || die "usage: $0 start|stop DIR [OPTION...]"
+shift 2
+PATH=$PATH:/usr/sbin:/sbin
+
+# End the server and the sessions that it has begun.
+if [ "$cmd" = stop ]; then
+	if [ -s "$dir/run/pid" ]; then
+		for p in $(pgrep -P "$(cat "$dir/run/pid")"); do
+			pkill -P "$p" || :
+			kill "$p" 2>/dev/null || :
+		done
+	fi
+	stop_pid "$dir/run/pid"
+	rm -f "$dir/run/pid"
+	if [ "${1:-}" != --keep ] && [ -s "$dir/account" ]; then
+		userdel "$(cat "$dir/account")" 2>/dev/null || :
+		rm -f "$dir/account"
+	fi
+	exit
+fi
+[ "$cmd" = start ] || die "unknown command '$cmd'"
+port='' password=no interactive=no hostkey=hostkey
+while [ $# -gt 0 ]; do
+	case $1 in
+	--port) port=$2; shift ;;
+	--password) password=yes ;;
+	--interactive) password=yes interactive=yes ;;
+	--other-key) hostkey=otherkey ;;
+	*) die "unknown option '$1'" ;;
+	esac
+	shift
+done
+
+need sshd
+need ssh-keygen
+mkdir -p "$dir"/{data,run}
+dir=$(cd "$dir" && pwd)
+chmod 755 "$dir"
+[ -n "$port" ] || port=$(free_port)
+[ -e "$dir/$hostkey" ] ||
+	ssh-keygen -q -t ed25519 -N '' -f "$dir/$hostkey"
+[ -e "$dir/key" ] || ssh-keygen -q -t ed25519 -N '' -C test -f "$dir/key"
+[ -e "$dir/key-rsa" ] ||
+	ssh-keygen -q -t rsa -b 2048 -N '' -C test -f "$dir/key-rsa"
+cat "$dir/key.pub" "$dir/key-rsa.pub" >"$dir/authorized_keys"
+chmod 644 "$dir/authorized_keys"
+
+user=$(id -un) pass=''
+if [ "$(id -u)" -eq 0 ]; then
+	mkdir -p /run/sshd
+	if [ ! -s "$dir/account" ]; then
+		user=coffre-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
+		# Somebody else may hold the lock of the accounts.
+		for i in $(seq 50); do
+			useradd -r -M -d "$dir/data" -s /usr/sbin/nologin \
+			    "$user" 2>/dev/null && break
+			[ "$i" -lt 50 ] || die "no account can be made"
+			sleep 0.1
+		done
+		echo "$user" >"$dir/account"
+	fi
+	user=$(cat "$dir/account")
+	chown "$user:" "$dir/data"
+	# An account without a password is locked, also for keys.
+	[ -s "$dir/password" ] ||
+		od -An -N12 -tx4 /dev/urandom | tr -d ' \n' >"$dir/password"
+	echo "$user:$(cat "$dir/password")" | chpasswd
+	if [ "$password" = yes ]; then
+		pass=$(cat "$dir/password")
+	fi
+elif [ "$password" = yes ]; then
+	echo "SKIP: passwords of SSH need root"
+	exit 77
+fi
+
+cat >"$dir/sshd_config" <<CONF
+ListenAddress 127.0.0.1
+Port $port
+HostKey $dir/$hostkey
+PidFile $dir/run/pid
+AuthorizedKeysFile $dir/authorized_keys
+PubkeyAuthentication $([ "$password" = yes ] && echo no || echo yes)
+PasswordAuthentication $([ "$interactive" = yes ] && echo no || echo "$password")
+KbdInteractiveAuthentication $interactive
+UsePAM $interactive
+StrictModes no
+AllowUsers $user
+MaxStartups 64
+MaxSessions 64
+LoginGraceTime 20
+Subsystem sftp internal-sftp
+ForceCommand internal-sftp -d $dir/data
+AllowTcpForwarding no
+X11Forwarding no
+LogLevel VERBOSE
+CONF
+/usr/sbin/sshd -f "$dir/sshd_config" -E "$dir/run/log" ||
+	die "sshd does not start: $(tail -n 3 "$dir/run/log")"
+wait_port "$port"
+printf '[127.0.0.1]:%s %s\n' "$port" "$(cut -d' ' -f1,2 \
+    <"$dir/$hostkey.pub")" >"$dir/known_hosts.new"
+[ -e "$dir/known_hosts" ] || cp "$dir/known_hosts.new" "$dir/known_hosts"
+pin=$(ssh-keygen -lf "$dir/$hostkey.pub" | cut -d' ' -f2)
+show URL "sftp://$user@127.0.0.1:$port$dir/data/" HTTP "" USER "$user" \
+    PASS "$pass" CA "" PIN "$pin" DATA "$dir/data" KEY "$dir/key" \
+    HOSTS "$dir/known_hosts" ACCOUNT "$user" \
+    STOP "$(cd "$(dirname "$0")" && pwd)/sshd.sh stop $dir"

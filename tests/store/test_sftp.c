@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What an SSH host is besides a place for objects: who they are, who we are,
+ * and connections that die.  Starts tests/servers/sshd.sh by itself, from the
+ * top folder (or where STORE_TEST_SERVERS says).
+ */
+#include <check.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/store.h"
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/err.h"
+#include "util/thread.h"
+
+#define MIB (1u << 20)
+
+static char home[64], servers[PATH_MAX];
+static char url[512], pin[80], key[128], hosts[128], port[16], pass[64];
+static struct store *s;
+
+static int __attribute__((format(printf, 1, 2)))
+sh(const char *fmt, ...)
+{
+	char cmd[PATH_MAX + 2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	return system(cmd);
+}
+
+/* What the server's script said of this. */
+static void
+value(const char *name, char *ret, size_t cap)
+{
+	char cmd[256];
+	FILE *f;
+
+	(void)snprintf(cmd, sizeof(cmd), "bash -c '. %s/env; printf %%s "
+	    "\"$%s\"'", home, name);
+	f = popen(cmd, "r");
+	if (!f || !fgets(ret, (int)cap, f))
+		ret[0] = '\0';
+	if (f)
+		(void)pclose(f);
+}
+
+static int
+server_start(const char *options)
+{
+	int r = sh("%s/sshd.sh start %s/srv %s >%s/env 2>%s/err", servers,
+	    home, options, home, home);
+
+	if (r != 0)
+		return r;
+	value("URL", url, sizeof(url));
+	value("PIN", pin, sizeof(pin));
+	value("KEY", key, sizeof(key));
+	value("HOSTS", hosts, sizeof(hosts));
+	value("PASS", pass, sizeof(pass));
+	(void)snprintf(port, sizeof(port), "%s", strrchr(url, ':') + 1);
+	port[strcspn(port, "/")] = '\0';
+	return 0;
+}
+
+/* At the same address, with the same account. */
+static void
+server_again(const char *options)
+{
+	char all[128];
+
+	(void)snprintf(all, sizeof(all), "--port %s %s", port, options);
+	ck_assert_int_eq(sh("%s/sshd.sh stop %s/srv --keep", servers, home),
+	    0);
+	ck_assert_int_eq(server_start(all), 0);
+}
+
+static void
+open_with(const struct store_conf *c)
+{
+	struct err e = { "" };
+
+	ck_assert_msg(store_open(url, c, &s, &e) == 0, "%s", e.msg);
+}
+
+static const char *
+last_error(void)
+{
+	static struct store_stats st;
+
+	store_get_stats(s, &st);
+	return st.last_error;
+}
+
+/* Put and get with this configuration. */
+static void
+works(const struct store_conf *c)
+{
+	struct buf b = BUF_INIT(100);
+	int r;
+
+	open_with(c);
+	r = store_put(s, "w/x", "here", 4, 0);
+	ck_assert_msg(r == 0, "%s: %s", strerror(-r), last_error());
+	ck_assert_int_eq(store_get(s, "w/x", &b), 0);
+	ck_assert_uint_eq(b.len, 4);
+	buf_done(&b);
+	store_close(s);
+}
+
+static void
+fails_with(const struct store_conf *c, int want, const char *word)
+{
+	int r;
+
+	open_with(c);
+	r = store_put(s, "w/x", "here", 4, 0);
+	ck_assert_msg(r == want, "%s: %s", strerror(-r), last_error());
+	ck_assert_msg(strstr(last_error(), word), "%s", last_error());
+	store_close(s);
+}
+
+START_TEST(the_pinned_host_is_let_through)
+{
+	struct store_conf c = { .key_file = key, .pin = pin };
+
+	works(&c);
+}
+END_TEST
+
+START_TEST(another_pin_ends_it)
+{
+	struct store_conf c = { .key_file = key, .pin =
+	    "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
+
+	fails_with(&c, -EPROTO, "pinned");
+}
+END_TEST
+
+START_TEST(a_known_host_is_let_through)
+{
+	struct store_conf c = { .key_file = key, .hosts_file = hosts };
+
+	works(&c);
+}
+END_TEST
+
+START_TEST(an_unknown_host_is_refused_and_its_key_shown)
+{
+	struct store_conf c = { .key_file = key, .hosts_file = "/dev/null" };
+
+	fails_with(&c, -EPROTO, pin);
+}
+END_TEST
+
+/* Nothing is sent, no password either, and retries do not help. */
+START_TEST(a_host_whose_key_has_changed_is_refused)
+{
+	struct store_conf c = { .key_file = key, .hosts_file = hosts,
+	    .retries = 2 };
+
+	server_again("--other-key");
+	fails_with(&c, -EPROTO, "not the known one");
+	c.key_file = NULL;
+	c.password = "a secret";
+	fails_with(&c, -EPROTO, "not the known one");
+	ck_assert_int_ne(sh("grep -q 'Failed password' %s/srv/run/log",
+	    home), 0);
+	server_again("");
+}
+END_TEST
+
+START_TEST(an_rsa_key_lets_in)
+{
+	char rsa[160];
+	struct store_conf c = { .key_file = rsa, .pin = pin };
+
+	(void)snprintf(rsa, sizeof(rsa), "%s-rsa", key);
+	works(&c);
+}
+END_TEST
+
+START_TEST(a_key_under_a_passphrase_lets_in)
+{
+	char sealed[160];
+	struct store_conf c = { .key_file = sealed, .pin = pin,
+	    .password = "of the key" };
+
+	(void)snprintf(sealed, sizeof(sealed), "%s-sealed", key);
+	ck_assert_int_eq(sh("cp %s %s && ssh-keygen -q -p -P '' -N '%s' "
+	    "-f %s >%s/err 2>&1", key, sealed, c.password, sealed, home), 0);
+	works(&c);
+	c.password = "another";
+	fails_with(&c, -EACCES, sealed);
+}
+END_TEST
+
+START_TEST(a_strangers_key_is_refused)
+{
+	char other[160];
+	struct store_conf c = { .key_file = other, .pin = pin };
+
+	(void)snprintf(other, sizeof(other), "%s/stranger", home);
+	ck_assert_int_eq(sh("ssh-keygen -q -t ed25519 -N '' -f %s", other),
+	    0);
+	fails_with(&c, -EACCES, "refused user");
+}
+END_TEST
+
+START_TEST(the_agent_lets_in)
+{
+	struct store_conf c = { .pin = pin };
+	char sock[128];
+
+	(void)snprintf(sock, sizeof(sock), "%s/agent", home);
+	ck_assert_int_eq(sh("ssh-agent -a %s | sed -n "
+	    "'s/.*PID=\\([0-9]*\\).*/\\1/p' >%s/pid", sock, home), 0);
+	ck_assert_int_eq(setenv("SSH_AUTH_SOCK", sock, 1), 0);
+	ck_assert_int_eq(setenv("HOME", home, 1), 0);
+	ck_assert_int_eq(sh("ssh-add -q %s 2>%s/err", key, home), 0);
+	works(&c);
+	ck_assert_int_eq(sh("ssh-add -qD 2>%s/err", home), 0);
+	fails_with(&c, -EACCES, "agent");
+	ck_assert_int_eq(sh("kill $(cat %s/pid)", home), 0);
+}
+END_TEST
+
+static unsigned
+refusals(void)
+{
+	char cmd[160], text[32] = "";
+	FILE *f;
+
+	(void)snprintf(cmd, sizeof(cmd), "grep -c 'Failed password' "
+	    "%s/srv/run/log", home);
+	f = popen(cmd, "r");
+	ck_assert_ptr_nonnull(f);
+	(void)!fgets(text, sizeof(text), f);
+	(void)pclose(f);
+	return (unsigned)atoi(text);
+}
+
+START_TEST(a_password_lets_in_and_a_wrong_one_is_tried_once)
+{
+	struct store_conf c = { .pin = pin, .password = pass, .retries = 3 };
+	struct buf b = BUF_INIT(10);
+	unsigned before;
+
+	if (geteuid() != 0)
+		return;		/* no account can be made */
+	server_again("--password");
+	works(&c);
+	c.password = "not this";
+	before = refusals();
+	open_with(&c);
+	ck_assert_int_eq(store_get(s, "w/x", &b), -EACCES);
+	ck_assert_int_eq(store_get(s, "w/x", &b), -EACCES);
+	ck_assert_int_eq(store_put(s, "w/x", "y", 1, 0), -EACCES);
+	ck_assert_uint_eq(refusals() - before, 1);
+	ck_assert_ptr_null(strstr(last_error(), c.password));
+	/* The user has mended it elsewhere and says: again. */
+	store_interrupt(s, true);
+	store_interrupt(s, false);
+	ck_assert_int_eq(store_get(s, "w/x", &b), -EACCES);
+	ck_assert_uint_eq(refusals() - before, 2);
+	store_close(s);
+	server_again("");
+}
+END_TEST
+
+START_TEST(a_password_that_is_asked_for_is_given)
+{
+	struct store_conf c = { .pin = pin, .password = pass };
+
+	if (geteuid() != 0)
+		return;
+	if (access("/etc/pam.d/sshd", R_OK) != 0)
+		return;
+	server_again("--interactive");
+	works(&c);
+	server_again("");
+}
+END_TEST
+
+START_TEST(a_connection_that_died_while_idle_is_made_again)
+{
+	struct store_conf c = { .key_file = key, .pin = pin };
+	struct buf b = BUF_INIT(100);
+
+	open_with(&c);
+	ck_assert_int_eq(store_put(s, "i/x", "one", 3, 0), 0);
+	server_again("");
+	ck_assert_int_eq(store_get(s, "i/x", &b), 0);
+	ck_assert_uint_eq(b.len, 3);
+	server_again("");
+	ck_assert_int_eq(store_put(s, "i/x", "two", 3, 0), 0);
+	buf_done(&b);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_server_that_is_away_is_not_reached_and_comes_back)
+{
+	struct store_conf c = { .key_file = key, .pin = pin };
+	struct buf b = BUF_INIT(100);
+	char options[64];
+
+	open_with(&c);
+	ck_assert_int_eq(store_put(s, "i/y", "one", 3, 0), 0);
+	ck_assert_int_eq(sh("%s/sshd.sh stop %s/srv --keep", servers, home),
+	    0);
+	ck_assert_int_eq(store_get(s, "i/y", &b), -EHOSTUNREACH);
+	ck_assert_int_eq(store_put(s, "i/y", "two", 3, 0), -EHOSTUNREACH);
+	ck_assert_int_eq(b.len, 0);
+	(void)snprintf(options, sizeof(options), "--port %s", port);
+	ck_assert_int_eq(server_start(options), 0);
+	ck_assert_int_eq(store_get(s, "i/y", &b), 0);
+	ck_assert_mem_eq(b.data, "one", 3);
+	buf_done(&b);
+	store_close(s);
+}
+END_TEST
+
+static int get_result;
+
+static void
+getter(void *arg)
+{
+	struct buf b = BUF_INIT(16 * MIB);
+
+	(void)arg;
+	get_result = store_get(s, "big", &b);
+	buf_done(&b);
+}
+
+/* Stop (or let go on) what serves the sessions. */
+static void
+sessions(const char *sig)
+{
+	ck_assert_int_eq(sh("for p in $(pgrep -P $(cat %s/srv/run/pid)); do "
+	    "kill -%s $p $(pgrep -P $p); done", home, sig), 0);
+}
+
+START_TEST(a_wait_can_be_interrupted)
+{
+	struct store_conf c = { .key_file = key, .pin = pin,
+	    .timeout_s = 60 };
+	char *p = calloc(1, 8 * MIB);
+	int64_t start;
+	pthread_t t;
+
+	open_with(&c);
+	ck_assert_int_eq(store_put(s, "big", p, 8 * MIB, 0), 0);
+	sessions("STOP");
+	start = clock_mono_ms();
+	ck_assert_int_eq(thread_start(&t, "getter", getter, NULL), 0);
+	(void)usleep(300000);
+	store_interrupt(s, true);
+	thread_join(t);
+	ck_assert_int_eq(get_result, -ECANCELED);
+	ck_assert_int_lt(clock_mono_ms() - start, 3000);
+	store_interrupt(s, false);
+	sessions("CONT");
+	getter(NULL);
+	ck_assert_int_eq(get_result, 0);
+	free(p);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_server_that_is_silent_runs_into_the_deadline)
+{
+	struct store_conf c = { .key_file = key, .pin = pin,
+	    .timeout_s = 1 };
+	char *p = calloc(1, 8 * MIB);
+	int r;
+
+	open_with(&c);
+	ck_assert_int_eq(store_put(s, "big", p, 8 * MIB, 0), 0);
+	sessions("STOP");
+	getter(NULL);
+	ck_assert_int_eq(get_result, -ETIMEDOUT);
+	/* Cut before its name was asked for: it has had no effect. */
+	r = store_put(s, "silent", p, 8 * MIB, 0);
+	sessions("CONT");
+	ck_assert_int_eq(r, 0);		/* over a new connection */
+	free(p);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_folder_that_is_gone_is_not_made_again)
+{
+	struct store_conf c = { .key_file = key, .pin = pin };
+	struct buf b = BUF_INIT(10);
+	struct err e = { "" };
+
+	(void)strcat(url, "gone/");
+	open_with(&c);
+	ck_assert_int_eq(store_put(s, "a", "x", 1, 0), -EHOSTUNREACH);
+	ck_assert_int_eq(store_get(s, "a", &b), -EHOSTUNREACH);
+	ck_assert_int_eq(store_delete(s, "a"), -EHOSTUNREACH);
+	ck_assert_msg(strstr(last_error(), "gone"), "%s", last_error());
+	ck_assert_int_eq(store_probe(s, &e), 0);
+	ck_assert_int_eq(store_get(s, "a", &b), -ENOENT);
+	ck_assert_int_eq(store_put(s, "a", "x", 1, 0), 0);
+	store_close(s);
+}
+END_TEST
+
+static int
+on_name(void *arg, const char *name, uint64_t size)
+{
+	(void)name;
+	(void)size;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+START_TEST(temporary_files_of_a_day_ago_go_and_others_stay)
+{
+	struct store_conf c = { .key_file = key, .pin = pin };
+	unsigned n = 0;
+
+	open_with(&c);
+	ck_assert_int_eq(store_put(s, "t/a", "x", 1, 0), 0);
+	ck_assert_int_eq(sh("cd %s/srv/data/t && touch -d '2 days ago' "
+	    ".tmp-old && touch .tmp-new && touch -d '2 days ago' Other.txt "
+	    "&& chown --reference=a .tmp-old", home), 0);
+	ck_assert_int_eq(store_list(s, "t/", on_name, &n), 0);
+	ck_assert_uint_eq(n, 1);
+	ck_assert_int_eq(sh("cd %s/srv/data/t && test ! -e .tmp-old && "
+	    "test -e .tmp-new && test -e Other.txt", home), 0);
+	store_close(s);
+}
+END_TEST
+
+static void
+prepare(void)
+{
+	const char *at = getenv("STORE_TEST_SERVERS");
+	int r;
+
+	if (realpath(at ? at : "tests/servers", servers) == NULL) {
+		puts("SKIP: not run from the top folder");
+		exit(77);
+	}
+	(void)strcpy(home, "/tmp/test-sftp.XXXXXX");
+	if (!mkdtemp(home))
+		exit(1);
+	(void)sh("chmod 755 %s", home);
+	r = server_start("");
+	if (r != 0) {
+		(void)sh("cat %s/env %s/err; rm -rf %s", home, home, home);
+		exit(WIFEXITED(r) && WEXITSTATUS(r) == 77 ? 77 : 1);
+	}
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("sftp");
+	TCase *t = tcase_create("host");
+	SRunner *sr;
+	int failed;
+
+	prepare();
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, the_pinned_host_is_let_through);
+	tcase_add_test(t, another_pin_ends_it);
+	tcase_add_test(t, a_known_host_is_let_through);
+	tcase_add_test(t, an_unknown_host_is_refused_and_its_key_shown);
+	tcase_add_test(t, a_host_whose_key_has_changed_is_refused);
+	tcase_add_test(t, an_rsa_key_lets_in);
+	tcase_add_test(t, a_key_under_a_passphrase_lets_in);
+	tcase_add_test(t, a_strangers_key_is_refused);
+	tcase_add_test(t, the_agent_lets_in);
+	tcase_add_test(t,
+	    a_password_lets_in_and_a_wrong_one_is_tried_once);
+	tcase_add_test(t, a_password_that_is_asked_for_is_given);
+	tcase_add_test(t, a_connection_that_died_while_idle_is_made_again);
+	tcase_add_test(t,
+	    a_server_that_is_away_is_not_reached_and_comes_back);
+	tcase_add_test(t, a_wait_can_be_interrupted);
+	tcase_add_test(t, a_server_that_is_silent_runs_into_the_deadline);
+	tcase_add_test(t, a_folder_that_is_gone_is_not_made_again);
+	tcase_add_test(t, temporary_files_of_a_day_ago_go_and_others_stay);
+	suite_add_tcase(suite, t);
+	sr = srunner_create(suite);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	(void)sh("%s/sshd.sh stop %s/srv; rm -rf %s", servers, home, home);
+	return failed ? 1 : 0;
+}
