@@ -155,13 +155,6 @@ store_probe(struct store *s, struct err *e)
 	return leave(s, s->ops->probe(s, e));
 }
 
-void
-store_notes(struct store *s, struct buf *out)
-{
-	if (s->ops->notes)
-		s->ops->notes(s, out);
-}
-
 const char *
 store_url(const struct store *s)
 {
@@ -237,8 +230,6 @@ backend_open(const char *url, const struct store_conf *conf,
 		r = store_mem_new(ret);
 		return r < 0 ? err_set(e, r, "out of memory") : 0;
 	}
-	if (strncmp(url, "s3://", 5) == 0)
-		return store_s3_new(url, conf, ret, e);
 	return remote_open(url, conf, ret, e);
 }
 
