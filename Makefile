@@ -50,6 +50,8 @@ FUZZSRC := $(wildcard tests/fuzz/fuzz_*.c)
 # Programs that the tests run: with the library, and with libc alone.
 TOOLSRC := $(wildcard tests/tools/*.c tests/bench/*.c)
 PROGSRC := $(wildcard tests/fs/*.c tests/crash/*.c)
+# One program of several files, which stands around the library.
+TORTSRC := $(wildcard tests/torture/*.c)
 LIBOBJ  := $(LIBSRC:%.c=$(B)/%.o)
 FSOBJ   := $(FSSRC:%.c=$(B)/%.o)
 TLIBOBJ := $(TLIBSRC:%.c=$(B)/%.o)
@@ -57,9 +59,14 @@ UNITBIN := $(UNITSRC:%.c=$(B)/%)
 FUZZBIN := $(FUZZSRC:%.c=$(B)/%)
 TOOLBIN := $(TOOLSRC:%.c=$(B)/%)
 PROGBIN := $(PROGSRC:%.c=$(B)/%)
+TORTBIN := $(B)/tests/torture/torture
+TORTOBJ := $(TORTSRC:%.c=$(B)/%.o) $(B)/tests/lib/tree_dump.o
+# Functions that it puts itself around.
+comma := ,
+TORTLD  := $(shell cat tests/torture/wrapped)
 ALLSRC  := $(LIBSRC) $(FSSRC) $(TLIBSRC) $(UNITSRC) $(FUZZSRC) $(TOOLSRC) \
-	$(PROGSRC) tests/fuzz/driver.c
-HEADERS := $(wildcard common/*/*.h fs/*.h tests/lib/*.h)
+	$(PROGSRC) $(TORTSRC) tests/fuzz/driver.c
+HEADERS := $(wildcard common/*/*.h fs/*.h tests/lib/*.h tests/torture/*.h)
 
 Q := @
 ifeq ($(V),1)
@@ -69,7 +76,8 @@ SUB  := $(MAKE) -s --no-print-directory -j$(shell nproc)
 RUN  := scripts/run-tests.sh
 SANS := address,undefined
 
-.PHONY: all lib tools units fuzzers install clean deps demo test test-all \
+.PHONY: all lib tools units fuzzers torture install clean deps demo test \
+	test-all \
 	test-unit test-store test-fs test-crash fuzz fuzz-replay bench check \
 	check-headers check-lint check-san FORCE
 .SECONDARY:
@@ -77,7 +85,8 @@ SANS := address,undefined
 all: $(B)/coffre $(B)/tests/merge_view
 lib: $(B)/libcoffre.a
 units: $(UNITBIN)
-tools: $(TOOLBIN) $(PROGBIN)
+tools: $(TOOLBIN) $(PROGBIN) $(TORTBIN)
+torture: $(TORTBIN)
 fuzzers: $(FUZZBIN)
 
 # Every object depends on the flags it was built with.
@@ -122,6 +131,10 @@ $(B)/tests/merge_view: $(B)/tests/tools/merge_view
 $(PROGBIN): $(B)/%: $(B)/%.o
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALLL) -o $@ $^ -lpthread
+
+$(TORTBIN): $(TORTOBJ) $(B)/libcoffre.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALLL) $(TORTLD:%=-Wl$(comma)--wrap=%) -o $@ $^ $(LIBS)
 
 # A fuzz target is linked with libFuzzer, or with a main that replays files.
 ifdef LIBFUZZER
