@@ -107,7 +107,8 @@ evil_seen(const struct client *c, const struct object *o, size_t skip)
 	for (i = o ? o->n : 0; i-- > 0;) {
 		v = &o->v[i];
 		if (c->is_back && v->at > c->at &&
-		    !(v->client == c->id && v->at > c->since))
+		    !((v->client == c->id || v->client == c->of) &&
+		    v->at > c->since))
 			continue;
 		if (skip-- == 0)
 			return v->is_gone ? NULL : v;
@@ -377,7 +378,7 @@ evil_client(struct evil *e)
 	c->e = e;
 	mutex_lock(&e->lock);
 	e->handles++;
-	c->id = e->next_client++;
+	c->id = c->of = e->next_client++;
 	mutex_unlock(&e->lock);
 	return &c->base;
 }

@@ -30,6 +30,8 @@ uint64_t evil_now(struct evil *e);
 /* This client sees that state and, on top of it, what it puts from now on:
  * all others go on without it. */
 void evil_rollback(struct store *client, uint64_t at);
+/* `other` is shown what `client` is. */
+void evil_share(struct store *client, struct store *other);
 /* What is true and what all have put, again. */
 void evil_truth(struct store *client);
 
@@ -67,6 +69,8 @@ uint8_t *evil_get(struct evil *e, const char *name, size_t *ret_len);
  * Borrowed. */
 const char *evil_name(struct evil *e, const char *part, size_t i);
 size_t evil_count(struct evil *e, const char *part);
+/* How often that name was written. */
+size_t evil_versions(struct evil *e, const char *name);
 
 /* ---- what was asked ---- */
 

@@ -32,6 +32,20 @@ evil_rollback(struct store *client, uint64_t at)
 }
 
 void
+evil_share(struct store *client, struct store *other)
+{
+	struct client *c = (struct client *)client;
+	struct client *o = (struct client *)other;
+
+	mutex_lock(&c->e->lock);
+	o->is_back = c->is_back;
+	o->at = c->at;
+	o->since = c->since;
+	o->of = c->id;
+	mutex_unlock(&c->e->lock);
+}
+
+void
 evil_truth(struct store *client)
 {
 	struct client *c = (struct client *)client;
@@ -107,8 +121,11 @@ evil_honest(struct evil *e)
 	size_t i;
 
 	mutex_lock(&e->lock);
-	for (i = 0; i < e->n; i++)
+	for (i = 0; i < e->n; i++) {
 		e->objs[i]->lie = LIE_NONE;
+		free(e->objs[i]->lie_p);
+		e->objs[i]->lie_p = NULL;
+	}
 	mutex_unlock(&e->lock);
 }
 
@@ -202,6 +219,19 @@ evil_asked(struct evil *e, size_t from, const char *what, const char *part)
 		if (strchr(what, e->reqs[i].what) &&
 		    strstr(e->reqs[i].name, part))
 			n++;
+	mutex_unlock(&e->lock);
+	return n;
+}
+
+size_t
+evil_versions(struct evil *e, const char *name)
+{
+	const struct object *o;
+	size_t n;
+
+	mutex_lock(&e->lock);
+	o = evil_find(e, name);
+	n = o ? o->n : 0;
 	mutex_unlock(&e->lock);
 	return n;
 }

@@ -45,6 +45,7 @@ struct client {
 	struct store base;
 	struct evil *e;
 	unsigned id;
+	unsigned of;		/* whose puts it sees beside its own */
 	bool is_back;
 	uint64_t at, since;
 };

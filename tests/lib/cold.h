@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TESTS_COLD_H
+#define TESTS_COLD_H
+
+#include "tests/lib/evil.h"
+#include "tests/lib/sync_rig.h"
+
+/*
+ * cold - machines that know nothing but the recovery key, on a store that
+ * lies; and what tests of them share.
+ */
+
+/* As rig_recover_on, but it may fail: the result of sync_recover or
+ * sync_rebuild.  The rig is to be done with either way. */
+int cold_try(const struct rig *r, struct store *store, struct rig *ret);
+/* The first bytes of a file, waiting at most 3 s; -ENOENT. */
+ssize_t cold_read(struct rig *r, const char *path, uint64_t off, void *p,
+    size_t len);
+/*
+ * Recover on the lying store and read every file of `names`: it is missing,
+ * or an error, or exactly what rig_write made with one of its seeds (seed,
+ * seed + 100, ... below seed + 100 * versions).  Returns how many were read
+ * whole, -1 if the recovery was refused.
+ */
+struct cold_file {
+	const char *name;
+	size_t len;
+	unsigned seed, versions;
+};
+int cold_all(const struct rig *r, struct evil *e, const struct cold_file *f,
+    size_t n);
+/* Until the link is so; fails the test after 20 s. */
+void cold_await(struct rig *r, enum sync_link want, struct sync_status *st);
+/* drive_mknod of a folder: 0 or the error. */
+int cold_mkdir(struct rig *r, const char *name);
+/* A copy of r's state folder, to be opened as `copy`, on the store given. */
+void cold_clone(const struct rig *r, struct store *store, const char *name,
+    struct rig *copy);
+
+#endif

@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A store that goes back in time or shows another one, machines that were
+ * copied, and what a user can do about it.
+ */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "crypto/crypto.h"
+#include "drive/sync.h"
+#include "tests/lib/cold.h"
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/err.h"
+#include "util/log.h"
+#include "vault/envelope.h"
+
+static void
+write_some(struct rig *r, unsigned from, unsigned n)
+{
+	char name[16];
+	unsigned i;
+
+	for (i = from; i < from + n; i++) {
+		(void)snprintf(name, sizeof(name), "f%u", i);
+		rig_write(r, name, 0, 200 * 1024, i);
+		rig_wait(r);
+	}
+}
+
+/* Look at the link without asking for anything. */
+static bool
+has_alarm_by(struct rig *r, int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
+	struct timespec t = { .tv_nsec = 5 * 1000 * 1000 };
+	struct sync_status st;
+
+	do {
+		sync_get_status(r->sync, &st);
+		if (st.link == SYNC_ALARM)
+			return true;
+		(void)nanosleep(&t, NULL);
+	} while (clock_mono_ms() < until);
+	return false;
+}
+
+/*
+ * A14.  Attack: the whole store is set back to an older state of itself.
+ * Defence: the end of the own journal is kept here; the store's is compared
+ * at start, every few minutes and before each segment.  The drive becomes
+ * read-only and nothing more is sent.
+ */
+START_TEST(a14_rollback_of_the_whole_store_alarms_within_one_poll)
+{
+	struct evil *e;
+	struct rig r;
+	uint64_t old;
+	size_t from;
+
+	rig_new_on(&r, evil_open(&e));
+	r.conf.poll_ms = 100;
+	rig_start(&r);
+	write_some(&r, 0, 1);
+	old = evil_now(e);
+	write_some(&r, 1, 5);
+	ck_assert(!has_alarm_by(&r, 300));
+	from = evil_reqs(e);
+	evil_rollback(r.store, old);
+	/* One poll, and the time of a loaded machine. */
+	ck_assert(has_alarm_by(&r, 5000));
+	ck_assert_int_eq(cold_mkdir(&r, "no"), -EROFS);
+	ck_assert_uint_ne(rig_lookup(&r, "f5"), 0);
+	ck_assert_uint_eq(evil_asked(e, from, "PAD", ""), 0);
+	rig_done(&r);
+}
+END_TEST
+
+START_TEST(a14_no_segment_is_put_behind_a_rollback)
+{
+	struct sync_status st;
+	struct evil *e;
+	struct rig r;
+	uint64_t old;
+	size_t from;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 1);
+	old = evil_now(e);
+	write_some(&r, 1, 3);
+	evil_rollback(r.store, old);
+	from = evil_reqs(e);
+	rig_write(&r, "more", 0, 100, 1);
+	cold_await(&r, SYNC_ALARM, &st);
+	ck_assert_uint_eq(evil_asked(e, from, "PA", "/j/"), 0);
+	ck_assert_uint_eq(evil_asked(e, from, "PA", "/h/"), 0);
+	/* What was written meanwhile goes up when the truth is back. */
+	evil_truth(r.store);
+	rig_wait(&r);
+	sync_get_status(r.sync, &st);
+	ck_assert_int_eq(st.link, SYNC_ONLINE);
+	rig_done(&r);
+}
+END_TEST
+
+static void
+on_lost(void *arg, const char *finding)
+{
+	struct buf *b = arg;
+
+	(void)buf_printf(b, "%s\n", finding);
+}
+
+/* Everything of r is on the store as a new machine sees it. */
+static void
+check_cold(struct rig *r, struct store *client, int want)
+{
+	char *here = rig_dump(r), *there;
+	struct rig cold;
+
+	rig_recover_on(r, client, &cold, want);
+	rig_start(&cold);
+	there = rig_dump(&cold);
+	ck_assert_str_eq(here, there);
+	free(here);
+	free(there);
+	rig_done(&cold);
+}
+
+START_TEST(a14_a_loss_that_the_user_accepts_is_made_good_from_here)
+{
+	struct buf lost = BUF_INIT(1 << 16);
+	struct err err = { "" };
+	struct sync_status st;
+	struct store *other;
+	struct evil *e;
+	struct rig r;
+	uint64_t old, at;
+	int n;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	old = evil_now(e);
+	rig_fill(&r, 1);
+	write_some(&r, 2, 4);
+	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
+	rig_wait(&r);
+	/* Not without a reason. */
+	ck_assert_int_eq(sync_accept(r.sync, on_lost, NULL, &lost, &err),
+	    -EINVAL);
+	at = evil_now(e);
+	evil_rollback(r.store, old);
+	sync_kick(r.sync);
+	rig_stop(&r, 0);
+	rig_start(&r);
+	cold_await(&r, SYNC_ALARM, &st);
+	ck_assert_ptr_nonnull(strstr(st.advice, "coffre trust --accept"));
+	n = sync_accept(r.sync, on_lost, NULL, &lost, &err);
+	ck_assert_msg(n == 0, "%d %s\n%s", n, err.msg, buf_cstr(&lost));
+	rig_wait(&r);
+	ck_assert_int_eq(cold_mkdir(&r, "yes"), 0);
+	write_some(&r, 6, 1);
+	rig_stop(&r, 30000);
+	rig_start(&r);
+	rig_wait(&r);
+
+	/* What this client has now is all that a new machine gets. */
+	other = evil_client(e);
+	ck_assert_uint_gt(evil_now(e), at);
+	evil_share(r.store, other);
+	check_cold(&r, other, 0);
+
+	/* The word was for that loss, not for the next one. */
+	evil_rollback(r.store, old);
+	rig_stop(&r, 0);
+	rig_start(&r);
+	cold_await(&r, SYNC_ALARM, &st);
+	buf_done(&lost);
+	rig_done(&r);
+}
+END_TEST
+
+START_TEST(a14_what_is_nowhere_any_more_is_named_when_a_loss_is_accepted)
+{
+	struct buf lost = BUF_INIT(1 << 16);
+	struct err err = { "" };
+	struct sync_status st;
+	struct evil *e;
+	struct rig r;
+	uint8_t p[100];
+	uint64_t old;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	old = evil_now(e);
+	write_some(&r, 2, 3);
+	ck_assert_uint_gt(drive_cache_trim(r.drive, 0), 0);
+	evil_rollback(r.store, old);
+	rig_stop(&r, 0);
+	rig_start(&r);
+	cold_await(&r, SYNC_ALARM, &st);
+	ck_assert_int_eq(sync_accept(r.sync, on_lost, NULL, &lost, &err), 3);
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&lost), "f2"));
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&lost), "f4"));
+	ck_assert_ptr_null(strstr(buf_cstr(&lost), "f1"));
+	rig_wait(&r);
+	ck_assert_int_eq(cold_read(&r, "f3", 0, p, sizeof(p)), -EIO);
+	ck_assert_int_eq(cold_read(&r, "f1", 0, p, sizeof(p)), sizeof(p));
+	buf_done(&lost);
+	rig_done(&r);
+}
+END_TEST
+
+/*
+ * A17.  Attack: a machine that knows nothing yet is shown an old state.
+ * Defence: what is cut out of a newer state is noticed; of a whole old one
+ * nothing can be seen, but the fingerprint of what a machine has seen differs
+ * from that of any machine that knows more.
+ * Not met: the recovery key does not carry the state of the day it was last
+ * used, so a single machine that is lost leaves nothing to compare with.
+ */
+START_TEST(a17_an_old_state_has_another_fingerprint_and_a_mixed_one_is_told)
+{
+	uint8_t a[16], b[16];
+	struct store *client;
+	struct evil *e;
+	struct rig r, cold;
+	uint64_t old;
+	char head[256];
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	old = evil_now(e);
+	write_some(&r, 2, 3);
+	client = evil_client(e);
+	evil_rollback(client, old);
+	rig_recover_on(&r, client, &cold, 0);
+	ck_assert_int_eq(sync_fingerprint(r.drive, a), 0);
+	ck_assert_int_eq(sync_fingerprint(cold.drive, b), 0);
+	ck_assert_mem_ne(a, b, 16);
+	rig_done(&cold);
+	/* The newest head, and journals of before. */
+	vault_name_head(&r.keys->rtag, &r.keys->dtag, head);
+	evil_drop(e, evil_name(e, "/j/", evil_count(e, "/j/") - 1));
+	rig_recover_on(&r, evil_client(e), &cold, 1);
+	rig_done(&cold);
+	rig_done(&r);
+}
+END_TEST
+
+/* A nonce, and what was sealed with it. */
+struct used {
+	uint8_t nonce[VAULT_NONCE_LEN];
+	uint8_t sha[SHA256_LEN];
+};
+
+static int
+by_nonce(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct used));
+}
+
+static void
+used_set(struct used *u, const uint8_t *nonce, const void *p, size_t len)
+{
+	memcpy(u->nonce, nonce, VAULT_NONCE_LEN);
+	sha256(p, len, u->sha);
+}
+
+/* Nonces of every object's header and of every block in a pack. */
+static size_t
+nonces_of(struct rig *r, struct evil *e, struct used *out, size_t max)
+{
+	struct pack_entry *en;
+	struct envelope v;
+	const char *name;
+	size_t i, k, n = 0, len, ne;
+	struct pack_id id;
+	uint8_t *p;
+
+	for (i = 0; (name = evil_name(e, "r/", i)); i++) {
+		p = evil_get(e, name, &len);
+		if (strstr(name, "/d/")) {
+			memset(&id, 0, sizeof(id));
+			id.dtag = r->keys->dtag;
+			ck_assert_int_eq(sscanf(strrchr(name, '/') + 1,
+			    "%lx-%lx", &id.n, &id.rand), 2);
+			ck_assert_int_eq(pack_open(r->keys, &id, p, len, &en,
+			    &ne), 0);
+			for (k = 0; k < ne && n < max; k++)
+				used_set(&out[n++], p + en[k].off,
+				    p + en[k].off, en[k].len +
+				    VAULT_SEAL_OVERHEAD);
+			free(en);
+		} else if (envelope_parse(p, len, &v) == 0 && n < max) {
+			used_set(&out[n++], v.nonce, p, len);
+		}
+		free(p);
+	}
+	return n;
+}
+
+/*
+ * A21.  Attack: a machine is set back to a snapshot and writes again, or runs
+ * twice, so that counters and with them nonces come twice.
+ * Defence: no counters; nonces are random and come from the kernel each time.
+ */
+START_TEST(a21_two_machines_from_one_snapshot_share_no_nonce)
+{
+	enum { MAX = 4000 };
+	struct used *all = malloc(MAX * sizeof(*all));
+	struct evil *e;
+	struct rig r, copy;
+	struct store *first;
+	uint64_t at;
+	size_t n, i;
+
+	ck_assert_ptr_nonnull(all);
+	rig_new_on(&r, evil_open(&e));
+	first = r.store;
+	rig_start(&r);
+	write_some(&r, 0, 1);
+	rig_stop(&r, 30000);
+	rig_close(&r);
+	at = evil_now(e);
+	cold_clone(&r, evil_client(e), "copy", &copy);
+	evil_rollback(copy.store, at);
+	evil_rollback(first, at);
+	rig_open(&copy);
+	rig_start(&copy);
+	write_some(&copy, 0, 4);
+	rig_stop(&copy, 30000);
+	rig_close(&copy);
+	n = nonces_of(&r, e, all, MAX);
+	/* The same names with the same plaintext, from the snapshot again. */
+	rig_open(&r);
+	rig_start(&r);
+	write_some(&r, 0, 4);
+	n += nonces_of(&r, e, all + n, MAX - n);
+	ck_assert_uint_gt(n, 20);
+	qsort(all, n, sizeof(*all), by_nonce);
+	/* What both looks found is there twice, whole. */
+	for (i = 1; i < n; i++)
+		ck_assert_msg(memcmp(all[i - 1].nonce, all[i].nonce,
+		    VAULT_NONCE_LEN) != 0 || memcmp(all[i - 1].sha,
+		    all[i].sha, SHA256_LEN) == 0, "a nonce came twice");
+	store_close(copy.store);
+	free(all);
+	rig_done(&r);
+}
+END_TEST
+
+/*
+ * A32.  Attack: the store is exchanged for another drive that is whole and
+ * valid in itself.
+ * Defence: drive and first device are pinned here; the address is only where
+ * they are looked for.
+ */
+START_TEST(a32_another_drive_in_the_same_place_is_refused)
+{
+	struct sync_status st;
+	struct store *mine;
+	struct evil *e, *e2;
+	struct rig r, other;
+	size_t from;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	rig_stop(&r, 0);
+	rig_new_on(&other, evil_open(&e2));
+	mine = r.store;
+	r.store = evil_client(e2);
+	from = evil_reqs(e2);
+	rig_start(&r);
+	cold_await(&r, SYNC_ALARM, &st);
+	ck_assert_int_eq(cold_mkdir(&r, "no"), -EROFS);
+	ck_assert_uint_eq(evil_asked(e2, from, "PAD", ""), 0);
+	ck_assert_uint_ne(rig_lookup(&r, "f1"), 0);
+	/* Nor can that be accepted. */
+	ck_assert_int_eq(sync_accept(r.sync, on_lost, NULL, NULL,
+	    &(struct err){ "" }), -EINVAL);
+	rig_stop(&r, 0);
+	store_close(r.store);
+	r.store = mine;
+	rig_start(&r);
+	rig_wait(&r);
+	rig_done(&other);
+	rig_done(&r);
+}
+END_TEST
+
+/*
+ * A33.  Attack (or accident): the state of a machine is copied or restored,
+ * and two of it write under one name.
+ * Defence: the own end of the journal is compared before anything goes up; a
+ * segment is put only where there is none; the copy becomes read-only and is
+ * told to enrol anew.
+ */
+START_TEST(a33_a_restored_copy_of_a_machine_overwrites_nothing)
+{
+	struct sync_status st;
+	const char *name;
+	struct evil *e;
+	struct rig r, copy;
+	size_t i, from;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	rig_stop(&r, 30000);
+	rig_close(&r);
+	cold_clone(&r, evil_client(e), "copy", &copy);
+	rig_open(&r);
+	rig_start(&r);
+	write_some(&r, 2, 2);
+	from = evil_reqs(e);
+	rig_open(&copy);
+	rig_write(&copy, "of the copy", 0, 5000, 9);
+	rig_start(&copy);
+	cold_await(&copy, SYNC_ALARM, &st);
+	ck_assert_ptr_nonnull(strstr(st.advice, "recover"));
+	ck_assert_uint_eq(evil_asked(e, from, "PAD", ""), 0);
+	ck_assert_int_eq(cold_mkdir(&copy, "no"), -EROFS);
+	rig_stop(&copy, 0);
+	rig_close(&copy);
+	store_close(copy.store);
+	for (i = 0; (name = evil_name(e, "/j/", i)); i++)
+		ck_assert_uint_eq(evil_versions(e, name), 1);
+	write_some(&r, 4, 1);
+	check_cold(&r, evil_client(e), 0);
+	rig_done(&r);
+}
+END_TEST
+
+/* The store takes a put over what is there without a word. */
+START_TEST(a33_a_copy_is_noticed_where_the_store_overwrites_too)
+{
+	struct sync_status st;
+	struct evil *e;
+	struct rig r, copy;
+
+	rig_new_on(&r, evil_open(&e));
+	evil_lie(e, EVIL_IGNORE_ABSENT);
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	rig_stop(&r, 30000);
+	rig_close(&r);
+	cold_clone(&r, evil_client(e), "copy", &copy);
+	rig_open(&r);
+	rig_start(&r);
+	rig_open(&copy);
+	rig_start(&copy);
+	rig_wait(&copy);
+	write_some(&r, 2, 2);
+	rig_write(&copy, "of the copy", 0, 5000, 9);
+	cold_await(&copy, SYNC_ALARM, &st);
+	rig_stop(&copy, 0);
+	rig_close(&copy);
+	store_close(copy.store);
+	write_some(&r, 4, 1);
+	check_cold(&r, evil_client(e), 0);
+	rig_done(&r);
+}
+END_TEST
+
+START_TEST(what_a_store_can_do_is_asked_in_each_run_before_anything_goes_up)
+{
+	struct evil *e;
+	struct rig r;
+	size_t from;
+
+	rig_new_on(&r, evil_open(&e));
+	evil_lie(e, EVIL_UNPROBED);
+	from = evil_reqs(e);
+	rig_write(&r, "f", 0, 300000, 1);
+	rig_start(&r);
+	rig_wait(&r);
+	ck_assert_uint_eq(evil_asked(e, from, "B", ""), 1);
+	while (evil_req(e, from).what != 'B') {
+		ck_assert(!strchr("PAD", evil_req(e, from).what));
+		from++;
+	}
+	rig_stop(&r, 0);
+	/* A head that was cut says that it was not true. */
+	evil_cut(e, evil_name(e, "/h/", 0), 50);
+	from = evil_reqs(e);
+	rig_start(&r);
+	rig_wait(&r);
+	ck_assert_uint_ge(evil_asked(e, from, "B", ""), 1);
+	rig_done(&r);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("hostile store: states");
+	TCase *tc = tcase_create("states");
+
+	tcase_set_timeout(tc, 120);
+	suite_add_tcase(s, tc);
+	tcase_add_test(tc,
+	    a14_rollback_of_the_whole_store_alarms_within_one_poll);
+	tcase_add_test(tc, a14_no_segment_is_put_behind_a_rollback);
+	tcase_add_test(tc,
+	    a14_a_loss_that_the_user_accepts_is_made_good_from_here);
+	tcase_add_test(tc,
+	    a14_what_is_nowhere_any_more_is_named_when_a_loss_is_accepted);
+	tcase_add_test(tc,
+	    a17_an_old_state_has_another_fingerprint_and_a_mixed_one_is_told);
+	tcase_add_test(tc, a21_two_machines_from_one_snapshot_share_no_nonce);
+	tcase_add_test(tc, a32_another_drive_in_the_same_place_is_refused);
+	tcase_add_test(tc, a33_a_restored_copy_of_a_machine_overwrites_nothing);
+	tcase_add_test(tc,
+	    a33_a_copy_is_noticed_where_the_store_overwrites_too);
+	tcase_add_test(tc,
+	    what_a_store_can_do_is_asked_in_each_run_before_anything_goes_up);
+	return s;
+}
+
+int
+main(void)
+{
+	SRunner *sr = srunner_create(suite());
+	int failed;
+
+	log_set_level(LOG_LEVEL_ERROR);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
