@@ -37,6 +37,8 @@ struct store_ops {
 	int (*space)(struct store *s, struct store_space *ret);
 	unsigned (*caps)(struct store *s);
 	int (*probe)(struct store *s, struct err *e);
+	/* NULL: nothing to say. */
+	void (*notes)(struct store *s, struct buf *out);
 	void (*get_stats)(struct store *s, struct store_stats *ret);
 	void (*get_hint)(struct store *s, struct store_hint *ret);
 	void (*interrupt)(struct store *s, bool on);
@@ -76,6 +78,8 @@ int store_dav_new(const struct url *u, bool is_tls,
     const struct store_conf *conf, struct store **ret, struct err *e);
 int store_sftp_new(const struct url *u, const struct store_conf *conf,
     struct store **ret, struct err *e);
+int store_s3_new(const char *url, const struct store_conf *conf,
+    struct store **ret, struct err *e);
 
 /* For wrappers that change little: pass on to what they wrap, which is kept
  * right behind the base. */
@@ -96,6 +100,7 @@ int store_wrap_list(struct store *s, const char *prefix,
 int store_wrap_space(struct store *s, struct store_space *ret);
 unsigned store_wrap_caps(struct store *s);
 int store_wrap_probe(struct store *s, struct err *e);
+void store_wrap_notes(struct store *s, struct buf *out);
 void store_wrap_get_stats(struct store *s, struct store_stats *ret);
 void store_wrap_get_hint(struct store *s, struct store_hint *ret);
 void store_wrap_interrupt(struct store *s, bool on);

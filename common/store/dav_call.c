@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/dav_priv.h"
+#include "store/status.h"
 #include "util/clock.h"
 
 /* dav_call - one request and what its answer means. */
@@ -34,44 +35,6 @@ dav_url(struct dav *d, const char *path, struct buf *out)
 {
 	(void)buf_put(out, d->origin, strlen(d->origin));
 	return url_encode(out, path, true);
-}
-
-/* The result for a status that is not 2xx. */
-static int
-status_result(int status, bool is_write)
-{
-	switch (status) {
-	case 401:
-	case 403:
-	case 407:
-		return -EACCES;
-	case 404:
-	case 410:
-		return -ENOENT;
-	case 405:
-	case 501:
-		return -EOPNOTSUPP;
-	case 412:
-		return -EEXIST;
-	case 413:
-	case 507:
-		return -ENOSPC;
-	case 416:
-		return -ERANGE;
-	case 408:
-	case 423:
-	case 425:
-	case 429:
-	case 503:
-		return -EHOSTUNREACH;
-	default:
-		break;
-	}
-	/* Something broke behind the one that answers, before or after what
-	 * we asked for was done. */
-	if (status >= 500)
-		return is_write ? -ETIMEDOUT : -EHOSTUNREACH;
-	return -EPROTO;
 }
 
 static const char *

@@ -155,6 +155,13 @@ store_probe(struct store *s, struct err *e)
 	return leave(s, s->ops->probe(s, e));
 }
 
+void
+store_notes(struct store *s, struct buf *out)
+{
+	if (s->ops->notes)
+		s->ops->notes(s, out);
+}
+
 const char *
 store_url(const struct store *s)
 {
@@ -213,7 +220,7 @@ remote_open(const char *url, const struct store_conf *conf, struct store **ret,
 		r = store_sftp_new(&u, conf, ret, e);
 	else
 		r = err_set(e, -EINVAL, "no store is of the kind '%s': it is "
-		    "dir, webdav, webdavs or sftp", u.scheme);
+		    "dir, webdav, webdavs, sftp or s3", u.scheme);
 	url_done(&u);
 	return r;
 }
@@ -230,6 +237,8 @@ backend_open(const char *url, const struct store_conf *conf,
 		r = store_mem_new(ret);
 		return r < 0 ? err_set(e, r, "out of memory") : 0;
 	}
+	if (strncmp(url, "s3://", 5) == 0)
+		return store_s3_new(url, conf, ret, e);
 	return remote_open(url, conf, ret, e);
 }
 

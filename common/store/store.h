@@ -89,6 +89,9 @@ unsigned store_caps(struct store *s);
  * if it is missing: elsewhere that means that its disk is not there, and is
  * -EHOSTUNREACH. */
 int store_probe(struct store *s, struct err *e);
+/* Append what the last probe found that people should know, a line each: what
+ * a delete means there, for instance.  Nothing before a probe. */
+void store_notes(struct store *s, struct buf *out);
 /* What it is, for people, without credentials: "webdavs://host/path".
  * Borrowed from s. */
 const char *store_url(const struct store *s);

@@ -99,6 +99,7 @@ static const struct store_ops fault_ops = {
 	.space = fault_space,
 	.caps = store_wrap_caps,
 	.probe = store_wrap_probe,
+	.notes = store_wrap_notes,
 	.get_stats = store_wrap_get_stats,
 	.get_hint = store_wrap_get_hint,
 	.interrupt = store_wrap_interrupt,

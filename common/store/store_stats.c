@@ -153,6 +153,7 @@ static const struct store_ops stats_ops = {
 	.space = store_wrap_space,
 	.caps = store_wrap_caps,
 	.probe = store_wrap_probe,
+	.notes = store_wrap_notes,
 	.get_stats = stats_get_stats,
 	.get_hint = store_wrap_get_hint,
 	.interrupt = store_wrap_interrupt,

@@ -74,6 +74,12 @@ store_wrap_probe(struct store *s, struct err *e)
 }
 
 void
+store_wrap_notes(struct store *s, struct buf *out)
+{
+	store_notes(inner(s), out);
+}
+
+void
 store_wrap_get_stats(struct store *s, struct store_stats *ret)
 {
 	inner(s)->ops->get_stats(inner(s), ret);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "store/store.h"
+#include "tests/lib/remote.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -60,7 +61,7 @@ begin(int i)
 	    .pin = env("STORE_TEST_PIN"),
 	    .key_file = env("STORE_TEST_KEY"), .timeout_s = 20 };
 	struct err e = { "" };
-	char url[1024];
+	char url[1024], place[64];
 
 	kind = (enum backend)i;
 	if (kind == BACKEND_MEM) {
@@ -70,15 +71,9 @@ begin(int i)
 		ck_assert_ptr_nonnull(mkdtemp(dir));
 		(void)snprintf(url, sizeof(url), "dir:%s", dir);
 	} else {
-		(void)snprintf(url, sizeof(url), "%st%d-%lld/in a place/",
-		    getenv("STORE_TEST_URL"), getpid(),
-		    (long long)clock_real_ns());
-		/* A space has to be written as %20. */
-		char *sp;
-		while ((sp = strchr(url, ' ')) != NULL) {
-			memmove(sp + 3, sp + 1, strlen(sp));
-			memcpy(sp, "%20", 3);
-		}
+		(void)snprintf(place, sizeof(place), "t%d-%lld/in a place/",
+		    getpid(), (long long)clock_real_ns());
+		remote_url(url, sizeof(url), place);
 	}
 	ck_assert_msg(store_open(url, &conf, &s, &e) == 0, "%s", e.msg);
 	if (kind == BACKEND_REMOTE && env("STORE_TEST_PROBE"))

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "store/s3_priv.h"
+#include "util/err.h"
+
+/* s3_probe - what this server does, and what the bucket is set to do. */
+
+#define CUT_LEN 65536
+
+static void
+caps_set(struct s3 *s, unsigned caps)
+{
+	mutex_lock(&s->lock);
+	s->caps = caps;
+	mutex_unlock(&s->lock);
+}
+
+/* Over an object that is there, put half of another, as a lost connection
+ * would. */
+static int
+probe_cut(struct s3 *s, bool *ret_atomic)
+{
+	uint8_t old[CUT_LEN], new[CUT_LEN];
+	char name[32], key[S3_KEY_MAX];
+	struct s3_resp a;
+	int r;
+
+	r = store_probe_name(name);
+	if (r < 0 || getrandom(old, sizeof(old), 0) != sizeof(old) ||
+	    getrandom(new, sizeof(new), 0) != sizeof(new))
+		return -EIO;
+	s3_key(s, name, key);
+	r = s3_put_once(s, key, old, sizeof(old), false, 0, &a);
+	if (r < 0)
+		return r;
+	/* It fails; how does not matter.  An interruption shows next. */
+	(void)s3_put_once(s, key, new, sizeof(new), false, CUT_LEN / 2, &a);
+	r = store_same(&s->base, name, old, sizeof(old));
+	if (r == 0 || r == -EEXIST || r == -EHOSTUNREACH || r == -EPROTO)
+		*ret_atomic = r == 0;
+	else
+		return r;
+	r = s3_del(&s->base, name);
+	return r == -ENOENT ? 0 : r;
+}
+
+/* Read one of the bucket's configurations into body.  -ENOENT: it has none;
+ * any other failure: it does not say. */
+static int
+conf_read(struct s3 *s, const char *what, struct buf *body)
+{
+	struct s3_req q = { .method = "GET", .out = body,
+	    .query = { { what, "" } }, .nquery = 1 };
+	struct s3_resp a;
+	int r;
+
+	buf_reset(body);
+	r = s3_call(s, &q, &a);
+	if (r == 0 && a.http.status != 200)
+		r = -EPROTO;
+	return r;
+}
+
+static void
+note_versioning(struct s3 *s, struct buf *body, struct buf *out)
+{
+	static const char *const text[] = {
+	    [S3_VERSIONING_NEVER] = "versions: not kept; what is deleted is "
+	    "gone",
+	    [S3_VERSIONING_ENABLED] = "versions: kept; a delete removes all "
+	    "versions of an object, a replaced one stays until then",
+	    [S3_VERSIONING_SUSPENDED] = "versions: no longer kept, earlier "
+	    "ones still are; a delete removes all versions of an object",
+	};
+	enum s3_versioning v;
+	int r;
+
+	r = conf_read(s, "versioning", body);
+	if (r == 0)
+		r = s3_xml_versioning(body->data, body->len, &v);
+	if (r < 0) {
+		(void)buf_printf(out, "versions: the provider does not say "
+		    "whether it keeps them\n");
+		return;
+	}
+	mutex_lock(&s->lock);
+	s->kept = v == S3_VERSIONING_NEVER ? S3_KEPT_NO : S3_KEPT_YES;
+	mutex_unlock(&s->lock);
+	(void)buf_printf(out, "%s\n", text[v]);
+}
+
+static void
+note_lock(struct s3 *s, struct buf *body, struct buf *out)
+{
+	struct s3_lock l;
+	bool is_locked;
+	int r;
+
+	r = conf_read(s, "object-lock", body);
+	if (r == 0)
+		r = s3_xml_lock(body->data, body->len, &l);
+	if (r == 0 && l.is_enabled && l.mode[0])
+		(void)buf_printf(out, "object lock: %s, %u %s: until then "
+		    "deleted objects stay at the provider, out of sight\n",
+		    l.mode, l.years ? l.years : l.days, l.years ? "years" :
+		    "days");
+	else if (r == 0 && l.is_enabled)
+		(void)buf_printf(out, "object lock: possible, and not set\n");
+	mutex_lock(&s->lock);
+	is_locked = s->is_locked;
+	mutex_unlock(&s->lock);
+	if (is_locked)
+		(void)buf_printf(out, "a deleted object's versions could not "
+		    "be removed: they stay at the provider, out of sight\n");
+}
+
+/* Do the two prefixes have objects in common? */
+static bool
+is_touched(const char *ours, const char *theirs)
+{
+	size_t m = strlen(ours), n = strlen(theirs);
+
+	return strncmp(ours, theirs, m < n ? m : n) == 0;
+}
+
+static void
+note_lifecycle(struct s3 *s, struct buf *body, struct buf *out)
+{
+	struct s3_lifecycle l;
+	int r;
+
+	r = conf_read(s, "lifecycle", body);
+	if (r == 0)
+		r = s3_xml_lifecycle(body->data, body->len, &l);
+	if (r < 0)
+		return;
+	if (l.expiring && is_touched(s->prefix, l.prefix))
+		(void)buf_printf(out, "lifecycle: WARNING: a rule of the "
+		    "bucket deletes objects by their age; it would destroy "
+		    "the drive, take it away\n");
+	else if (l.rules)
+		(void)buf_printf(out, "lifecycle: %u rule%s%s%s\n", l.rules,
+		    l.rules == 1 ? "" : "s", l.old_expiring ? "; earlier "
+		    "versions are deleted by their age" : "", l.moving ?
+		    "; objects are moved to other storage, which may be slow "
+		    "to read" : "");
+}
+
+static void
+note_puts(struct s3 *s, unsigned caps, struct buf *out)
+{
+	bool is_uncond;
+
+	mutex_lock(&s->lock);
+	is_uncond = s->is_uncond;
+	mutex_unlock(&s->lock);
+	(void)buf_printf(out, "conditional puts: %s\n",
+	    caps & STORE_CAP_IF_ABSENT ? "honoured" : is_uncond ?
+	    "not known to this server" : "ignored by this server");
+	if (!(caps & STORE_CAP_ATOMIC_PUT))
+		(void)buf_printf(out, "an upload that broke off was seen by "
+		    "readers\n");
+}
+
+static void
+notes_make(struct s3 *s, unsigned caps)
+{
+	struct buf body = BUF_INIT(1u << 20), out = BUF_INIT(4096);
+	struct buf old;
+
+	note_versioning(s, &body, &out);
+	note_lock(s, &body, &out);
+	note_lifecycle(s, &body, &out);
+	note_puts(s, caps, &out);
+	mutex_lock(&s->lock);
+	old = s->notes;
+	s->notes = out;
+	mutex_unlock(&s->lock);
+	buf_done(&old);
+	buf_done(&body);
+}
+
+int
+s3_probe(struct store *st, struct err *e)
+{
+	struct s3 *s = (struct s3 *)st;
+	struct store_hint hint;
+	bool is_atomic = true, is_uncond;
+	unsigned caps = 0;
+	int r;
+
+	mutex_lock(&s->lock);
+	s->is_uncond = false;
+	mutex_unlock(&s->lock);
+	r = probe_cut(s, &is_atomic);
+	if (r < 0) {
+		st->ops->get_hint(st, &hint);
+		return err_set(e, r, "%s", hint.msg[0] ? hint.msg :
+		    strerror(-r));
+	}
+	r = store_probe_run(st, &caps, e);
+	if (r < 0)
+		return r;
+	mutex_lock(&s->lock);
+	is_uncond = s->is_uncond;
+	mutex_unlock(&s->lock);
+	/* To look before a put is not the same. */
+	if (is_uncond)
+		caps &= ~(unsigned)STORE_CAP_IF_ABSENT;
+	if (is_atomic)
+		caps |= STORE_CAP_ATOMIC_PUT;
+	caps_set(s, caps);
+	notes_make(s, caps);
+	return 0;
+}
+
+void
+s3_notes(struct store *st, struct buf *out)
+{
+	struct s3 *s = (struct s3 *)st;
+
+	mutex_lock(&s->lock);
+	(void)buf_put(out, s->notes.data, s->notes.len);
+	mutex_unlock(&s->lock);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "store/status.h"
+
+#include <errno.h>
+
+#include "util/clock.h"
+
+#define REFUSED_WAIT_MS 5000
+#define REFUSED_WAIT_MAX_MS 300000
+
+int
+status_result(int status, bool is_write)
+{
+	switch (status) {
+	case 401:
+	case 403:
+	case 407:
+		return -EACCES;
+	case 404:
+	case 410:
+		return -ENOENT;
+	case 405:
+	case 501:
+		return -EOPNOTSUPP;
+	case 412:
+		return -EEXIST;
+	case 413:
+	case 507:
+		return -ENOSPC;
+	case 416:
+		return -ERANGE;
+	case 408:
+	case 423:
+	case 425:
+	case 429:
+	case 503:
+		return -EHOSTUNREACH;
+	default:
+		break;
+	}
+	/* Something broke behind the one that answers, before or after what
+	 * we asked for was done. */
+	if (status >= 500)
+		return is_write ? -ETIMEDOUT : -EHOSTUNREACH;
+	return -EPROTO;
+}
+
+void
+status_refused(struct status_refusal *f)
+{
+	f->wait_ms *= 2;
+	if (f->wait_ms < REFUSED_WAIT_MS)
+		f->wait_ms = REFUSED_WAIT_MS;
+	if (f->wait_ms > REFUSED_WAIT_MAX_MS)
+		f->wait_ms = REFUSED_WAIT_MAX_MS;
+	f->until_ms = clock_mono_ms() + f->wait_ms;
+}
+
+bool
+status_is_refused(const struct status_refusal *f)
+{
+	return f->until_ms && clock_mono_ms() < f->until_ms;
+}
