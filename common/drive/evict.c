@@ -28,7 +28,7 @@ batch_row(void *arg, const struct block *b)
 
 /* Take one row's bytes away; its reference to the store stays. */
 static int
-evict_row(struct drive *d, struct block *b, struct gone *ret)
+evict_row(struct drive *d, struct block *b, uint64_t *ret_freed)
     REQUIRES(d->db_lock)
 {
 	struct gone g = { b->ino, b->idx, b->bid, b->frame, b->len,
@@ -36,6 +36,11 @@ evict_row(struct drive *d, struct block *b, struct gone *ret)
 	bool had_data = b->has_data;
 	int r;
 
+	/* What is superseded and kept for a while left the counters then, and
+	 * gives its space back when it goes. */
+	r = stage_is_live(d, b);
+	if (r <= 0)
+		return r;
 	b->frame = SLAB_NONE;
 	b->has_data = false;
 	r = block_update(d, b);
@@ -43,10 +48,11 @@ evict_row(struct drive *d, struct block *b, struct gone *ret)
 		r = block_data_drop(d, b->bid);
 	if (r == 0)
 		r = stage_bury_note(d, &g);
-	if (r == 0)
-		d->stage->clean_bytes -= b->len;
-	*ret = g;
-	return r;
+	if (r < 0)
+		return r;
+	d->stage->clean_bytes -= b->len;
+	*ret_freed += b->len;
+	return 0;
 }
 
 /* One step of the hand: 1 went on, 0 came round to the start. */
@@ -55,7 +61,6 @@ evict_step(struct drive *d, struct batch *k, uint64_t keep, bool is_hard,
     uint64_t *freed) REQUIRES(d->db_lock)
 {
 	struct stage *s = d->stage;
-	struct gone g;
 	size_t i;
 	int r;
 
@@ -72,10 +77,9 @@ evict_step(struct drive *d, struct batch *k, uint64_t keep, bool is_hard,
 		if (k->v[i].frame != SLAB_NONE && !is_hard &&
 		    slab_was_touched(d->slab, k->v[i].frame))
 			continue;
-		r = evict_row(d, &k->v[i], &g);
+		r = evict_row(d, &k->v[i], freed);
 		if (r < 0)
 			return r;
-		*freed += g.len;
 	}
 	if (k->n == EVICT_STEP)
 		return 1;

@@ -118,10 +118,13 @@ cache_keep(struct drive *d, struct block *b, const uint8_t *sealed)
 			r = block_update(d, &now);
 			if (r == 0 && b->has_data)
 				r = block_data_set(d, b->bid, ct, b->len);
-			if (r == 0) {
+			/* A superseded row is in no counter. */
+			if (r == 0)
+				r = stage_is_live(d, &now);
+			if (r == 1)
 				d->stage->clean_bytes += b->len;
+			if (r == 0)
 				r = 1;
-			}
 		}
 		r = drive_end(d, r);
 	}

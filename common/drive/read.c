@@ -156,7 +156,10 @@ row_spoiled(struct drive *d, const struct block *b)
 		now.frame = SLAB_NONE;
 		now.has_data = false;
 		r = block_update(d, &now);
-		d->stage->clean_bytes -= b->len;
+		if (r == 0)
+			r = stage_is_live(d, &now);
+		if (r == 1)
+			d->stage->clean_bytes -= b->len;
 	}
 	return drive_end(d, r < 0 ? r : 0);
 }
