@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef STORE_MIRROR_H
+#define STORE_MIRROR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+/*
+ * mirror - one store out of several: every object is on each member, or
+ * queued for it; any one may go away, come back, or be lost.
+ *
+ * What a member lacks stands in a log that outlives this process.  While
+ * there is anything of a member in it, all that is new for that member goes
+ * there too and reaches it in that order, so that no reader of a single member
+ * sees a reference before its target.  A thread per member empties it.
+ */
+
+#define MIRROR_MEMBERS_MAX 8
+#define MIRROR_NAME_MAX 255
+
+enum mirror_op {
+	MIRROR_PUT = 1,
+	MIRROR_DELETE = 2,
+};
+
+struct mirror_item {
+	uint64_t seq;
+	enum mirror_op op;
+	char name[MIRROR_NAME_MAX + 1];
+};
+
+/* The log; kept by whoever has a place for it.  Members are known by a text
+ * that does not change.  Every change is on disk when its call returns.  Any
+ * thread; none of them calls a store. */
+struct mirror_log {
+	/* At the end of the queue, out of its old place if it is there: 1 if
+	 * it is new, 0. */
+	int (*add)(struct mirror_log *l, const char *member,
+	    const char *name, enum mirror_op op);
+	/* Unless it was added again since: 1 if it is gone, 0. */
+	int (*del)(struct mirror_log *l, const char *member,
+	    const struct mirror_item *i);
+	/* The oldest; -ENOENT. */
+	int (*next)(struct mirror_log *l, const char *member,
+	    struct mirror_item *ret);
+	int (*has)(struct mirror_log *l, const char *member,
+	    const char *name);
+	int (*count)(struct mirror_log *l, const char *member,
+	    uint64_t *ret);
+	void (*close)(struct mirror_log *l);
+};
+
+struct mirror_member {
+	const char *id;			/* in the log; copied */
+	struct store *store;		/* taken over */
+};
+
+struct mirror_conf {
+	struct mirror_member members[MIRROR_MEMBERS_MAX];
+	size_t n;
+	unsigned copies;		/* a put is done when so many have it;
+					 * 0: 1 */
+	const char *marker;		/* an object that every member has: one
+					 * without it is an empty disk, not a
+					 * member.  Copied; NULL: none */
+	struct mirror_log *log;		/* taken over */
+	int64_t retry_min_ms, retry_max_ms;	/* 0: 1 s, 60 s */
+};
+
+/* Takes over stores and log, also on error. */
+int store_mirror_new(const struct mirror_conf *c, struct store **ret);
+
+struct mirror_state {
+	char url[256];
+	bool is_away;			/* not tried at present */
+	uint64_t queued;		/* objects that it lacks */
+	char problem[256];		/* "": none */
+	int64_t last_ok_ns;		/* real time; 0: never */
+};
+
+/* The number of members; 0: it is no mirror. */
+size_t store_mirror_count(const struct store *s);
+void store_mirror_state(struct store *s, size_t i, struct mirror_state *ret);
+/* One of them, borrowed. */
+struct store *store_mirror_member(struct store *s, size_t i);
+/* It lacks this object, or has a bad one: copy it there from another. */
+int store_mirror_lacks(struct store *s, size_t i, const char *name);
+/* Wait until nothing is queued: 0; -ETIMEDOUT; -ECANCELED when stop says so
+ * (asked now and then, and told what is left). */
+int store_mirror_wait(struct store *s, int64_t deadline_ms,
+    bool (*stop)(void *arg, uint64_t queued), void *arg);
+/* Do not wait for the next try: the network is back, or the user asks. */
+void store_mirror_kick(struct store *s);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "store/mirror_priv.h"
+#include "util/clock.h"
+
+/* mirror_member - one store of a mirror: how it is, and the thread that
+ * brings it what it lacks. */
+
+/* What is wrong is for the user to mend: no hurry. */
+#define SLOW_MS 60000
+
+static bool
+is_answer(int r)
+{
+	return r >= 0 || r == -ENOENT || r == -EEXIST || r == -ERANGE;
+}
+
+/* Full jitter below a limit that doubles. */
+static int64_t
+wait_ms(const struct mirror *v, int r, unsigned fails)
+{
+	int64_t max = v->retry_min_ms;
+	uint32_t rnd = 0;
+
+	if (!store_transient(r))
+		max = v->retry_max_ms < SLOW_MS ? v->retry_max_ms : SLOW_MS;
+	for (; fails > 1 && max < v->retry_max_ms; fails--)
+		max *= 2;
+	if (max > v->retry_max_ms)
+		max = v->retry_max_ms;
+	(void)!getrandom(&rnd, sizeof(rnd), GRND_NONBLOCK);
+	return max / 2 + (int64_t)rnd % (max / 2 + 1);
+}
+
+void
+member_note(struct member *m, int r, bool is_put)
+{
+	struct mirror *v = m->mirror;
+	struct store_stats st;
+
+	if (r == -ECANCELED || r == -EFBIG || r == -ENOMEM || r == -EINVAL)
+		return;
+	if (!is_answer(r))
+		store_get_stats(m->store, &st);
+	mutex_lock(&v->lock);
+	if (!is_answer(r)) {
+		m->fails++;
+		m->is_put_bad = is_put && !store_transient(r);
+		m->retry_at_ms = clock_mono_ms() + wait_ms(v, r, m->fails);
+		(void)snprintf(m->problem, sizeof(m->problem), "%s",
+		    st.last_error[0] ? st.last_error : strerror(-r));
+		memcpy(v->problem, m->problem, sizeof(v->problem));
+	} else if (is_put || !m->is_put_bad) {
+		m->fails = 0;
+		m->is_put_bad = false;
+		m->retry_at_ms = 0;
+		m->problem[0] = '\0';
+	}
+	cond_broadcast(&v->changed);
+	mutex_unlock(&v->lock);
+}
+
+bool
+member_is_away(struct member *m)
+{
+	bool r;
+
+	mutex_lock(&m->mirror->lock);
+	r = m->fails > 0 && clock_mono_ms() < m->retry_at_ms;
+	mutex_unlock(&m->mirror->lock);
+	return r;
+}
+
+/* A disk that was unplugged leaves an empty folder that takes anything. */
+int
+member_confirm(struct member *m)
+{
+	struct buf b = BUF_INIT(MIRROR_MARKER_MAX);
+	struct mirror *v = m->mirror;
+	bool is_due;
+	int r;
+
+	mutex_lock(&v->lock);
+	is_due = v->has_marker;
+	mutex_unlock(&v->lock);
+	if (!is_due)
+		return 0;
+	r = store_get(m->store, v->marker, &b);
+	buf_done(&b);
+	if (r != -ENOENT)
+		return r;
+	mutex_lock(&v->lock);
+	m->fails++;
+	m->is_put_bad = true;
+	m->retry_at_ms = clock_mono_ms() + v->retry_max_ms;
+	(void)snprintf(m->problem, sizeof(m->problem), "this drive is not "
+	    "there: is its disk mounted? if it was emptied, 'coffre store "
+	    "add' fills it again");
+	mutex_unlock(&v->lock);
+	return -EMEDIUMTYPE;
+}
+
+int
+member_queue(struct member *m, const char *name, enum mirror_op op)
+{
+	struct mirror *v = m->mirror;
+	int r;
+
+	r = v->log->add(v->log, m->id, name, op);
+	if (r < 0)
+		return r;
+	mutex_lock(&v->lock);
+	m->queued += (unsigned)r;
+	cond_broadcast(&v->changed);
+	mutex_unlock(&v->lock);
+	return 0;
+}
+
+/* Bring it one object.  -EAGAIN: no other member can give it now. */
+static int
+item_put(struct member *m, const struct mirror_item *i)
+{
+	struct buf b = BUF_INIT(MIRROR_OBJECT_MAX);
+	struct reading g = { .name = i->name, .out = &b };
+	int r;
+
+	r = mirror_read(m->mirror, m, &g);
+	if (r == -ENOENT) {
+		/* Deleted everywhere meanwhile. */
+		buf_done(&b);
+		return 0;
+	}
+	if (r < 0) {
+		buf_done(&b);
+		return r == -ECANCELED ? r : -EAGAIN;
+	}
+	r = store_put(m->store, i->name, b.data, b.len, 0);
+	buf_done(&b);
+	if (r == 0 && strcmp(i->name, m->mirror->marker) != 0) {
+		r = member_confirm(m);
+		if (r == -EMEDIUMTYPE)
+			return r;
+	}
+	member_note(m, r, true);
+	return r;
+}
+
+static int
+item_do(struct member *m, const struct mirror_item *i)
+{
+	int r;
+
+	if (i->op == MIRROR_PUT)
+		return item_put(m, i);
+	r = store_delete(m->store, i->name);
+	if (r == -ENOENT)
+		r = 0;
+	member_note(m, r, true);
+	return r;
+}
+
+/* The oldest of what it lacks; what is left counted. */
+static int
+queue_step(struct member *m)
+{
+	struct mirror *v = m->mirror;
+	struct mirror_item i;
+	int r, gone = 0;
+
+	r = v->log->next(v->log, m->id, &i);
+	if (r == -ENOENT) {
+		mutex_lock(&v->lock);
+		m->queued = 0;
+		cond_broadcast(&v->changed);
+		mutex_unlock(&v->lock);
+		return 0;
+	}
+	if (r == 0)
+		r = item_do(m, &i);
+	if (r == 0)
+		gone = v->log->del(v->log, m->id, &i);
+	if (gone > 0) {
+		mutex_lock(&v->lock);
+		m->queued -= m->queued > 0;
+		cond_broadcast(&v->changed);
+		mutex_unlock(&v->lock);
+	}
+	return gone < 0 ? gone : r;
+}
+
+/* Until there is something to do for it: false at the end. */
+static bool
+member_wait(struct member *m, int64_t not_before)
+{
+	struct mirror *v = m->mirror;
+	int64_t now, until;
+	bool r;
+
+	mutex_lock(&v->lock);
+	for (;;) {
+		now = clock_mono_ms();
+		until = m->retry_at_ms > not_before ? m->retry_at_ms :
+		    not_before;
+		if (v->is_stopping || (m->queued > 0 && !v->is_interrupted &&
+		    now >= until))
+			break;
+		if (m->queued > 0 && !v->is_interrupted)
+			(void)cond_wait_until(&v->changed, &v->lock, until);
+		else
+			cond_wait(&v->changed, &v->lock);
+	}
+	r = !v->is_stopping;
+	mutex_unlock(&v->lock);
+	return r;
+}
+
+void
+member_main(void *arg)
+{
+	struct member *m = arg;
+	int64_t not_before = 0;
+	unsigned misses = 0;
+	int r;
+
+	while (member_wait(m, not_before)) {
+		r = queue_step(m);
+		misses = r == -EAGAIN || r == -ECANCELED || r == -EIO ||
+		    r == -ENOSPC ? misses + 1 : 0;
+		not_before = misses ? clock_mono_ms() +
+		    wait_ms(m->mirror, -EHOSTUNREACH, misses) : 0;
+	}
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "store/mirror_priv.h"
+#include "util/clock.h"
+
+/* mirror_read - from the fastest member that can be expected to have it, and
+ * from the next where that fails. */
+
+#define COST_UNIT 65536		/* bytes that weigh as much as a request */
+
+/* A member as it stood when the reading began. */
+struct turn {
+	struct member *m;
+	bool is_away, lacks_some;
+	int64_t cost_us;
+};
+
+static bool
+goes_before(const struct turn *a, const struct turn *b)
+{
+	if (a->is_away != b->is_away)
+		return b->is_away;
+	return a->cost_us < b->cost_us;
+}
+
+static size_t
+turns_make(struct mirror *v, const struct member *not, struct turn *t)
+{
+	int64_t now = clock_mono_ms();
+	struct turn one;
+	size_t i, k, n = 0;
+
+	mutex_lock(&v->lock);
+	for (i = 0; i < v->n; i++) {
+		struct member *m = &v->m[i];
+
+		if (m == not)
+			continue;
+		one.m = m;
+		one.is_away = m->fails > 0 && now < m->retry_at_ms;
+		one.lacks_some = m->queued > 0;
+		one.cost_us = m->cost_us;
+		for (k = n++; k > 0 && goes_before(&one, &t[k - 1]); k--)
+			t[k] = t[k - 1];
+		t[k] = one;
+	}
+	mutex_unlock(&v->lock);
+	return n;
+}
+
+static void
+cost_note(struct member *m, int64_t us, size_t bytes)
+{
+	int64_t cost = us / (int64_t)(1 + bytes / COST_UNIT) + 1;
+
+	mutex_lock(&m->mirror->lock);
+	m->cost_us = m->cost_us ? (7 * m->cost_us + cost) / 8 : cost;
+	mutex_unlock(&m->mirror->lock);
+}
+
+static int
+read_one(struct member *m, const struct reading *g)
+{
+	int64_t start = clock_mono_us();
+	size_t before = g->out->len;
+	int r;
+
+	r = g->is_range ? store_get_range(m->store, g->name, g->off, g->len,
+	    g->out) : store_get(m->store, g->name, g->out);
+	member_note(m, r, false);
+	if (r == 0)
+		cost_note(m, clock_mono_us() - start, g->out->len - before);
+	return r;
+}
+
+static bool
+is_callers(int r)
+{
+	return r == 0 || r == -ECANCELED || r == -EFBIG || r == -ENOMEM ||
+	    r == -EINVAL;
+}
+
+/*
+ * A whole object is asked for to learn whether it is there: a member that is
+ * here and owes nothing says so for all.  Of a range the caller knows that it
+ * exists: as long as one member was not heard, it may still come.
+ */
+int
+mirror_read(struct mirror *v, const struct member *not,
+    const struct reading *g)
+{
+	struct turn t[MIRROR_MEMBERS_MAX];
+	int r, absent = 0, other = 0;
+	size_t i, n;
+
+	n = turns_make(v, not, t);
+	for (i = 0; i < n; i++) {
+		if (t[i].is_away && absent && !g->is_range)
+			break;
+		r = t[i].lacks_some ? v->log->has(v->log, t[i].m->id,
+		    g->name) : 0;
+		if (r > 0)
+			r = -EHOSTUNREACH;	/* queued for it, or old */
+		else if (r == 0)
+			r = read_one(t[i].m, g);
+		if (is_callers(r))
+			return r;
+		if (r == -ENOENT || r == -ERANGE)
+			absent = r;
+		else if (!other || store_transient(r))
+			other = r;
+	}
+	if (absent && (!g->is_range || !other))
+		return absent;
+	return other ? other : -EHOSTUNREACH;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sync/mirror_log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "db/db.h"
+#include "store/mirror.h"
+#include "util/err.h"
+#include "util/thread.h"
+
+#define LOG_BYTES_MAX (4u << 20)	/* of SQLite's log, then it is folded */
+
+struct log {
+	struct mirror_log base;
+	struct mutex lock;		/* the connection */
+	struct db *db;
+	bool is_batch;			/* mirror_log_begin was called */
+};
+
+enum {
+	ST_ADD,
+	ST_OLD,
+	ST_DEL,
+	ST_NEXT,
+	ST_HAS,
+	ST_COUNT,
+	ST_FORGET,
+};
+
+static int
+settle_locked(struct log *g) REQUIRES(g->lock)
+{
+	if (g->is_batch)
+		return 0;
+	if (db_log_size(g->db) > LOG_BYTES_MAX)
+		return db_checkpoint_all(g->db);
+	return db_sync(g->db);
+}
+
+static int
+has_locked(struct log *g, const char *member, const char *name)
+    REQUIRES(g->lock)
+{
+	struct stmt *s = db_stmt(g->db, ST_HAS,
+	    "SELECT 1 FROM lack WHERE member = ?1 AND name = ?2");
+	int r;
+
+	stmt_blob(s, 1, member, strlen(member));
+	stmt_blob(s, 2, name, strlen(name));
+	r = stmt_step(s);
+	if (r > 0)
+		stmt_reset(s);
+	return r;
+}
+
+static int
+log_add(struct mirror_log *l, const char *member, const char *name,
+    enum mirror_op op)
+{
+	struct log *g = (struct log *)l;
+	struct stmt *s;
+	int r, old;
+
+	mutex_lock(&g->lock);
+	old = has_locked(g, member, name);
+	r = old < 0 ? old : 0;
+	if (r == 0) {
+		s = db_stmt(g->db, ST_ADD, "INSERT OR REPLACE INTO lack "
+		    "(member, name, op) VALUES (?1, ?2, ?3)");
+		stmt_blob(s, 1, member, strlen(member));
+		stmt_blob(s, 2, name, strlen(name));
+		stmt_i64(s, 3, op);
+		r = stmt_run(s);
+	}
+	if (r == 0)
+		r = settle_locked(g);
+	mutex_unlock(&g->lock);
+	return r < 0 ? r : !old;
+}
+
+static int
+log_del(struct mirror_log *l, const char *member,
+    const struct mirror_item *i)
+{
+	struct log *g = (struct log *)l;
+	struct stmt *s;
+	int64_t before;
+	int r;
+
+	(void)member;
+	mutex_lock(&g->lock);
+	before = db_changes_total(g->db);
+	s = db_stmt(g->db, ST_DEL, "DELETE FROM lack WHERE seq = ?1");
+	stmt_i64(s, 1, (int64_t)i->seq);
+	r = stmt_run(s);
+	/* Forgetting this in a power cut costs a copy, no more. */
+	if (r == 0)
+		r = db_changes_total(g->db) > before;
+	mutex_unlock(&g->lock);
+	return r;
+}
+
+static int
+log_next(struct mirror_log *l, const char *member, struct mirror_item *ret)
+{
+	struct log *g = (struct log *)l;
+	const void *p;
+	struct stmt *s;
+	size_t len;
+	int r;
+
+	mutex_lock(&g->lock);
+	s = db_stmt(g->db, ST_NEXT, "SELECT seq, op, name FROM lack "
+	    "WHERE member = ?1 ORDER BY seq LIMIT 1");
+	stmt_blob(s, 1, member, strlen(member));
+	r = stmt_step(s);
+	if (r > 0) {
+		p = stmt_get_blob(s, 2, &len);
+		if (len <= MIRROR_NAME_MAX) {
+			memset(ret, 0, sizeof(*ret));
+			ret->seq = (uint64_t)stmt_get_i64(s, 0);
+			ret->op = (enum mirror_op)stmt_get_i64(s, 1);
+			memcpy(ret->name, p, len);
+			r = 0;
+		} else {
+			r = -EIO;
+		}
+		stmt_reset(s);
+	} else if (r == 0) {
+		r = -ENOENT;
+	}
+	mutex_unlock(&g->lock);
+	return r;
+}
+
+static int
+log_has(struct mirror_log *l, const char *member, const char *name)
+{
+	struct log *g = (struct log *)l;
+	int r;
+
+	mutex_lock(&g->lock);
+	r = has_locked(g, member, name);
+	mutex_unlock(&g->lock);
+	return r;
+}
+
+static int
+log_count(struct mirror_log *l, const char *member, uint64_t *ret)
+{
+	struct log *g = (struct log *)l;
+	struct stmt *s;
+	int r;
+
+	mutex_lock(&g->lock);
+	s = db_stmt(g->db, ST_COUNT,
+	    "SELECT count(*) FROM lack WHERE member = ?1");
+	stmt_blob(s, 1, member, strlen(member));
+	r = stmt_step(s);
+	if (r > 0) {
+		*ret = (uint64_t)stmt_get_i64(s, 0);
+		stmt_reset(s);
+		r = 0;
+	} else if (r == 0) {
+		r = -EIO;
+	}
+	mutex_unlock(&g->lock);
+	return r;
+}
+
+static void
+log_close(struct mirror_log *l)
+{
+	struct log *g = (struct log *)l;
+
+	db_close(g->db);
+	mutex_done(&g->lock);
+	free(g);
+}
+
+int
+mirror_log_forget(struct mirror_log *l, const char *member)
+{
+	struct log *g = (struct log *)l;
+	struct stmt *s;
+	int r;
+
+	mutex_lock(&g->lock);
+	s = db_stmt(g->db, ST_FORGET, "DELETE FROM lack WHERE member = ?1");
+	stmt_blob(s, 1, member, strlen(member));
+	r = stmt_run(s);
+	if (r == 0)
+		r = settle_locked(g);
+	mutex_unlock(&g->lock);
+	return r;
+}
+
+int
+mirror_log_begin(struct mirror_log *l)
+{
+	struct log *g = (struct log *)l;
+	int r;
+
+	mutex_lock(&g->lock);
+	r = db_exec(g->db, "BEGIN IMMEDIATE");
+	g->is_batch = r == 0;
+	mutex_unlock(&g->lock);
+	return r;
+}
+
+int
+mirror_log_end(struct mirror_log *l)
+{
+	struct log *g = (struct log *)l;
+	int r;
+
+	mutex_lock(&g->lock);
+	g->is_batch = false;
+	r = db_exec(g->db, "COMMIT");
+	if (r == 0)
+		r = settle_locked(g);
+	mutex_unlock(&g->lock);
+	return r;
+}
+
+int
+mirror_log_open(const char *state_dir, struct mirror_log **ret,
+    struct err *e)
+{
+	static const struct mirror_log ops = { .add = log_add,
+	    .del = log_del, .next = log_next, .has = log_has,
+	    .count = log_count, .close = log_close };
+	char path[PATH_MAX];
+	struct log *g;
+	int r;
+
+	if (snprintf(path, sizeof(path), "%s/mirror.db", state_dir) >=
+	    (int)sizeof(path))
+		return err_set(e, -ENAMETOOLONG, "the path is too long");
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return err_set(e, -ENOMEM, "out of memory");
+	g->base = ops;
+	r = db_open(path, &g->db, e);
+	if (r == 0)
+		r = db_exec(g->db, "CREATE TABLE IF NOT EXISTS lack ("
+		    "seq INTEGER PRIMARY KEY AUTOINCREMENT, "
+		    "member BLOB NOT NULL, name BLOB NOT NULL, "
+		    "op INTEGER NOT NULL, UNIQUE (member, name))");
+	if (r < 0) {
+		db_close(g->db);
+		free(g);
+		return err_wrap(e, r, "'%s'", path);
+	}
+	mutex_init(&g->lock, RANK_STORE);
+	*ret = &g->base;
+	return 0;
+}
