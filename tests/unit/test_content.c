@@ -476,10 +476,13 @@ START_TEST(random_operations_agree_with_a_model)
 	publish(d);
 	(void)drive_cache_trim(d, 0);
 	check_all(d);
+	for (i = 0; i < FILES; i++)
+		ck_assert_int_eq(drive_fsync(model[i].f), 0);
 	drive_usage(d, &was);
 	d = reopen(d);
 	/* Opening counts anew. */
 	drive_usage(d, &is);
+	ck_assert_uint_eq(is.clean_bytes, was.clean_bytes);
 	ck_assert_uint_eq(is.staged_bytes, was.staged_bytes);
 	check_all(d);
 	for (i = 0; i < FILES; i++)
