@@ -52,6 +52,8 @@ TOOLSRC := $(wildcard tests/tools/*.c tests/bench/*.c)
 PROGSRC := $(wildcard tests/fs/*.c tests/crash/*.c)
 # One program of several files, which stands around the library.
 TORTSRC := $(wildcard tests/torture/*.c)
+# One of several files with libc alone.
+RANDSRC := $(wildcard tests/random/*.c)
 LIBOBJ  := $(LIBSRC:%.c=$(B)/%.o)
 FSOBJ   := $(FSSRC:%.c=$(B)/%.o)
 TLIBOBJ := $(TLIBSRC:%.c=$(B)/%.o)
@@ -61,12 +63,13 @@ TOOLBIN := $(TOOLSRC:%.c=$(B)/%)
 PROGBIN := $(PROGSRC:%.c=$(B)/%)
 TORTBIN := $(B)/tests/torture/torture
 TORTOBJ := $(TORTSRC:%.c=$(B)/%.o) $(B)/tests/lib/tree_dump.o
+RANDBIN := $(B)/tests/random/random
 # Functions that it puts itself around.
 comma := ,
 TORTLD  := $(shell cat tests/torture/wrapped)
 ALLSRC  := $(LIBSRC) $(FSSRC) $(TLIBSRC) $(UNITSRC) $(FUZZSRC) $(TOOLSRC) \
-	$(PROGSRC) $(TORTSRC) tests/fuzz/driver.c
-HEADERS := $(wildcard common/*/*.h fs/*.h tests/lib/*.h tests/torture/*.h)
+	$(PROGSRC) $(TORTSRC) $(RANDSRC) tests/fuzz/driver.c
+HEADERS := $(wildcard common/*/*.h fs/*.h tests/lib/*.h tests/torture/*.h tests/random/*.h)
 
 Q := @
 ifeq ($(V),1)
@@ -85,7 +88,7 @@ SANS := address,undefined
 all: $(B)/coffre $(B)/tests/merge_view
 lib: $(B)/libcoffre.a
 units: $(UNITBIN)
-tools: $(TOOLBIN) $(PROGBIN) $(TORTBIN)
+tools: $(TOOLBIN) $(PROGBIN) $(TORTBIN) $(RANDBIN)
 torture: $(TORTBIN)
 fuzzers: $(FUZZBIN)
 
@@ -135,6 +138,10 @@ $(PROGBIN): $(B)/%: $(B)/%.o
 $(TORTBIN): $(TORTOBJ) $(B)/libcoffre.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALLL) $(TORTLD:%=-Wl$(comma)--wrap=%) -o $@ $^ $(LIBS)
+
+$(RANDBIN): $(RANDSRC:%.c=$(B)/%.o)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALLL) -o $@ $^ -lpthread
 
 # A fuzz target is linked with libFuzzer, or with a main that replays files.
 ifdef LIBFUZZER
