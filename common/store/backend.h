@@ -80,6 +80,8 @@ int store_sftp_new(const struct url *u, const struct store_conf *conf,
     struct store **ret, struct err *e);
 int store_s3_new(const char *url, const struct store_conf *conf,
     struct store **ret, struct err *e);
+int store_swift_new(const char *url, const struct store_conf *conf,
+    struct store **ret, struct err *e);
 
 /* For wrappers that change little: pass on to what they wrap, which is kept
  * right behind the base. */

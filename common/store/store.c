@@ -220,7 +220,7 @@ remote_open(const char *url, const struct store_conf *conf, struct store **ret,
 		r = store_sftp_new(&u, conf, ret, e);
 	else
 		r = err_set(e, -EINVAL, "no store is of the kind '%s': it is "
-		    "dir, webdav, webdavs, sftp or s3", u.scheme);
+		    "dir, webdav, webdavs, sftp, s3 or swift", u.scheme);
 	url_done(&u);
 	return r;
 }
@@ -239,6 +239,8 @@ backend_open(const char *url, const struct store_conf *conf,
 	}
 	if (strncmp(url, "s3://", 5) == 0)
 		return store_s3_new(url, conf, ret, e);
+	if (strncmp(url, "swift://", 8) == 0)
+		return store_swift_new(url, conf, ret, e);
 	return remote_open(url, conf, ret, e);
 }
 
