@@ -25,6 +25,7 @@ enum {
 	S_EVICT,
 	S_NEXT,
 	S_AFTER,
+	S_LAST,
 };
 
 #define COLS "ino, idx, bid, state, len, frame, nt, pack, off, sha, org"
@@ -238,6 +239,27 @@ block_next(struct drive *d, uint64_t ino, uint64_t from, struct block *ret)
 	stmt_i64(s, 1, (int64_t)ino);
 	stmt_i64(s, 2, (int64_t)from);
 	return block_one(d, s, ret);
+}
+
+int
+block_last(struct drive *d, uint64_t ino, uint64_t from, uint64_t to,
+    unsigned n, uint64_t *ret)
+{
+	struct stmt *s;
+	int r;
+
+	s = db_stmt(d->db, S_LAST, "SELECT idx FROM block WHERE ino=?"
+	    " AND idx>=? AND idx<? ORDER BY idx DESC LIMIT 1 OFFSET ?");
+	stmt_i64(s, 1, (int64_t)ino);
+	stmt_i64(s, 2, (int64_t)from);
+	stmt_i64(s, 3, (int64_t)to);
+	stmt_i64(s, 4, (int64_t)n);
+	r = stmt_step(s);
+	if (r == 1) {
+		*ret = (uint64_t)stmt_get_i64(s, 0);
+		stmt_reset(s);
+	}
+	return r;
 }
 
 static int

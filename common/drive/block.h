@@ -58,6 +58,10 @@ int block_get_bid(struct drive *d, uint64_t ino, uint64_t idx, uint64_t bid,
 /* The first row of ino with from <= idx, whichever bid: 1 or 0. */
 int block_next(struct drive *d, uint64_t ino, uint64_t from,
     struct block *ret);
+/* The index of the n-th row from the end (0: the last) of those of ino with
+ * from <= idx < to: 1, or 0 if there are not so many. */
+int block_last(struct drive *d, uint64_t ino, uint64_t from, uint64_t to,
+    unsigned n, uint64_t *ret);
 /* Call fn for the rows of ino with from <= idx and bid <= bid_max, the
  * greatest such bid of each index only (or every row, with all); stops when
  * fn returns other than 0 and returns that.  fn may not change rows. */

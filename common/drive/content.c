@@ -181,9 +181,11 @@ content_overlay(struct drive *d, uint64_t ino, struct drive_attr *a)
 	HASH_FIND(hh, d->nodes->table, &ino, sizeof(ino), n);
 	if (n && n->is_live) {
 		a->size = n->live_size;
-		a->mtime_ns = n->live_mtime_ns;
-		if (a->ctime_ns < n->live_mtime_ns)
+		/* One that is the same was set: what came is no change. */
+		if (a->mtime_ns != n->live_mtime_ns &&
+		    a->ctime_ns < n->live_mtime_ns)
 			a->ctime_ns = n->live_mtime_ns;
+		a->mtime_ns = n->live_mtime_ns;
 		/* Not more than the size: the rest is padding, or written
 		 * over what is counted.  Not 0: that says all is a hole. */
 		more = a->size < n->live_bytes ? a->size : n->live_bytes;
@@ -309,10 +311,13 @@ commit_rows(struct drive *d, struct node *n, struct making *m, size_t nm)
 		r = block_put(d, &i, &m[k].b, m[k].data, m[k].data_len);
 	if (r < 0)
 		return r;
+	/* The last part of a truncation. */
+	if (n->size < i.size && i.trunc > n->size)
+		i.trunc = n->size;
 	i.size = n->size;
-	i.mtime_ns = n->mtime_ns;
-	if (i.ctime_ns < n->mtime_ns)
+	if (i.mtime_ns != n->mtime_ns && i.ctime_ns < n->mtime_ns)
 		i.ctime_ns = n->mtime_ns;
+	i.mtime_ns = n->mtime_ns;
 	r = inode_save(d, &i);
 	if (r == 0)
 		r = outbox_mark(d, n->ino, OUTBOX_PUT);

@@ -134,6 +134,8 @@ struct stage {
 	struct gones txn;	/* of the open transaction */
 	struct gones dead;	/* superseded rows to delete after a flush */
 	uint64_t staged_bytes, staged_blocks, clean_bytes;
+	/* The three as the open transaction found them. */
+	uint64_t saved[3];
 	int64_t quiet_ms;
 	bool is_forced;
 	uint64_t evict_ino, evict_idx;	/* clock hand */
@@ -180,7 +182,8 @@ int block_gone(struct drive *d, const struct block *b, bool is_later)
 /* Inside a transaction: when it commits, g's frame is free. */
 int stage_bury_note(struct drive *d, const struct gone *g)
     REQUIRES(d->db_lock);
-/* The open transaction ended (called by txn.c). */
+/* A transaction begins; it has ended (called by txn.c). */
+void content_txn_begin(struct drive *d) REQUIRES(d->db_lock);
 void content_txn_done(struct drive *d, bool is_committed)
     REQUIRES(d->db_lock);
 /* 64 KiB..128 KiB scratch of this thread; NULL if out of memory. */

@@ -112,27 +112,29 @@ clear_range(struct drive *d, struct node *n, uint64_t from, uint64_t to)
 	return r;
 }
 
+/* The size becomes `size`, and rows from index `from` on go, at once: nobody
+ * finds the old size with nothing in it, even after a crash. */
 static int
-truncate_rows(struct drive *d, struct node *n, uint64_t size)
+truncate_rows(struct drive *d, struct node *n, uint64_t size, uint64_t from)
     REQUIRES(n->lock)
 {
 	struct inode i;
-	struct version *v;
-	struct pending *p;
+	uint64_t next;
 	int r;
 
 	r = drive_begin(d);
 	if (r < 0)
 		return r;
 	r = inode_load(d, n->ino, &i);
+	if (r == 0 && size < i.size)
+		r = clear_rows(d, &i, from, (i.size + BLOCK_SIZE - 1) /
+		    BLOCK_SIZE, &next);
+	if (r == 1)
+		r = -EFBIG;	/* no more than CLEAR_STEP: cannot be */
 	if (r == 0) {
 		i.size = size;
 		if (i.trunc > size)
 			i.trunc = size;
-		p = pending_find(d, n->ino);
-		v = p ? p->v : NULL;
-		if (v && v->trunc_next > size)
-			v->trunc_next = size;
 		i.mtime_ns = i.ctime_ns = clock_real_ns();
 		r = inode_save(d, &i);
 	}
@@ -140,7 +142,60 @@ truncate_rows(struct drive *d, struct node *n, uint64_t size)
 		r = outbox_mark(d, n->ino, OUTBOX_PUT);
 	if (r == 0)
 		r = stage_changed(d, n->ino, 0, size);
-	return drive_end(d, r);
+	r = drive_end(d, r);
+	if (r < 0)
+		return r;
+	n->size = size;
+	n->row_end = (size + BLOCK_SIZE - 1) / BLOCK_SIZE;
+	return 0;
+}
+
+/* Shrink to size, which is at the end of a block or 0; a large file from its
+ * end in several steps, so that what a crash leaves is a shorter file. */
+static int
+truncate_blocks(struct drive *d, struct node *n, uint64_t size)
+    REQUIRES(n->lock)
+{
+	uint64_t whole = size / BLOCK_SIZE, end, from;
+	int r;
+
+	do {
+		end = (n->size + BLOCK_SIZE - 1) / BLOCK_SIZE;
+		mutex_lock(&d->db_lock);
+		r = block_last(d, n->ino, whole, end, CLEAR_STEP - 2, &from);
+		mutex_unlock(&d->db_lock);
+		if (r == 0)
+			from = whole;
+		if (r >= 0)
+			r = truncate_rows(d, n, from * BLOCK_SIZE, from);
+	} while (r == 0 && from > whole);
+	return r;
+}
+
+/* The end of the block that size lies in becomes zeros, with the size. */
+static int
+truncate_tail(struct drive *d, struct node *n, uint64_t size)
+    REQUIRES(n->lock)
+{
+	uint64_t idx = size / BLOCK_SIZE, old = n->size;
+	uint32_t o = (uint32_t)(size % BLOCK_SIZE);
+	struct dirty *b;
+	int r;
+
+	r = zero_part(d, n, idx, o, (uint32_t)(old - idx * BLOCK_SIZE));
+	if (r < 0)
+		return r;
+	if (!n->dirty && !n->fresh)
+		return truncate_rows(d, n, size, idx + 1);
+	HASH_FIND(hh, n->dirty, &idx, sizeof(idx), b);
+	if (b && !b->have && b->len > o)
+		b->len = o;
+	n->size = size;
+	node_touch(d, n, true);
+	r = node_commit(d, n);
+	if (r < 0)
+		n->size = old;
+	return r;
 }
 
 static int
@@ -148,35 +203,15 @@ truncate_locked(struct drive *d, struct node *n, uint64_t size)
     REQUIRES(n->lock)
 {
 	uint64_t whole = (size + BLOCK_SIZE - 1) / BLOCK_SIZE;
-	uint32_t o = (uint32_t)(size % BLOCK_SIZE);
-	uint64_t old = n->size;
-	struct dirty *b;
 	int r = 0;
 
-	if (size < old && o) {
-		uint64_t last = old - size / BLOCK_SIZE * BLOCK_SIZE;
-		uint64_t idx = size / BLOCK_SIZE;
-
-		if (last > BLOCK_SIZE)
-			last = BLOCK_SIZE;
-		r = zero_part(d, n, idx, o, (uint32_t)last);
-		HASH_FIND(hh, n->dirty, &idx, sizeof(idx), b);
-		if (r == 0 && b && !b->have && b->len > o)
-			b->len = o;
-		if (r == 0) {
-			node_touch(d, n, true);
-			r = node_commit(d, n);
-		}
-	}
-	if (r == 0 && size < old)
-		r = clear_range(d, n, whole, UINT64_MAX >> 1);
-	if (r == 0)
-		r = truncate_rows(d, n, size);
-	if (r < 0)
-		return r;
-	n->size = size;
-	n->row_end = whole;
-	return 0;
+	if (size >= n->size)
+		return truncate_rows(d, n, size, whole);
+	if (whole * BLOCK_SIZE < n->size || size % BLOCK_SIZE == 0)
+		r = truncate_blocks(d, n, whole * BLOCK_SIZE);
+	if (r == 0 && size < n->size)
+		r = truncate_tail(d, n, size);
+	return r;
 }
 
 int

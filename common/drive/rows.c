@@ -67,11 +67,27 @@ stage_bury_note(struct drive *d, const struct gone *g)
 }
 
 void
+content_txn_begin(struct drive *d)
+{
+	struct stage *s = d->stage;
+
+	s->saved[0] = s->staged_bytes;
+	s->saved[1] = s->staged_blocks;
+	s->saved[2] = s->clean_bytes;
+}
+
+void
 content_txn_done(struct drive *d, bool is_committed)
 {
-	struct gones *t = &d->stage->txn;
+	struct stage *s = d->stage;
+	struct gones *t = &s->txn;
 	size_t k;
 
+	if (!is_committed) {
+		s->staged_bytes = s->saved[0];
+		s->staged_blocks = s->saved[1];
+		s->clean_bytes = s->saved[2];
+	}
 	for (k = 0; is_committed && k < t->n; k++) {
 		if (t->v[k].is_later)
 			(void)gones_add(&d->stage->dead, &t->v[k]);

@@ -33,6 +33,8 @@ begin(struct drive *d) NO_TSA
 		}
 		d->batch = 0;
 		d->saved = d->usage;
+		if (d->stage)
+			content_txn_begin(d);
 	}
 	d->changes = db_changes_total(d->db);
 	return 0;
