@@ -80,6 +80,14 @@ check "a part is written over without its rest" sh -c \
     status=none' sh "$M"
 check "and the rest is what it was" cmp "$R/big" "$M/big"
 check "all of it reaches the store" drive_sync
+# To send a block of which a part is here, the rest is fetched: no change.
+check "the cache is emptied" drop_all
+printf 'patched' | dd of=big bs=1 seek=5000000 conv=notrunc status=none
+touch -d @2900000000 big
+check "a part of a block with a time to come is sent" drive_sync
+echo 2 >/proc/sys/vm/drop_caches
+check "the time of the last change has not become that" \
+    [ "$(stat -c %Z big)" -lt 2800000000 ]
 check "the state says stored" test stored = \
     "$(getfattr --only-values -n user.coffre.state big)"
 check "the cache is emptied" drop_all
