@@ -154,6 +154,9 @@ do_sync(struct control_conn *k, const struct control_req *q)
 	struct sync_status s;
 	int r = 0;
 
+	/* The user may have given another password: ask at once. */
+	if (!k->c->is_stopping)
+		store_interrupt(p->store, false);
 	sync_kick(p->sync);
 	if (q->is_wait)
 		r = sync_wait_pieces(k, q);

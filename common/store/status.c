@@ -22,8 +22,8 @@ status_result(int status, bool is_write)
 	case 405:
 	case 501:
 		return -EOPNOTSUPP;
-	case 412:
-		return -EEXIST;
+	case 412:	/* a read makes no condition */
+		return is_write ? -EEXIST : -EPROTO;
 	case 413:
 	case 507:
 		return -ENOSPC;

@@ -194,7 +194,8 @@ sync_accept(struct sync *s, void (*say)(void *arg, const char *finding),
 	if (r == 0)
 		r = accept_save(s->drive, ACCEPT_ALL, &own);
 	if (r < 0)
-		return err_wrap(e, r, "cannot keep the decision");
+		return err_set(e, r, "cannot keep the decision: %s",
+		    strerror(-r));
 	log_warn("sync: a loss up to segment %llu was accepted",
 	    (unsigned long long)own.seq);
 	r = await_trust(s, e);
@@ -202,8 +203,9 @@ sync_accept(struct sync *s, void (*say)(void *arg, const char *finding),
 		return r;
 	r = mend(s, say, progress, arg);
 	if (r < 0)
-		return err_wrap(e, r, "the alarm is over; what is lost could "
-		    "not be told (try 'coffre fsck --remote')");
+		return err_set(e, r, "the alarm is over; what is lost could "
+		    "not be told: %s; try 'coffre fsck --remote'",
+		    strerror(-r));
 	sync_kick(s);
 	return r;
 }

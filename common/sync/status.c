@@ -182,16 +182,20 @@ sync_alarm_off(struct sync *s)
 
 	mutex_lock(&s->lock);
 	was = s->is_alarm;
+	mutex_unlock(&s->lock);
+	/* First, so that who sees the alarm end can write. */
+	if (was)
+		drive_set_readonly(s->drive, false);
+	mutex_lock(&s->lock);
 	if (was) {
 		s->is_alarm = false;
 		say_locked(s, SYNC_ONLINE, "", "");
 		cond_broadcast(&s->changed);
 	}
 	mutex_unlock(&s->lock);
-	if (!was)
-		return;
-	drive_set_readonly(s->drive, false);
-	log_info("sync: the alarm is over: the store is as it should be");
+	if (was)
+		log_info("sync: the alarm is over: the store is as it should "
+		    "be");
 }
 
 bool
