@@ -82,7 +82,7 @@ SANS := address,undefined
 .PHONY: all lib tools units fuzzers torture install clean deps demo test \
 	test-all \
 	test-unit test-store test-fs test-crash fuzz fuzz-replay bench check \
-	check-headers check-lint check-san FORCE
+	check-headers check-lint check-san security FORCE
 .SECONDARY:
 
 all: $(B)/coffre $(B)/tests/merge_view
@@ -190,6 +190,18 @@ fuzz:
 	@$(SUB) B=$(B)/fuzz CC=clang SAN=$(SANS),fuzzer-no-link LIBFUZZER=1 \
 		fuzzers
 	@B=$(B)/fuzz scripts/fuzz.sh
+
+# Attacks by the store and by others: run them, write tests/SECURITY.md.
+security: deps
+	@$(SUB) all units tools
+	@B=$(B) tests/security.sh write
+
+# The long versions, one line a part.
+.PHONY: prove
+prove: deps
+	@$(SUB) all units tools
+	@EVIL_RUNS=300 $(B)/tests/unit/test_evil_sizes
+	@B=$(B) FAULTS=all tests/fs/cases/faults.sh
 
 bench:
 	@scripts/install-deps.sh --bench

@@ -12,15 +12,19 @@
  *	--retry-after SECONDS	... with this header
  *	--location URL		... with this header
  *	--html			... with a web page as body
+ *	--endless		... with a body that does not end
  *	--hang			read, and never answer
  *	--delay MS		hold the answer back for so long
  *	--cut-up N		hang up after N bytes of the request
  *	--cut-down N		hang up after N bytes of the answer
  *	--extra N		add N to the answer's Content-Length
+ *	--date TEXT		another Date in the answer
  *	--method NAME		only for this method
  *	--skip N		not for the first N requests that qualify
  *	--times N		only for the N requests after them
  *	--off			begin without; SIGUSR1 switches off and on
+ *	--port N		listen there
+ *	--log FILE		append the head of each request
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -44,9 +48,11 @@
 
 struct conf {
 	struct sockaddr_in to;
-	bool has_to, is_html, is_hanging;
+	bool has_to, is_html, is_hanging, is_endless;
 	int status, retry_after, delay_ms;
-	const char *location, *method;
+	const char *location, *method, *date;
+	uint16_t port;
+	FILE *log;
 	long cut_up, cut_down, extra, skip, times;
 };
 
@@ -149,17 +155,21 @@ answer(int fd)
 		n += snprintf(head + n, sizeof(head) - (size_t)n,
 		    "Location: %s\r\n", conf.location);
 	n += snprintf(head + n, sizeof(head) - (size_t)n, "\r\n");
+	if (conf.is_endless)
+		n = snprintf(head, sizeof(head), "HTTP/1.1 %d Because\r\n"
+		    "Connection: close\r\n\r\n", conf.status);
 	if (send_all(fd, head, (size_t)n))
-		(void)send_all(fd, body, strlen(body));
+		while (send_all(fd, body, strlen(body)) && conf.is_endless)
+			;
 	linger_close(fd);
 }
 
-/* Pass the answer's head on with another length. */
+/* Pass the answer's head on with another length or date. */
 static bool
-spoil_length(int from, int to)
+spoil_head(int from, int to)
 {
-	static const char field[] = "\r\nContent-Length:";
-	char *head = malloc(HEAD_MAX + 1), *at, *end, text[32];
+	const char *field = conf.date ? "\r\nDate:" : "\r\nContent-Length:";
+	char *head = malloc(HEAD_MAX + 1), *at, *end, text[256];
 	size_t len, n = 0;
 	bool ok = false;
 	long v;
@@ -168,8 +178,14 @@ spoil_length(int from, int to)
 	at = len ? strcasestr(head, field) : NULL;
 	if (!at || at > head + n)
 		goto out;
-	v = strtol(at + sizeof(field) - 1, &end, 10) + conf.extra;
-	(void)snprintf(text, sizeof(text), "%s %ld", field, v);
+	end = at + strlen(field);
+	if (conf.date) {
+		end += strcspn(end, "\r");
+		(void)snprintf(text, sizeof(text), "%s %s", field, conf.date);
+	} else {
+		v = strtol(end, &end, 10) + conf.extra;
+		(void)snprintf(text, sizeof(text), "%s %ld", field, v);
+	}
 	ok = send_all(to, head, (size_t)(at - head)) &&
 	    send_all(to, text, strlen(text)) &&
 	    send_all(to, end, len - (size_t)(end - head));
@@ -206,11 +222,11 @@ pump(int client, int server, long up, long down, bool faulty)
 			if (i == 1 && !has_answer && faulty) {
 				has_answer = true;
 				sleep_ms(conf.delay_ms);
-				if (conf.extra && !spoil_length(server,
-				    client))
-					goto out;
-				if (conf.extra)
+				if (conf.extra || conf.date) {
+					if (!spoil_head(server, client))
+						goto out;
 					continue;
+				}
 			}
 			left = i == 0 ? &up : &down;
 			n = recv(p[i].fd, b, CHUNK, 0);
@@ -292,6 +308,10 @@ serve(void *arg)
 		free(head);
 		return;
 	}
+	if (conf.log) {
+		(void)fwrite(head, 1, n, conf.log);
+		(void)fflush(conf.log);
+	}
 	faulty = is_faulty(head);
 	if (faulty && conf.is_hanging) {
 		while (recv(client, junk, sizeof(junk), 0) > 0)
@@ -322,7 +342,9 @@ options(int argc, char **argv)
 		{ "cut-up", 1, NULL, 'u' }, { "cut-down", 1, NULL, 'w' },
 		{ "extra", 1, NULL, 'x' }, { "method", 1, NULL, 'm' },
 		{ "skip", 1, NULL, 'k' }, { "times", 1, NULL, 't' },
-		{ "off", 0, NULL, 'o' }, { NULL, 0, NULL, 0 },
+		{ "off", 0, NULL, 'o' }, { "endless", 0, NULL, 'e' },
+		{ "date", 1, NULL, 'a' }, { "port", 1, NULL, 'p' },
+		{ "log", 1, NULL, 'L' }, { NULL, 0, NULL, 0 },
 	};
 	char *colon;
 	int c;
@@ -343,6 +365,10 @@ options(int argc, char **argv)
 		case 'k': conf.skip = atol(optarg); break;
 		case 't': conf.times = atol(optarg); break;
 		case 'o': is_on = false; break;
+		case 'e': conf.is_endless = true; break;
+		case 'a': conf.date = optarg; break;
+		case 'p': conf.port = (uint16_t)atoi(optarg); break;
+		case 'L': conf.log = fopen(optarg, "a"); break;
 		default: usage();
 		}
 	}
@@ -371,8 +397,12 @@ main(int argc, char **argv)
 	options(argc, argv);
 	(void)sigaction(SIGUSR1, &sa, NULL);
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	at.sin_port = htons(conf.port);
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 },
+	    sizeof(int)) < 0 ||
+	    bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
 	    listen(fd, 64) < 0 ||
 	    getsockname(fd, (struct sockaddr *)&at, &len) < 0) {
 		perror("fault_proxy");

@@ -18,10 +18,17 @@ key=$(find "$T" -name '*.key' -type f | head -1)
 # was made from it.
 # Defence: the passphrase opens the file of keys on this machine; nothing on
 # the store is derived from it.
-salt=$(dd if="$key" bs=1 skip=24 count=32 status=none | od -An -v -tx1 |
-    tr -d ' \n' | sed 's/../\\x&/g')
+hex() {
+	od -An -v -tx1 | tr -d ' \n'
+}
+salt=$(dd if="$key" bs=1 skip=24 count=32 status=none | hex)
 has_salt() {
-	[ ${#salt} -eq 128 ] && LC_ALL=C grep -rqaP -- "$salt" "$1"
+	local f
+	[ ${#salt} -eq 64 ] || return 1
+	while read -r f; do
+		! hex <"$f" | grep -q "$salt" || return 0
+	done < <(find "$1" -type f)
+	return 1
 }
 no_trace_of_the_keystore() {
 	has_salt "$key" || return 1

@@ -1,0 +1,289 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# A server that answers wrongly in every way, under a mounted drive: what the
+# user is told, what a read gives, that nothing is lost or deleted, and that
+# the queue drains by itself when it is over.  tests/FAULTS.md tells what is
+# expected; FAULTS=all tries all of them, without it a choice.
+COFFRE_TEST_STORE=webdav
+. "$(dirname "$0")/../lib.sh"
+fs_prepare
+need_proxy=$B/tests/tools/fault_proxy
+[ -x "$need_proxy" ] || { echo "no $need_proxy"; exit 1; }
+
+server=${APACHE_HTTP#http://}
+server=${server%/}
+PROXY=
+PORT=
+# proxy OPTION...: from now on requests pass this one.
+proxy() {
+	proxy_stop
+	"$need_proxy" ${PORT:+--port "$PORT"} --log "$T/requests" "$@" \
+	    "$server" >"$T/proxy.out" &
+	PROXY=$!
+	until_ok 5 grep -q PORT= "$T/proxy.out" || return 1
+	PORT=$(sed -n 's/^PORT=//p' "$T/proxy.out")
+}
+proxy_stop() {
+	[ -n "$PROXY" ] || return 0
+	kill "$PROXY" 2>/dev/null
+	wait "$PROXY" 2>/dev/null
+	PROXY=
+	: >"$T/proxy.out"
+}
+THIEF=
+end_all() {
+	proxy_stop
+	[ -z "$THIEF" ] || kill "$THIEF" 2>/dev/null
+	fs_cleanup
+}
+trap end_all EXIT
+
+# The drive that was made lies at Apache itself; ours is behind the proxy.
+need "a proxy stands before it" proxy
+URL=webdav://alice@127.0.0.1:$PORT/drive
+sed -i "s|^store = .*|store = $URL|; \$a timeout = 5\nquiet = 0" \
+    "$T/config/coffre/$NAME.conf"
+need "it is mounted" drive_mount
+M=$T/mnt/work
+mkdir "$M"
+head -c 300000 /dev/urandom >"$R/cold"
+cp "$R/cold" "$M/cold"
+need "a first file reaches the server" drive_sync
+
+objects() {
+	find "$DAV_DATA/drive" -type f -path '*/[dj]/*' | sort
+}
+make_cold() {
+	"$COFFRE" cache --free 1T "$NAME" >/dev/null
+	echo 1 >/proc/sys/vm/drop_caches
+}
+is_link() {
+	local s
+	s=$("$COFFRE" status --json "$NAME") || :
+	jq -r '.sync.link' <<<"$s" | grep -qxE "$1" &&
+	    jq -r '.sync.problem' <<<"$s" | grep -qiE "$2"
+}
+# A read of what is not here: an error in time, never other bytes.
+cold_read() {
+	local rc=0
+	timeout -s INT "$1" cat "$M/cold" >"$T/read" 2>"$T/read.err" || rc=$?
+	[ "$rc" -ne 0 ] || { cmp -s "$T/read" "$R/cold"; return; }
+	cmp -s -n "$(stat -c %s "$T/read")" "$T/read" "$R/cold"
+}
+# By itself.  What was said of data that could not be read stays until the
+# user asks anew.
+drains() {
+	local end=$((SECONDS + $1))
+	until [ "$(drive_status '.usage | .queued_changes + .queued_bytes')" \
+	    = 0 ] && is_link 'online|fault' '^$|data'; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.2
+	done
+}
+
+I=0
+# fault NAME LINK WORDS OPTION...: while the proxy does that, status has this
+# link and says these words.
+fault() {
+	local name=$1 link=$2 words=$3 how=drains
+	shift 3
+	I=$((I + 1))
+	objects >"$T/objects.before"
+	make_cold
+	proxy "$@" || check "$name: a proxy" false
+	head -c 70000 /dev/urandom >"$R/f$I"
+	check "$name: a write is not hindered" timeout 10 cp "$R/f$I" "$M/f$I"
+	check "$name: status tells it" until_ok 40 is_link "$link" "$words"
+	check "$name: a read ends and gives no other bytes" \
+	    cold_read "${READ_S:-2}"
+	say "$name | $(drive_status '.sync | .link + " | " + .problem') |" \
+	    "$(sed 's/.*: //' "$T/read.err" | tail -1)"
+	check "$name: nothing is deleted" test -z "$(comm -23 \
+	    "$T/objects.before" <(objects))"
+	proxy || check "$name: an honest proxy" false
+	if [[ $link == *refused* || $link == *full* || $link == *fault* ]]; then
+		# These wait a minute for the user; with FAULTS=all we do too.
+		[ -n "${FAULTS:-}" ] || "$COFFRE" sync "$NAME"
+	fi
+	check "$name: the queue drains when it is over" "$how" 150
+	check "$name: what was written is on the server" \
+	    cmp "$R/f$I" "$M/f$I"
+	check "$name: the read works again" cmp "$R/cold" "$M/cold"
+}
+is_all() {
+	[ -n "${FAULTS:-}" ]
+}
+
+fault "503 with Retry-After" offline "busy|later|503|reach" \
+    --status 503 --retry-after 1
+fault "403" refused "refus|403|not allowed" --status 403
+fault "412" fault "sense" --status 412
+check "412: a read is an I/O error" grep -qi 'input/output' "$T/read.err"
+fault "507" full "full|507" --status 507 --method PUT
+fault "a page with status 200" fault "sense|page|answer" \
+    --status 200 --html
+fault "cut in the middle of a body" offline "reach|connection|broke" \
+    --cut-down 300
+if is_all; then
+	fault "404" fault "no drive|sense" --status 404
+	fault "409" "fault|offline" "sense|409|reach" --status 409
+	fault "423" offline "lock|423|reach" --status 423
+	fault "429 with Retry-After" offline "many|later|429|reach" \
+	    --status 429 --retry-after 2
+	fault "500" offline "500|reach" --status 500
+	fault "503" offline "503|reach|busy" --status 503
+	fault "an upload that is cut" offline "reach|connection|broke" \
+	    --cut-up 900 --method PUT
+	fault "a lost answer" offline "reach|connection|broke" --cut-down 0
+	fault "a length too great" "offline|fault" "." --extra 10
+	fault "a length too small" "offline|fault" "." --extra -10 \
+	    --method GET
+	fault "a body without an end" "fault|refused|offline" "." \
+	    --status 200 --endless
+	READ_S=12 fault "no answer" offline "reach|answer|time" --hang
+	fault "a partial listing" "online" "" --cut-down 400 \
+	    --method PROPFIND
+fi
+
+# What a user need not be told: late answers, another clock.
+quiet_fault() {
+	local name=$1
+	shift
+	I=$((I + 1))
+	proxy "$@"
+	head -c 70000 /dev/urandom >"$R/f$I"
+	cp "$R/f$I" "$M/f$I"
+	check "$name: all is stored" drive_sync 60
+	make_cold
+	check "$name: a read works" cmp "$R/cold" "$M/cold"
+	check "$name: there is no problem" is_link online '^$'
+	proxy
+}
+quiet_fault "answers after half a second" --delay 500
+quiet_fault "a clock that is a day off" \
+    --date "$(date -u -d yesterday '+%a, %d %b %Y %H:%M:%S GMT')"
+quiet_fault "a single 503" --status 503 --times 1
+
+# A44.  Attack: somebody between us and the server: another certificate, a
+# redirection to a server of theirs, a question for the password.
+# Defence: certificates are verified always; credentials go to one scheme,
+# host and port; redirections elsewhere are not followed; a password that was
+# refused is not tried again for a while.
+"$need_proxy" --status 200 --log "$T/thief" >"$T/thief.out" &
+THIEF=$!
+until_ok 5 grep -q PORT= "$T/thief.out"
+thief=$(sed -n 's/^PORT=//p' "$T/thief.out")
+fault "a redirection to another host" fault "redirect|elsewhere|sense" \
+    --status 307 --location "http://127.0.0.1:$thief/drive/"
+check "a44_the_other_host_was_asked_for_nothing" test ! -s "$T/thief"
+kill "$THIEF"
+wait "$THIEF" 2>/dev/null
+THIEF=
+
+refused_count() {
+	grep -c '^[0-9.]* [A-Z]* .* 401 ' "$T/apache/log/access.log" || :
+}
+# The server's own 401: its password was changed.
+cp "$T/apache/htpasswd" "$T/htpasswd"
+echo 'alice:{SHA}AAAAAAAAAAAAAAAAAAAAAAAAAAA=' >"$T/apache/htpasswd"
+before=$(refused_count)
+echo more >"$M/while-refused"
+check "401: status tells it" until_ok 20 is_link refused "password|refus"
+sleep 4
+check "a44_a_refused_password_is_not_tried_again_at_once" test \
+    "$(($(refused_count) - before))" -le 8
+cp "$T/htpasswd" "$T/apache/htpasswd"
+# An automatic try may be under way at that moment.
+check "401: a word of the user is enough when it is over" until_ok 20 \
+    "$COFFRE" sync --wait=60 "$NAME"
+check "401: the file is whole" grep -q more "$M/while-refused"
+
+cd "$T" || exit 1
+need "it is unmounted" drive_unmount
+check "the credentials are in no command line and no log" fails grep -rqaF \
+    "$DAV_PASS" "$T/daemon.log" "$T/run"
+proxy_stop
+
+# ---- certificates ----------------------------------------------------------
+
+tls_start() {
+	apache_sh start "$T/tls" --tls ${TLS_PORT:+--port "$TLS_PORT"} \
+	    >"$T/tls.vars"
+}
+tls_stop() {
+	apache_sh stop "$T/tls"
+}
+# A certificate of the same authority whose time is over.
+expired() {
+	mkdir -p "$T/ca" && : >"$T/ca/index" && echo 01 >"$T/ca/serial" &&
+	    cat >"$T/ca/conf" <<-CONF
+	[ca]
+	default_ca = a
+	[a]
+	database = $T/ca/index
+	serial = $T/ca/serial
+	new_certs_dir = $T/ca
+	default_md = sha256
+	policy = p
+	x509_extensions = e
+	[p]
+	commonName = supplied
+	[e]
+	subjectAltName = IP:127.0.0.1
+	CONF
+	openssl ca -batch -config "$T/ca/conf" -cert "$T/tls/ca.pem" \
+	    -keyfile "$T/tls/ca.key" -in "$T/tls/server.csr" \
+	    -startdate 20200101000000Z -enddate 20200201000000Z \
+	    -out "$T/expired.pem" >/dev/null 2>&1
+}
+# Somebody else's, for the same name.
+swapped() {
+	mkdir -p "$T/foreign" && (
+		# shellcheck source=tests/servers/common.sh
+		. "$TOP/tests/servers/common.sh"
+		make_certs "$T/foreign"
+	)
+}
+tls_with() {
+	tls_stop && cp "$1" "$T/tls/server.pem" &&
+	    cp "$2" "$T/tls/server.key" && tls_start
+}
+need "a server with TLS" tls_start
+eval "$(grep -E '^(URL|CA|DATA)=' "$T/tls.vars")"
+TLS_PORT=$(sed -n 's/.*127.0.0.1:\([0-9]*\).*/\1/p' <<<"$URL" | head -1)
+cp "$T/tls/server.pem" "$T/good.pem"
+cp "$T/tls/server.key" "$T/good.key"
+NAME=tlsdrive
+tls_init() {
+	coffre init --store "${URL}drive" --ca "$CA" --password-fd 8 \
+	    --recovery-file "$T/recovery2" "$NAME" 8<<<"$DAV_PASS"
+}
+need "a drive on it" tls_init
+need "it is mounted" drive_mount
+echo one >"$T/mnt/one"
+check "it works" drive_sync
+check "a certificate of the past is made" expired
+check "and one by somebody else" swapped
+for bad in expired swapped; do
+	if [ "$bad" = expired ]; then
+		tls_with "$T/expired.pem" "$T/good.key"
+	else
+		tls_with "$T/foreign/server.pem" "$T/foreign/server.key"
+	fi
+	seen=$(wc -l <"$T/tls/log/access.log")
+	echo "$bad" >"$T/mnt/$bad"
+	check "a44_status_names_a_certificate_that_is_not_good" \
+	    until_ok 30 is_link offline certificate
+	say "certificate $bad | $(drive_status \
+	    '.sync | .link + " | " + .problem') |"
+	check "a44_nothing_is_asked_of_a_server_that_has_such_a_one" \
+	    test "$(wc -l <"$T/tls/log/access.log")" -eq "$seen"
+	tls_with "$T/good.pem" "$T/good.key"
+	check "certificate $bad: the queue drains when it is over" drains 150
+done
+cd "$T" || exit 1
+need "it is unmounted" drive_unmount
+tls_stop
+fs_count
+[ "$N_FAILED" -eq 0 ]
