@@ -15,6 +15,7 @@
 #include "fs/setup.h"
 #include "store/store.h"
 #include "sync/sync.h"
+#include "util/buf.h"
 #include "util/err.h"
 #include "util/file.h"
 #include "util/text.h"
@@ -75,6 +76,24 @@ advise(const struct setup *s)
 	cli_note("next: 'coffre mount %s'", s->parts.name);
 }
 
+/* What a delete means there, and the like: it must not be a surprise. */
+static void
+notes_show(struct store *store)
+{
+	struct buf b = BUF_INIT(4096);
+	char *text, *line, *save = NULL;
+	const char *all;
+
+	store_notes(store, &b);
+	all = buf_cstr(&b);
+	text = all && b.len ? strdup(all) : NULL;
+	for (line = text ? strtok_r(text, "\n", &save) : NULL; line;
+	    line = strtok_r(NULL, "\n", &save))
+		cli_note("the store: %s", line);
+	free(text);
+	buf_done(&b);
+}
+
 /* Keys first, then objects: a crash in between leaves keys without a drive,
  * never a drive without keys. */
 static int
@@ -89,6 +108,7 @@ create(struct setup *s, struct err *e)
 	r = store_probe(s->parts.store, e);
 	if (r < 0)
 		return r;
+	notes_show(s->parts.store);
 	setup_label(o, host);
 	r = vault_create(host, &s->parts.keys, &b);
 	if (r < 0)

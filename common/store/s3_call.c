@@ -345,8 +345,9 @@ judge(struct s3 *s, const struct s3_req *q, int r, struct buf *other,
 	if (r < 0 && h->status < 300)
 		return r;
 	if (h->status >= 200 && h->status < 300) {
-		/* A log-in page that says 200 to whatever it gets. */
-		return q->is_write && h->is_html ? -EPROTO : 0;
+		/* A log-in page that says 200 to whatever it gets.  Swift's
+		 * S3 interface calls an empty answer a page, too. */
+		return q->is_write && h->is_html && other->len ? -EPROTO : 0;
 	}
 	if (r == 0)
 		r = status_result(h->status, q->is_write);

@@ -55,7 +55,7 @@ free_port() {
 # Until somebody listens there.
 wait_port() {
 	local i
-	for i in $(seq 100); do
+	for i in $(seq 800); do
 		(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
 		sleep 0.05
 	done
