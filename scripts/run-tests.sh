@@ -103,6 +103,7 @@ suite_unit() {
 		t=${t%.c}
 		spawn "unit-${t##*/test_}" 300 "$B/$t"
 	done
+	spawn security-table 30 tests/security.sh check
 	settle
 }
 

@@ -119,7 +119,8 @@ fault "503 with Retry-After" offline "busy|later|503|reach" \
     --status 503 --retry-after 1
 fault "403" refused "refus|403|not allowed" --status 403
 fault "412" fault "sense" --status 412
-check "412: a read is an I/O error" grep -qi 'input/output' "$T/read.err"
+refuse "412: a read does not fail with words of a write" grep -qi exists \
+    "$T/read.err"
 fault "507" full "full|507" --status 507 --method PUT
 fault "a page with status 200" fault "sense|page|answer" \
     --status 200 --html
