@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <uthash.h>
 
+#include "util/hash.h"
 #include "util/thread.h"
 
 struct key {
@@ -131,6 +131,11 @@ cache_add(struct cache *c, uint64_t ino, uint64_t idx, uint64_t bid,
 		return;
 	}
 	HASH_ADD(hh, c->table, key, sizeof(e->key), e);
+	if (HASH_IS_OUT(e)) {
+		entry_unref(e);
+		mutex_unlock(&c->lock);
+		return;
+	}
 	TAILQ_INSERT_TAIL(&c->lru, e, lru);
 	c->bytes += len + sizeof(*e);
 	while (c->bytes > c->max && TAILQ_FIRST(&c->lru) != e)

@@ -32,6 +32,11 @@ node_ref(struct drive *d, uint64_t ino, bool make)
 			mutex_init(&n->lock, RANK_NODE);
 			HASH_ADD(hh, d->nodes->table, ino, sizeof(n->ino), n);
 		}
+		if (n && HASH_IS_OUT(n)) {
+			mutex_done(&n->lock);
+			free(n);
+			n = NULL;
+		}
 	}
 	if (n) {
 		n->refs++;

@@ -3,10 +3,10 @@
 #define DRIVE_CONTENT_H
 
 #include <sys/queue.h>
-#include <uthash.h>
 
 #include "drive/block.h"
 #include "drive/drive_priv.h"
+#include "util/hash.h"
 
 /*
  * content - the bytes of open files, between the modules that share them

@@ -104,6 +104,10 @@ fsck_add(struct fsck *f, const struct inode *i)
 	n->parent = i->parent;
 	n->id = i->id;
 	HASH_ADD(hh, f->nodes, ino, sizeof(n->ino), n);
+	if (HASH_IS_OUT(n)) {
+		free(n);
+		return -ENOMEM;
+	}
 	return 0;
 }
 

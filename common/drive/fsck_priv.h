@@ -3,9 +3,9 @@
 #define DRIVE_FSCK_PRIV_H
 
 #define HASH_FUNCTION HASH_FNV
-#include <uthash.h>
 
 #include "drive/tree_priv.h"
+#include "util/hash.h"
 
 /*
  * fsck_priv - between fsck.c (inodes and names), fsck_mend.c (what is done

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 #define HASH_FUNCTION HASH_FNV
-#include <uthash.h>
 
 #include "drive/tree_priv.h"
 #include "util/buf.h"
+#include "util/hash.h"
 #include "util/log.h"
 
 #define CACHE_MAX 16384		/* opened rows kept, about 6 MiB */
@@ -181,6 +181,11 @@ cache_put(struct drive *d, const struct inode *i) REQUIRES(d->db_lock)
 	e->slot = slot;
 	d->inodes->ring[slot] = e;
 	HASH_ADD(hh, d->inodes->table, i.ino, sizeof(e->i.ino), e);
+	if (HASH_IS_OUT(e)) {
+		d->inodes->ring[slot] = NULL;
+		crypto_wipe(e, sizeof(*e));
+		free(e);
+	}
 }
 
 static void

@@ -38,6 +38,10 @@ visit_add(struct ctx *c, struct visit **table, uint64_t num)
 	v->order = ++c->order;
 	v->has_put = true;
 	HASH_ADD(hh, *table, num, sizeof(v->num), v);
+	if (HASH_IS_OUT(v)) {
+		free(v);
+		v = NULL;
+	}
 	return v;
 }
 

@@ -3,9 +3,9 @@
 #define DRIVE_PICK_PRIV_H
 
 #define HASH_FUNCTION HASH_FNV
-#include <uthash.h>
 
 #include "drive/tree_priv.h"
+#include "util/hash.h"
 
 /*
  * pick_priv - between pick.c (which rows can go now) and pick_ops.c (the ops

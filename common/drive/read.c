@@ -289,6 +289,12 @@ patch_complete(struct drive *d, struct node *n, uint64_t idx)
 			if (b) {
 				b->idx = idx;
 				HASH_ADD(hh, n->dirty, idx, sizeof(b->idx), b);
+			}
+			if (b && HASH_IS_OUT(b)) {
+				free(b);
+				b = NULL;
+			}
+			if (b) {
 				r = patch_load(d, &row, b);
 				if (r < 0)
 					dirty_free(d, n, b);

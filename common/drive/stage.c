@@ -79,6 +79,10 @@ stage_changed(struct drive *d, uint64_t ino, uint64_t bytes, uint64_t size)
 		p->first_ms = now;
 		p->lo = UINT64_MAX;
 		HASH_ADD(hh, d->stage->table, ino, sizeof(p->ino), p);
+		if (HASH_IS_OUT(p)) {
+			free(p);
+			return -ENOMEM;
+		}
 	}
 	p->staged += bytes;
 	p->last_ms = now;

@@ -41,6 +41,10 @@ dirty_new(struct node *n, uint64_t idx) REQUIRES(n->lock)
 		return NULL;
 	b->idx = idx;
 	HASH_ADD(hh, n->dirty, idx, sizeof(b->idx), b);
+	if (HASH_IS_OUT(b)) {
+		free(b);
+		b = NULL;
+	}
 	return b;
 }
 
@@ -129,10 +133,11 @@ dirty_get(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
 		}
 	}
 	r = dirty_grow(d, b, o + len);
-	if (r < 0)
-		return r;
-	*ret = b;
-	return 0;
+	if (r == 0)
+		*ret = b;
+	else if (b->len == 0)
+		dirty_free(d, n, b);	/* nothing is in it */
+	return r;
 }
 
 /* Seal a whole block from the caller's memory into the block file. */
@@ -160,6 +165,11 @@ fresh_write(struct drive *d, struct node *n, uint64_t idx, const uint8_t *p)
 		}
 		f->idx = idx;
 		HASH_ADD(hh, n->fresh, idx, sizeof(f->idx), f);
+		if (HASH_IS_OUT(f)) {
+			slab_cancel(d->slab, f->frame);
+			free(f);
+			return -ENOMEM;
+		}
 	}
 	f->len = BLOCK_SIZE;
 	r = block_seal(d, &n->id, n->key, idx, p, BLOCK_SIZE, f->nonce,

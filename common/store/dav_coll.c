@@ -66,6 +66,8 @@ known_add(struct dav *d, const char *path)
 		free(k);
 	else
 		HASH_ADD_STR(d->known, path, k);
+	if (!old && HASH_IS_OUT(k))
+		free(k);
 	mutex_unlock(&d->lock);
 }
 

@@ -2,12 +2,12 @@
 #ifndef STORE_DAV_PRIV_H
 #define STORE_DAV_PRIV_H
 
-#include <uthash.h>
 
 #include "net/http.h"
 #include "net/url.h"
 #include "store/backend.h"
 #include "util/buf.h"
+#include "util/hash.h"
 
 /*
  * dav_priv - shared by store_dav.c (objects), dav_call.c (one request),

@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "store/backend.h"
 #include "util/buf.h"
+#include "util/hash.h"
 
 /* store_mem - objects in memory, for tests: the shape of the contract. */
 struct object {
@@ -67,9 +67,14 @@ mem_put(struct store *s, const char *name, const void *p, size_t len,
 		object_free(o);
 		return -EEXIST;
 	}
+	HASH_ADD_KEYPTR(hh, m->objects, o->name, strlen(o->name), o);
+	if (HASH_IS_OUT(o)) {
+		mutex_unlock(&m->lock);
+		object_free(o);
+		return -ENOMEM;
+	}
 	if (old)
 		HASH_DEL(m->objects, old);
-	HASH_ADD_KEYPTR(hh, m->objects, o->name, strlen(o->name), o);
 	mutex_unlock(&m->lock);
 	object_free(old);
 	return 0;

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "store/mirror_priv.h"
 #include "util/clock.h"
 #include "util/err.h"
+#include "util/hash.h"
 
 /* store_mirror - the calls of a store, made of those of its members. */
 
@@ -239,6 +239,10 @@ on_name(void *arg, const char *name, uint64_t size)
 		return -ENOMEM;
 	memcpy(x->name, name, n);
 	HASH_ADD_KEYPTR(hh, l->seen, x->name, n - 1, x);
+	if (HASH_IS_OUT(x)) {
+		free(x);
+		return -ENOMEM;
+	}
 	r = l->fn(l->arg, name, size);
 	l->is_stopped = r != 0;
 	return r;

@@ -7,9 +7,9 @@
 
 /* The default function makes clang complain of its switch. */
 #define HASH_FUNCTION HASH_FNV
-#include <uthash.h>
 
 #include "crypto/crypto.h"
+#include "util/hash.h"
 #include "util/log.h"
 
 /*
@@ -68,6 +68,10 @@ known_add(struct job *j, const struct ckpt_page_ref *ref)
 	memcpy(k->sum, ref->sum, VAULT_HASH_LEN);
 	k->ref = *ref;
 	HASH_ADD(hh, j->known, sum, VAULT_HASH_LEN, k);
+	if (HASH_IS_OUT(k)) {
+		free(k);
+		return -ENOMEM;
+	}
 	return 0;
 }
 

@@ -38,6 +38,10 @@ entry_get_locked(struct fetcher *f, const struct fetch_want *w, bool *is_new)
 	e->want = *w;
 	e->r = -EHOSTUNREACH;
 	HASH_ADD(hh, f->entries, key, sizeof(e->key), e);
+	if (HASH_IS_OUT(e)) {
+		free(e);
+		e = NULL;
+	}
 	return e;
 }
 

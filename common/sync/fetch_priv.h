@@ -6,9 +6,9 @@
 
 /* The default function makes clang complain of its switch. */
 #define HASH_FUNCTION HASH_FNV
-#include <uthash.h>
 
 #include "sync/sync_priv.h"
+#include "util/hash.h"
 
 /*
  * fetch - blocks in.  A call's wants become ranges (jobs) that the download

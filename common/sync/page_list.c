@@ -7,9 +7,9 @@
 
 /* The default function makes clang complain of its switch. */
 #define HASH_FUNCTION HASH_FNV
-#include <uthash.h>
 
 #include "crypto/crypto.h"
+#include "util/hash.h"
 
 /* What the drive keeps for the cache, at most. */
 #define CACHE_MAX (64u * 1024 * 1024)
@@ -69,6 +69,10 @@ cache_add(struct page_cache *c, const struct page_key *key,
 	k->ref = *ref;
 	k->is_used = is_used;
 	HASH_ADD(hh, c->known, key, sizeof(k->key), k);
+	if (HASH_IS_OUT(k)) {
+		free(k);
+		return -ENOMEM;
+	}
 	return 0;
 }
 
