@@ -73,7 +73,11 @@ struct mnode {
 	size_t size, cap;
 	uint64_t target;		/* symlinks: seed of the target */
 	struct mnode *child[RND_NAMES];
-	struct { bool has; uint16_t len; uint64_t seed; } xattr[RND_XATTRS];
+	struct {
+		bool has;
+		uint16_t len;
+		uint64_t seed;
+	} xattr[RND_XATTRS];
 	bool is_linkable;		/* made without a name */
 	bool is_map_dirty;		/* written through a map, not flushed */
 	bool was_punched;		/* for the self-test */

@@ -251,9 +251,15 @@ worker_run(struct ctx *c)
 	if (!c->is_failed && !atomic_load(&run->stop))
 		(void)worker_step(c, &o);
 	for (i = 0; i < RND_SLOTS; i++) {
-		if (c->slot[i].fd >= 0 && !c->is_failed &&
-		    slot_close(c, &c->slot[i]) < 0)
-			c->is_failed = true;
+		if (c->slot[i].fd < 0)
+			continue;
+		/* The first failure is the one to be told of. */
+		if (c->is_failed)
+			(void)close(c->slot[i].fd);
+		else
+			c->is_failed = slot_close(c, &c->slot[i]) < 0;
+		if (c->is_failed)
+			c->slot[i].fd = -1;
 	}
 	if (c->is_failed)
 		atomic_store(&run->stop, true);
