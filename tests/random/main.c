@@ -102,6 +102,7 @@ report_failure(struct args *a, struct ctx *c)
 {
 	static char why[RND_WHY];
 	struct list l = c->done;
+	char part[PATH_MAX];
 	size_t i;
 
 	printf("worker %u of seed %" PRIu64 " fails at operation %zu:\n  ",
@@ -124,8 +125,9 @@ report_failure(struct args *a, struct ctx *c)
 		op_print(stdout, &l.v[i]);
 	}
 	printf("  %s\n", why);
-	if (a->save && list_save(&l, a->save) == 0)
-		printf("they are in %s\n", a->save);
+	snprintf(part, sizeof(part), "%s.short", a->save ? a->save : "");
+	if (a->save && list_save(&l, part) == 0)
+		printf("they are in %s\n", part);
 	c->done = l;
 }
 

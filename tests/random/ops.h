@@ -113,7 +113,7 @@ struct ctx {
 	struct list done;
 	uint8_t *buf, *buf2;		/* aligned, RND_FILE_MAX */
 	int64_t t0;			/* the operation began */
-	uint64_t sh_seq;		/* records appended to the shared file */
+	uint64_t sh_seq;		/* records appended to the log */
 	unsigned sh_links;		/* bit k: link k of mine is there */
 	bool sh_in_b, sh_made;		/* where my file is that moves */
 	uint64_t count[OP_KINDS], good[OP_KINDS];

@@ -236,6 +236,7 @@ worker_run(struct ctx *c)
 {
 	struct op o = { .kind = OP_VERIFY };
 	struct run *run = c->run;
+	char why[RND_WHY];
 	uint64_t i;
 
 	for (i = 0; i < run->ops && !atomic_load(&run->stop); i++) {
@@ -254,12 +255,11 @@ worker_run(struct ctx *c)
 		if (c->slot[i].fd < 0)
 			continue;
 		/* The first failure is the one to be told of. */
-		if (c->is_failed)
-			(void)close(c->slot[i].fd);
-		else
-			c->is_failed = slot_close(c, &c->slot[i]) < 0;
-		if (c->is_failed)
-			c->slot[i].fd = -1;
+		snprintf(why, sizeof(why), "%s", c->why);
+		if (slot_close(c, &c->slot[i]) < 0)
+			c->is_failed = true;
+		if (why[0])
+			snprintf(c->why, sizeof(c->why), "%s", why);
 	}
 	if (c->is_failed)
 		atomic_store(&run->stop, true);

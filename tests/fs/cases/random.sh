@@ -8,7 +8,8 @@ TOOL=$B/tests/random/random
 seed=${RANDOM_SEED:-$((RANDOM * 32768 + RANDOM))}
 args=(--seed "$seed" --seconds "${RANDOM_SECONDS:-25}"
     --workers "${RANDOM_WORKERS:-4}" --ops "${RANDOM_OPS:-10000000}"
-    --remount-every "${RANDOM_REMOUNT:-4000}" --save "${RANDOM_SAVE:-/dev/null}"
+    --remount-every "${RANDOM_REMOUNT:-4000}"
+    --save "${RANDOM_SAVE:-$B/random.ops}"
     --shrink "${RANDOM_SHRINK:-60}")
 
 fs_begin
