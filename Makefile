@@ -82,6 +82,7 @@ SANS := address,undefined
 .PHONY: all lib tools units fuzzers torture install clean deps demo test \
 	test-all \
 	test-unit test-store test-fs test-crash fuzz fuzz-replay bench check \
+	conform \
 	check-headers check-lint check-san security FORCE
 .SECONDARY:
 
@@ -196,12 +197,20 @@ security: deps
 	@$(SUB) all units tools
 	@B=$(B) tests/security.sh write
 
+# Programs of others on a mount beside the local disk.
+conform: deps
+	@scripts/install-deps.sh --conform
+	@$(SUB) all tools
+	@B=$(abspath $(B)) tests/conform/run.sh
+
 # The long versions, one line a part.
 .PHONY: prove
 prove: deps
 	@$(SUB) all units tools
 	@EVIL_RUNS=300 $(B)/tests/unit/test_evil_sizes
 	@B=$(B) FAULTS=all tests/fs/cases/faults.sh
+	@B=$(abspath $(B)) tests/conform/prove-random.sh
+	@$(SUB) -j1 conform
 
 bench:
 	@scripts/install-deps.sh --bench

@@ -7,6 +7,7 @@
 #	install-deps.sh			what `make` and `make test` need
 #	install-deps.sh --check		also what `make check` and fuzzing need
 #	install-deps.sh --bench		also the peers that `make bench` measures
+#	install-deps.sh --conform	also what `make conform` runs
 set -eu
 
 build='gcc make pkg-config libc6-dev libfuse3-dev fuse3 libcurl4-openssl-dev
@@ -17,13 +18,16 @@ php-sabre-dav php-xml php-mbstring rclone
 python3 sqlite3 rsync git acl attr util-linux procps psmisc openssl jq'
 check='clang clang-tidy llvm cppcheck shellcheck man-db'
 bench='gocryptfs'
+conform='fio dbench bonnie++ stress-ng libpython3.11-testsuite zlib1g-dev
+perl dpkg-dev'
 
 want="$build $tests"
 for a in "$@"; do
 	case $a in
 	--check) want="$want $check" ;;
 	--bench) want="$want $bench" ;;
-	*) echo "usage: $0 [--check] [--bench]" >&2; exit 64 ;;
+	--conform) want="$want $conform" ;;
+	*) echo "usage: $0 [--check] [--bench] [--conform]" >&2; exit 64 ;;
 	esac
 done
 
