@@ -46,6 +46,8 @@ inode_orphan(struct drive *d, struct inode *i)
 	if (r < 0)
 		return r;
 	usage_add(&d->usage.orphans, 1);
+	/* What was to travel inside a put is frozen anew. */
+	version_abort(d, i->ino);
 	return inode_save(d, i);
 }
 

@@ -231,7 +231,11 @@ version_freeze(struct drive *d, struct pending *p, struct inode *i)
 	v->trunc = i->trunc < i->size ? i->trunc : i->size;
 	v->mtime_ns = i->mtime_ns;
 	v->ctime_ns = i->ctime_ns;
-	v->is_inline = is_small && f.is_small_only;
+	/* No put will come of a file without a name: its blocks travel by
+	 * themselves, or somebody would wait for them as long as it is
+	 * open. */
+	v->is_inline = is_small && f.is_small_only &&
+	    !(i->flags & INODE_ORPHAN);
 	v->is_taken_all = v->is_inline || !f.has_staged;
 	v->trunc_next = UINT64_MAX;
 	v->lo = v->next_idx = p->lo;

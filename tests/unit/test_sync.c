@@ -78,6 +78,33 @@ START_TEST(a_tree_comes_back_as_it_was)
 }
 END_TEST
 
+START_TEST(a_file_without_a_name_does_not_keep_anybody_waiting)
+{
+	const struct drive_cred c = { .uid = 1000, .gid = 1000 };
+	struct drive_file *before, *after;
+	struct drive_attr a;
+	struct rig r;
+
+	rig_new(&r);
+	rig_start(&r);
+	ck_assert_int_eq(drive_create(r.drive, &c, DRIVE_ROOT_INO, "before",
+	    0644, O_RDWR, &a, &before), 0);
+	ck_assert_int_eq(drive_write(before, "small", 5, 0), 5);
+	ck_assert_int_eq(drive_flush(before), 0);
+	rig_unlink(&r, "before");
+	ck_assert_int_eq(drive_create(r.drive, &c, DRIVE_ROOT_INO, "after",
+	    0644, O_RDWR, &a, &after), 0);
+	rig_unlink(&r, "after");
+	ck_assert_int_eq(drive_write(after, "small", 5, 0), 5);
+	ck_assert_int_eq(drive_flush(after), 0);
+	rig_wait(&r);
+	ck_assert_int_eq(drive_file_close(before), 0);
+	ck_assert_int_eq(drive_file_close(after), 0);
+	rig_wait(&r);
+	rig_done(&r);
+}
+END_TEST
+
 START_TEST(an_empty_drive_comes_back_empty)
 {
 	struct rig r, other;
@@ -990,6 +1017,8 @@ suite(void)
 	Suite *s = suite_create("sync");
 	TCase *tc = tcase(s, "trees");
 
+	tcase_add_test(tc,
+	    a_file_without_a_name_does_not_keep_anybody_waiting);
 	tcase_add_test(tc, an_empty_drive_comes_back_empty);
 	tcase_add_test(tc, a_tree_comes_back_as_it_was);
 	tcase_add_test(tc, a_file_of_many_blocks_travels_in_pages);
