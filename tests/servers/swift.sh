@@ -102,7 +102,8 @@ CONF
 	eval "port_$n=$p"
 done
 
-auth=tempauth filters=''
+# With Keystone the S3 interface would want more of it.
+auth='s3api tempauth' filters=''
 if [ -n "$keystone" ]; then
 	kport=$(free_port)
 	auth='authtoken keystoneauth'
@@ -130,7 +131,7 @@ swift_dir = $dir/etc
 log_level = WARNING
 expose_info = true
 [pipeline:main]
-pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk s3api $auth copy slo dlo versioned_writes symlink proxy-server
+pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk $auth copy slo dlo versioned_writes symlink proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true

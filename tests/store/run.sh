@@ -89,12 +89,20 @@ server() {
 	# Its last test stops the server; of what is not HTTP test_sftp.c and
 	# others try the faults.
 	case $URL in
-	webdav*) count "$name faults" "$B/tests/store/test_fault" ;;
+	webdav*|s3:*|swift:*)
+		[ -n "${STORE_CONTRACT_ONLY:-}" ] ||
+			count "$name faults" "$B/tests/store/test_fault"
+		;;
 	esac
 	$STOP
 	stop=''
 }
 
+# Those that need much to be installed, or much time, are named on purpose.
+if [ "${1:-}" = --heavy ]; then
+	set -- swift-s3 swift-versions keystone keystone-app ceph \
+	    ceph-virtual ceph-sig2 ceph-versions ceph-lock ceph-swift
+fi
 [ $# -gt 0 ] || set -- apache apache-digest apache-tls apache-tls-http1 \
     lighttpd careless sshd nginx sabre
 for s in "$@"; do
@@ -110,6 +118,26 @@ for s in "$@"; do
 	sabre) STORE_TEST_PROBE=1 server "$s" sabre ;;
 	rclone) STORE_TEST_PROBE=1 server "$s" rclone ;;
 	rclone-sftp) STORE_TEST_PROBE=1 server "$s" rclone --sftp ;;
+	strict) server "$s" strict-s3 --page 100 ;;
+	strict-sts) STORE_CONTRACT_ONLY=1 server "$s" strict-s3 --virtual \
+	    --skew 7200 --token session/token+x= --path /spaces/x1 ;;
+	strict-sig2) STORE_CONTRACT_ONLY=1 server "$s" strict-s3 --sig2 \
+	    --skew -7200 --list1 --page 150 --versions ;;
+	strict-lock) STORE_CONTRACT_ONLY=1 STORE_TEST_CAPS=10 \
+	    server "$s" strict-s3 --lock --uncond --page 200 ;;
+	swift) server "$s" swift ;;
+	swift-s3) STORE_TEST_CAPS=10 server "$s" swift --s3 ;;
+	swift-versions) STORE_CONTRACT_ONLY=1 server "$s" swift --versions ;;
+	# Its tokens live 30 s only.
+	keystone) server "$s" swift --keystone --ttl 30 ;;
+	keystone-app) STORE_CONTRACT_ONLY=1 server "$s" swift --app ;;
+	ceph) server "$s" ceph ;;
+	ceph-virtual) STORE_CONTRACT_ONLY=1 server "$s" ceph --virtual ;;
+	ceph-sig2) STORE_CONTRACT_ONLY=1 server "$s" ceph --sig2 ;;
+	ceph-versions) STORE_CONTRACT_ONLY=1 server "$s" ceph --versions ;;
+	ceph-lock) STORE_CONTRACT_ONLY=1 server "$s" ceph --lock ;;
+	ceph-swift) STORE_CONTRACT_ONLY=1 STORE_TEST_PROBE=1 \
+	    server "$s" ceph --swift ;;
 	*) echo "$0: no server '$s'" >&2; exit 64 ;;
 	esac
 done
