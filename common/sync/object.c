@@ -142,6 +142,9 @@ object_check_genesis(struct store *st, const struct vault_keys *k,
 	r = object_get(st, name, tries, &b);
 	if (r == 0)
 		r = vault_genesis_open(b.data, b.len, &g);
+	/* Spoiled on its way, perhaps: that is no other drive. */
+	if (r == -EBADMSG)
+		r = -EPROTO;
 	if (r == 0 && !vault_id_eq(&g.drive, &k->drive))
 		r = -EBADMSG;
 	buf_done(&b);

@@ -95,7 +95,7 @@ int object_get_segment(struct store *st, const struct vault_keys *k,
 int object_get_head(struct store *st, const struct vault_keys *k,
     const struct vault_device *dev, unsigned tries, struct vault_head *ret);
 /* The genesis object is that of this drive: 0, -ENOENT (no drive), -EBADMSG
- * (another one). */
+ * (another one), -EPROTO (it does not verify). */
 int object_check_genesis(struct store *st, const struct vault_keys *k,
     unsigned tries);
 

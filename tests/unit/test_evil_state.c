@@ -472,6 +472,26 @@ START_TEST(a33_a_copy_is_noticed_where_the_store_overwrites_too)
 }
 END_TEST
 
+START_TEST(a_spoiled_first_object_is_a_fault_and_no_alarm)
+{
+	struct sync_status st;
+	struct evil *e;
+	struct rig r;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 1);
+	rig_stop(&r, 0);
+	evil_cut(e, "drive", 100);
+	rig_start(&r);
+	cold_await(&r, SYNC_FAULT, &st);
+	ck_assert_int_eq(cold_mkdir(&r, "yes"), 0);
+	evil_honest(e);
+	rig_wait(&r);
+	rig_done(&r);
+}
+END_TEST
+
 START_TEST(what_a_store_can_do_is_asked_in_each_run_before_anything_goes_up)
 {
 	struct evil *e;
@@ -522,6 +542,7 @@ suite(void)
 	tcase_add_test(tc, a33_a_restored_copy_of_a_machine_overwrites_nothing);
 	tcase_add_test(tc,
 	    a33_a_copy_is_noticed_where_the_store_overwrites_too);
+	tcase_add_test(tc, a_spoiled_first_object_is_a_fault_and_no_alarm);
 	tcase_add_test(tc,
 	    what_a_store_can_do_is_asked_in_each_run_before_anything_goes_up);
 	return s;
