@@ -9,6 +9,7 @@ BINDIR  ?= $(PREFIX)/bin
 MANDIR  ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/user
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+DATADIR ?= $(PREFIX)/share
 B       ?= build
 VERSION := $(shell cat packaging/VERSION)
 
@@ -38,6 +39,7 @@ PKGC    := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKGL    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 ALLC    := -std=gnu11 -D_GNU_SOURCE -DFUSE_USE_VERSION=314 \
 	-D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Icommon -I. \
+	-DDATADIR='"$(DATADIR)"' \
 	$(WARN) $(HARD) $(OPT) $(PKGC) $(CPPFLAGS) $(CFLAGS)
 ALLL    := -pie -Wl,-z,relro,-z,now $(LDSAN) $(LDFLAGS)
 LIBS    := $(PKGL) -lpthread
@@ -82,7 +84,6 @@ SANS := address,undefined
 .PHONY: all lib tools units fuzzers torture install clean deps demo test \
 	test-all \
 	test-unit test-store test-fs test-crash fuzz fuzz-replay bench check \
-	conform \
 	check-headers check-lint check-san security FORCE
 .SECONDARY:
 
@@ -158,12 +159,13 @@ $(FUZZBIN): $(B)/%: $(B)/%.o $(FUZZMAIN) $(B)/libcoffre.a
 install: all
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 \
 		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(UNITDIR) \
-		$(DESTDIR)$(COMPDIR)
+		$(DESTDIR)$(COMPDIR) $(DESTDIR)$(DATADIR)/coffre
 	install -m 755 $(B)/coffre $(DESTDIR)$(BINDIR)/coffre
 	install -m 644 fs/coffre.1 $(DESTDIR)$(MANDIR)/man1/
 	install -m 644 fs/coffre.conf.5 $(DESTDIR)$(MANDIR)/man5/
 	install -m 644 packaging/coffre@.service $(DESTDIR)$(UNITDIR)/
 	install -m 644 packaging/coffre.bash $(DESTDIR)$(COMPDIR)/coffre
+	install -m 644 packaging/presets $(DESTDIR)$(DATADIR)/coffre/
 
 # What needs packages goes through a second make, which reads pkg-config anew.
 deps:
@@ -197,20 +199,12 @@ security: deps
 	@$(SUB) all units tools
 	@B=$(B) tests/security.sh write
 
-# Programs of others on a mount beside the local disk.
-conform: deps
-	@scripts/install-deps.sh --conform
-	@$(SUB) all tools
-	@B=$(abspath $(B)) tests/conform/run.sh
-
 # The long versions, one line a part.
 .PHONY: prove
 prove: deps
 	@$(SUB) all units tools
 	@EVIL_RUNS=300 $(B)/tests/unit/test_evil_sizes
 	@B=$(B) FAULTS=all tests/fs/cases/faults.sh
-	@B=$(abspath $(B)) tests/conform/prove-random.sh
-	@$(SUB) -j1 conform
 
 bench:
 	@scripts/install-deps.sh --bench

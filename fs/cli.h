@@ -35,8 +35,8 @@ struct cmd {
 };
 
 extern const struct cmd cmd_init, cmd_mount, cmd_unmount, cmd_status,
-    cmd_sync, cmd_fsck, cmd_cache, cmd_recover, cmd_fingerprint, cmd_trust,
-    cmd_version;
+    cmd_store, cmd_scrub, cmd_sync, cmd_fsck, cmd_cache, cmd_recover,
+    cmd_fingerprint, cmd_trust, cmd_version;
 
 #define CLI_OPTS_MAX 64
 
@@ -95,6 +95,10 @@ enum {
 	KEY_QUIET,
 	KEY_ACCEPT,
 	KEY_YES,
+	KEY_LATER,
+	KEY_LOST,
+	KEY_BUDGET,
+	KEY_ALL,
 	KEY_TABLE,		/* from opts_table: index + KEY_TABLE */
 };
 

@@ -72,6 +72,27 @@ print_store(const json_t *o)
 	(void)putchar('\n');
 }
 
+/* Each store of a drive on several; its number is that of 'store list'. */
+static void
+print_stores(const json_t *o)
+{
+	const json_t *all = json_object_get(o, "stores"), *s;
+	size_t i;
+
+	json_array_foreach(all, i, s) {
+		uint64_t queued = num(s, "queued");
+
+		(void)printf("  store %zu   %s, ", i + 1, str(s, "url"));
+		if (queued)
+			(void)printf("lacks %" PRIu64 " objects", queued);
+		else
+			(void)printf("has all");
+		if (json_is_true(json_object_get(s, "away")))
+			(void)printf("; away: %s", str(s, "problem"));
+		(void)putchar('\n');
+	}
+}
+
 static void
 print_mounted(const json_t *o)
 {
@@ -85,6 +106,7 @@ print_mounted(const json_t *o)
 	(void)printf("%s: mounted on %s\n", str(o, "name"),
 	    str(o, "mountpoint"));
 	print_store(o);
+	print_stores(o);
 	if (ops == 0 && bytes == 0)
 		(void)printf("  queued    nothing: all is on the store\n");
 	else
@@ -162,7 +184,7 @@ print_one(const char *name, bool is_json, struct err *e)
 static void
 print_file(const char *path, bool is_json)
 {
-	char state[32];
+	char state[96];
 	struct stat st;
 	ssize_t n;
 

@@ -8,6 +8,7 @@
 #include "drive/drive.h"
 #include "fs/control_priv.h"
 #include "fs/parts.h"
+#include "store/mirror.h"
 #include "store/store.h"
 #include "sync/sync.h"
 #include "util/clock.h"
@@ -34,8 +35,8 @@ num(uint64_t v)
 }
 
 /* Text from a server may be anything; JSON takes UTF-8 only. */
-static json_t *
-text(const char *s)
+json_t *
+control_text(const char *s)
 {
 	json_t *j = json_string(s);
 	char clean[512];
@@ -76,8 +77,8 @@ status_link(const struct sync_status *s)
 	json_t *o = json_object();
 
 	json_object_set_new(o, "link", json_string(link_name[s->link]));
-	json_object_set_new(o, "problem", text(s->problem));
-	json_object_set_new(o, "advice", text(s->advice));
+	json_object_set_new(o, "problem", control_text(s->problem));
+	json_object_set_new(o, "advice", control_text(s->advice));
 	json_object_set_new(o, "last_ok_ns", json_integer(s->last_ok_ns));
 	json_object_set_new(o, "retry_in_ms", json_integer(s->retry_in_ms));
 	json_object_set_new(o, "packs_up", num(s->packs_up));
@@ -106,14 +107,15 @@ do_status(struct control_conn *k)
 	json_object_set_new(o, "ok", json_true());
 	json_object_set_new(o, "name", json_string(p->name));
 	json_object_set_new(o, "drive", json_string(id));
-	json_object_set_new(o, "mountpoint", text(h->mountpoint));
-	json_object_set_new(o, "store", text(store_url(p->store)));
+	json_object_set_new(o, "mountpoint", control_text(h->mountpoint));
+	json_object_set_new(o, "store", control_text(store_url(p->store)));
 	json_object_set_new(o, "pid", num((uint64_t)getpid()));
 	json_object_set_new(o, "version", json_string(VERSION));
 	json_object_set_new(o, "since_ns", json_integer(h->since_ns));
 	json_object_set_new(o, "cache_max", num(p->opts.cache));
 	json_object_set_new(o, "sync", status_link(&s));
 	json_object_set_new(o, "usage", status_usage(&u));
+	json_object_set_new(o, "stores", control_stores(k));
 	control_send(k, o);
 }
 
@@ -157,6 +159,7 @@ do_sync(struct control_conn *k, const struct control_req *q)
 	/* The user may have given another password: ask at once. */
 	if (!k->c->is_stopping)
 		store_interrupt(p->store, false);
+	store_mirror_kick(p->store);
 	sync_kick(p->sync);
 	if (q->is_wait)
 		r = sync_wait_pieces(k, q);
@@ -168,7 +171,8 @@ do_sync(struct control_conn *k, const struct control_req *q)
 	control_send(k, json_pack("{s:b, s:i, s:s, s:o, s:o}", "ok", 0,
 	    "errno", -r, "error", r == -ETIMEDOUT ?
 	    "not everything is on the store yet" : strerror(-r),
-	    "problem", text(s.problem), "advice", text(s.advice)));
+	    "problem", control_text(s.problem),
+	    "advice", control_text(s.advice)));
 }
 
 static void
@@ -232,7 +236,8 @@ do_cache(struct control_conn *k, const struct control_req *q)
 static void
 fsck_say(void *arg, const char *finding)
 {
-	control_send(arg, json_pack("{s:o}", "finding", text(finding)));
+	control_send(arg, json_pack("{s:o}", "finding",
+	    control_text(finding)));
 }
 
 static void
@@ -276,7 +281,8 @@ do_trust(struct control_conn *k, const struct control_req *q)
 		sync_get_status(p->sync, &s);
 		control_send(k, json_pack("{s:b, s:b, s:o, s:o}", "ok", 1,
 		    "alarm", s.link == SYNC_ALARM, "problem",
-		    text(s.problem), "advice", text(s.advice)));
+		    control_text(s.problem), "advice",
+		    control_text(s.advice)));
 		return;
 	}
 	k->is_remote = true;
@@ -330,6 +336,9 @@ control_answer(struct control_conn *k, const struct control_req *q)
 		break;
 	case CONTROL_TRUST:
 		do_trust(k, q);
+		break;
+	case CONTROL_SCRUB:
+		control_scrub(k, q);
 		break;
 	case CONTROL_VERSION:
 		control_send(k, json_pack("{s:b, s:s}", "ok", 1, "version",

@@ -23,6 +23,7 @@ static const struct {
 	{ "fingerprint", CONTROL_FINGERPRINT },
 	{ "version", CONTROL_VERSION },
 	{ "trust", CONTROL_TRUST },
+	{ "scrub", CONTROL_SCRUB },
 };
 
 static int
@@ -80,6 +81,13 @@ field_parse(const char *key, const json_t *v, struct control_req *q,
 			return err_set(e, -EINVAL, "'keep': bytes expected");
 		q->has_keep = true;
 		q->keep = (uint64_t)n;
+		return 0;
+	}
+	if (strcmp(key, "budget") == 0) {
+		if (!json_is_integer(v) || n < 0)
+			return err_set(e, -EINVAL, "'budget': bytes "
+			    "expected");
+		q->budget = (uint64_t)n;
 		return 0;
 	}
 	return err_set(e, -EINVAL, "unknown field '%.40s'", key);
@@ -143,6 +151,9 @@ control_req_format(const struct control_req *q)
 	if (q->has_keep)
 		json_object_set_new(o, "keep",
 		    json_integer((json_int_t)q->keep));
+	if (q->budget)
+		json_object_set_new(o, "budget",
+		    json_integer((json_int_t)q->budget));
 	if (q->is_repair)
 		json_object_set_new(o, "repair", json_true());
 	if (q->is_remote)

@@ -25,6 +25,7 @@ enum control_cmd {
 	CONTROL_FSCK,
 	CONTROL_FINGERPRINT,
 	CONTROL_VERSION,
+	CONTROL_SCRUB,
 	CONTROL_TRUST,
 };
 
@@ -36,6 +37,7 @@ struct control_req {
 	bool has_keep;		/* cache */
 	uint64_t keep;
 	bool is_repair, is_remote;	/* fsck */
+	uint64_t budget;	/* scrub; 0: all */
 	bool is_accept;		/* trust */
 };
 

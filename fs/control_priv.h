@@ -42,5 +42,11 @@ void control_send(struct control_conn *k, json_t *o);
 /* control_cmd.c: answer one request. */
 void control_answer(struct control_conn *k, const struct control_req *q);
 void control_error(struct control_conn *k, int r, const char *msg);
+/* A text from elsewhere as JSON, whatever its bytes are. */
+json_t *control_text(const char *s);
+/* control_store.c */
+void control_scrub(struct control_conn *k, const struct control_req *q);
+/* How each store is; an empty array where there is but one. */
+json_t *control_stores(const struct control_conn *k);
 
 #endif

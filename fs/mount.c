@@ -343,6 +343,8 @@ mount_up(struct mount *m, struct err *e)
 		return err_set(e, r, "%s", strerror(-r));
 	r = parts_open_store(p, e);
 	if (r == 0)
+		m->ctx.store = p->store;
+	if (r == 0)
 		r = parts_start_sync(p, e);
 	if (r == 0)
 		r = session_open(m, e);

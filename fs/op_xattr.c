@@ -1,22 +1,39 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fs/ops.h"
 #include "fs/reply.h"
+#include "store/mirror.h"
 
 /* Where a file's content is; made up here, not kept. */
 #define STATE_NAME "user.coffre.state"
 
+/* Of a drive on several stores: those that lack nothing have it, as do
+ * perhaps others. */
+static void
+stored_text(struct store *s, char *out, size_t cap)
+{
+	size_t i, n = s ? store_mirror_count(s) : 0, whole = 0;
+	struct mirror_state st;
+
+	for (i = 0; i < n; i++) {
+		store_mirror_state(s, i, &st);
+		whole += st.queued == 0;
+	}
+	if (whole < n)
+		(void)snprintf(out, cap, "stored, on %zu of %zu stores for "
+		    "certain", whole, n);
+	else
+		(void)snprintf(out, cap, "stored");
+}
+
 static ssize_t
 state_get(fuse_req_t req, fuse_ino_t ino, char *out, size_t size)
 {
-	static const char *const text[] = {
-		[DRIVE_LOCAL] = "local",
-		[DRIVE_QUEUED] = "queued",
-		[DRIVE_STORED] = "stored",
-	};
+	char text[96];
 	enum drive_state s;
 	size_t n;
 	int r;
@@ -24,12 +41,17 @@ state_get(fuse_req_t req, fuse_ino_t ino, char *out, size_t size)
 	r = drive_file_state(drive_of(req), ino, &s);
 	if (r < 0)
 		return r;
-	n = strlen(text[s]);
+	if (s == DRIVE_STORED)
+		stored_text(ctx_of(req)->store, text, sizeof(text));
+	else
+		(void)snprintf(text, sizeof(text), "%s", s == DRIVE_QUEUED ?
+		    "queued" : "local");
+	n = strlen(text);
 	if (size == 0)
 		return (ssize_t)n;
 	if (size < n)
 		return -ERANGE;
-	memcpy(out, text[s], n);
+	memcpy(out, text, n);
 	return (ssize_t)n;
 }
 

@@ -18,10 +18,12 @@
 #define OPS_BLKSIZE (128u * 1024)	/* what programs are told to use */
 
 struct handles;
+struct store;
 
 /* What every op needs; the user data of the session. */
 struct ops_ctx {
 	struct drive *drive;
+	struct store *store;	/* to ask how it is; NULL: not known */
 	double timeout;		/* of names and attributes, seconds */
 	pthread_key_t buf_key;	/* per thread: OPS_IO_MAX bytes, aligned */
 	atomic_bool is_stopping;	/* reads wait no longer */

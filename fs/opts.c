@@ -35,7 +35,19 @@ const struct opt opts_table[] = {
 	{ "ca", OPT_TEXT, CMS, AT(ca), 0, 0, 0, "FILE",
 	    "further certificates to trust for the store, PEM" },
 	{ "pin", OPT_TEXT, CMS, AT(pin), 0, 0, 0, "PIN",
-	    "the server's key: sha256//BASE64" },
+	    "the server's key: sha256//BASE64, SSH: SHA256:X" },
+	{ "key", OPT_TEXT, CMS, AT(key), 0, 0, 0, "FILE",
+	    "private key for an SSH store (default: agent)" },
+	{ "country", OPT_TEXT, OPT_CONF | OPT_STORE, AT(country), 0, 0, 0,
+	    "CC", "the country that the store is in, e.g. FR" },
+	{ "countries", OPT_TEXT, OPT_CONF, AT(countries), 0, 0, 0, "CC,CC",
+	    "stores in these countries only" },
+	{ "laws", OPT_TEXT, OPT_CONF, AT(laws), 0, 0, 0, "CC,CC",
+	    "stores of providers under these laws only" },
+	{ "providers", OPT_TEXT, OPT_CONF, AT(providers), 0, 0, 0, "NAME,NAME",
+	    "stores of these providers only" },
+	{ "copies", OPT_UINT, CM, AT(copies), 1, 1, 8, "N",
+	    "with several stores: stored means on so many" },
 	{ "insecure_http", OPT_BOOL, CMS, AT(insecure_http), 0, 0, 1, NULL,
 	    "allow a password to travel without TLS" },
 	{ "allow_other", OPT_BOOL, CM, AT(allow_other), 0, 0, 1, NULL,
@@ -265,6 +277,20 @@ opts_set(struct opts *o, const struct opt *t, const char *value,
 	if (r == 0)
 		o->set |= UINT64_C(1) << (t - opts_table);
 	return r;
+}
+
+void
+opts_unset(struct opts *o, const struct opt *t)
+{
+	o->set &= ~(UINT64_C(1) << (t - opts_table));
+	if (t->type == OPT_TEXT) {
+		free(*field_text(o, t));
+		*field_text(o, t) = NULL;
+	} else if (t->type == OPT_BOOL) {
+		*field_bool(o, t) = t->def != 0;
+	} else {
+		*field_num(o, t) = t->def;
+	}
 }
 
 /* What mount(8) and fstab may add to any file system: passed on to the

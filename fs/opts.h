@@ -37,6 +37,9 @@ struct opts {
 	char *user;
 	char *ca;
 	char *pin;
+	char *key;
+	char *country;
+	char *countries, *laws, *providers;
 	char *passphrase_command;
 	char *password_command;
 	char *log;
@@ -49,6 +52,7 @@ struct opts {
 	uint64_t connections;
 	uint64_t timeout, quiet, drain, attr_timeout;	/* seconds */
 	uint64_t checkpoint;	/* segments */
+	uint64_t copies;
 	uint64_t set;		/* bit n: opts_table[n] was set */
 	char *kernel;		/* mount options passed on to the kernel */
 };
@@ -78,6 +82,8 @@ bool opts_is_set(const struct opts *o, const struct opt *t);
  * that names the option, -ERANGE likewise. */
 int opts_set(struct opts *o, const struct opt *t, const char *value,
     struct err *e);
+/* Back to its default. */
+void opts_unset(struct opts *o, const struct opt *t);
 /* A list as behind -o: name[=value],…; "\," is a comma in a value.  What
  * mount(8) adds for every file system is taken too. */
 int opts_parse_list(struct opts *o, const char *list, struct err *e);

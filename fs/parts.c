@@ -13,6 +13,7 @@
 #include "fs/conf.h"
 #include "fs/pass.h"
 #include "fs/place.h"
+#include "fs/stores.h"
 #include "store/store.h"
 #include "sync/sync.h"
 #include "util/buf.h"
@@ -129,58 +130,27 @@ parts_open_drive(struct parts *p, struct err *e)
 	return drive_open(&c, &p->drive, e);
 }
 
-bool
-parts_wants_password(const char *url)
-{
-	return strncmp(url, "webdav:", 7) == 0 ||
-	    strncmp(url, "webdavs:", 8) == 0;
-}
-
 int
 parts_open_store_with(struct parts *p, const char *password, struct err *e)
 {
-	const struct opts *o = &p->opts;
-	struct store_conf c;
-
-	if (!o->store)
+	if (!p->opts.store)
 		return err_set(e, -EINVAL, "drive '%s' has no store: put "
 		    "'store = URL' into its configuration", p->name);
-	memset(&c, 0, sizeof(c));
-	c.user = o->user;
-	c.password = password;
-	c.ca_file = o->ca;
-	c.pin = o->pin;
-	c.is_insecure_http = o->insecure_http;
-	c.connections = (unsigned)o->connections;
-	c.timeout_s = (unsigned)o->timeout;
-	c.up_bytes_s = o->up;
-	c.down_bytes_s = o->down;
-	c.retries = STORE_RETRIES;
-	return store_open(o->store, &c, &p->store, e);
+	return stores_open(&p->opts, &p->opts, password, STORE_RETRIES,
+	    &p->store, e);
 }
 
 int
 parts_open_store(struct parts *p, struct err *e)
 {
-	struct pass_from f = { -1, p->opts.password_command };
 	struct secret s = { NULL, 0 };
-	char path[PATH_MAX];
 	int r;
 
-	if (p->opts.store && parts_wants_password(p->opts.store)) {
-		r = place_path(PLACE_CRED, p->name, path, e);
-		if (r < 0)
-			return r;
-		if (f.command)
-			r = pass_read(&f, "store's password", false, &s, e);
-		else if (access(path, F_OK) == 0)
-			r = pass_read_file(path, &s, e);
-		if (r < 0)
-			return r;
-	}
-	r = parts_open_store_with(p, s.p, e);
+	r = stores_password(p->name, 1, &p->opts, &s, e);
+	if (r == 0)
+		r = parts_open_store_with(p, s.p, e);
 	pass_done(&s);
-	return r;
+	return r < 0 ? r : stores_join(p, e);
 }
 
 int

@@ -39,9 +39,10 @@ int parts_load(struct parts *p, struct err *e);
 int parts_unlock(struct parts *p, const struct pass_from *f, struct err *e);
 /* Open the local drive.  -EBUSY: it is mounted. */
 int parts_open_drive(struct parts *p, struct err *e);
-/* Open the store; its password comes from NAME.cred or password_command. */
+/* Open the store, or the mirror of all; passwords come from NAME.cred or
+ * password_command. */
 int parts_open_store(struct parts *p, struct err *e);
-/* The same with a password that is known already (NULL: none). */
+/* The first store alone, with a password that is known already (NULL: none). */
 int parts_open_store_with(struct parts *p, const char *password,
     struct err *e);
 int parts_start_sync(struct parts *p, struct err *e);
@@ -52,7 +53,5 @@ int parts_open(struct parts *p, const struct pass_from *f, bool with_store,
 /* Seal the keys under the passphrase into NAME.key. */
 int parts_save_keys(const struct parts *p, const struct secret *pass,
     struct err *e);
-/* Does the store at this URL ask for a password? */
-bool parts_wants_password(const char *url);
 
 #endif

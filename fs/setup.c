@@ -11,6 +11,8 @@
 #include "crypto/crypto.h"
 #include "fs/conf.h"
 #include "fs/place.h"
+#include "fs/presets.h"
+#include "fs/stores.h"
 #include "util/err.h"
 #include "util/file.h"
 
@@ -29,8 +31,8 @@ take(struct setup *s, const struct cmd *cmd, int key)
 
 	if (key == KEY_STORE) {
 		if (s->has_url)
-			return cli_usage(cmd, "one '--store' at a time: this "
-			    "version keeps a drive on one store");
+			return cli_usage(cmd, "one '--store' at a time: "
+			    "'coffre store add' brings more");
 		s->has_url = true;
 		if (set_named(&s->parts.opts, "store", optarg, &e) < 0)
 			return cli_usage(cmd, "%s", e.msg);
@@ -89,23 +91,36 @@ setup_done(struct setup *s)
 	parts_done(&s->parts);
 }
 
-/* A mount runs in "/": what is kept must not depend on where we are. */
+/* A file that a setting names. */
 static int
-make_absolute(struct setup *s, struct err *e)
+file_absolute(struct opts *o, const char *name, const char *path,
+    struct err *e)
 {
-	struct opts *o = &s->parts.opts;
-	char dir[PATH_MAX], *abs;
-	int r = 0;
+	char *abs;
+	int r;
 
-	if (o->ca) {
-		abs = realpath(o->ca, NULL);
-		if (!abs) {
-			r = -errno;
-			return err_set(e, r, "'%s': %s", o->ca, strerror(-r));
-		}
-		r = set_named(o, "ca", abs, e);
-		free(abs);
-	}
+	if (!path)
+		return 0;
+	abs = realpath(path, NULL);
+	if (!abs)
+		return err_set(e, -errno, "'%s': %s", path, strerror(errno));
+	r = set_named(o, name, abs, e);
+	free(abs);
+	return r;
+}
+
+/* A mount runs in "/": what is kept must not depend on where we are. */
+int
+setup_absolute(struct opts *o, struct err *e)
+{
+	char dir[PATH_MAX], *abs;
+	int r;
+
+	r = presets_apply(o, e);
+	if (r == 0)
+		r = file_absolute(o, "ca", o->ca, e);
+	if (r == 0)
+		r = file_absolute(o, "key", o->key, e);
 	if (r < 0 || strncmp(o->store, "dir:", 4) != 0 || o->store[4] == '/')
 		return r;
 	if (!getcwd(dir, sizeof(dir)))
@@ -149,7 +164,7 @@ setup_check(struct setup *s, bool is_recovery, struct err *e)
 	s->is_resumed = is_recovery && is_there(PLACE_KEY, name, "") &&
 	    !is_there(PLACE_CONF, name, "");
 	if (s->is_resumed)
-		return make_absolute(s, e);
+		return setup_absolute(&s->parts.opts, e);
 	if (is_there(PLACE_CONF, name, "") || is_there(PLACE_KEY, name, ""))
 		return err_set(e, -EEXIST, "there is a drive '%s' on this "
 		    "machine: choose another name", name);
@@ -157,7 +172,7 @@ setup_check(struct setup *s, bool is_recovery, struct err *e)
 		return err_set(e, -EEXIST, "'%s' is left of a drive that was "
 		    "called '%s': move that folder away or choose another "
 		    "name", path, name);
-	return make_absolute(s, e);
+	return setup_absolute(&s->parts.opts, e);
 }
 
 int
@@ -175,7 +190,7 @@ setup_store(struct setup *s, struct err *e)
 {
 	int r = 0;
 
-	if (parts_wants_password(s->parts.opts.store) ||
+	if (stores_wants_password(s->parts.opts.store) ||
 	    s->password_from.fd >= 0)
 		r = pass_read(&s->password_from, "store's password", false,
 		    &s->password, e);

@@ -39,6 +39,8 @@ void setup_done(struct setup *s);
 /* Refuse a name that is taken (-EEXIST) or bad; make paths absolute.  A name
  * that has keys and no configuration is one being recovered. */
 int setup_check(struct setup *s, bool is_recovery, struct err *e);
+/* Make the paths in a store's settings absolute. */
+int setup_absolute(struct opts *o, struct err *e);
 int setup_passphrase(struct setup *s, struct err *e);
 /* Get the store's password if it wants one, and open it. */
 int setup_store(struct setup *s, struct err *e);

@@ -137,6 +137,10 @@ suite_fs() {
 			spawn "fs-$name-webdav" 600 \
 			    env COFFRE_TEST_STORE=webdav "$t"
 		fi
+		if grep -q '^# Also over: .*sftp' "$t"; then
+			spawn "fs-$name-sftp" 600 \
+			    env COFFRE_TEST_STORE=sftp "$t"
+		fi
 	done
 	settle
 }

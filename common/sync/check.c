@@ -133,7 +133,7 @@ check_blocks(struct check *c, const struct check_ref *refs, size_t n,
 	}
 }
 
-static int
+int
 check_pack(struct check *c, const struct check_ref *refs, size_t n)
 {
 	struct buf o = BUF_INIT(SYNC_OBJECT_MAX);

@@ -33,6 +33,8 @@ int check_ref_add(struct check *c, uint64_t ino, uint64_t idx,
  * fails. */
 int check_each_pack(struct check *c, int (*fn)(struct check *c,
     const struct check_ref *refs, size_t n));
+/* The one pack that these are all of: every block, and the pack itself. */
+int check_pack(struct check *c, const struct check_ref *refs, size_t n);
 /* A finding: n blocks of the file of r, from that one on. */
 void check_say_blocks(struct check *c, const struct check_ref *r, size_t n,
     const char *what);

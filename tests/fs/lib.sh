@@ -17,7 +17,7 @@
 #
 # COFFRE_TEST_DIR=/some/folder runs the case there instead: a case on POSIX
 # behaviour must pass on a plain ext4.  COFFRE_TEST_STORE=webdav keeps the
-# drive on an Apache that is started for it.
+# drive on an Apache that is started for it, sftp on an sshd.
 set -u
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -35,6 +35,7 @@ N_CHECKS=0
 N_FAILED=0
 MPID=
 APACHE=
+SFTP=
 T=
 
 skip() {
@@ -132,6 +133,8 @@ is_plain() {
 
 # shellcheck source=tests/fs/apache.sh
 . "$TOP/tests/fs/apache.sh"
+# shellcheck source=tests/fs/sshd.sh
+. "$TOP/tests/fs/sshd.sh"
 
 # ---- the drive ------------------------------------------------------------
 
@@ -146,6 +149,11 @@ drive_init() {
 	if [ -n "$APACHE" ]; then
 		coffre init --store "$APACHE" --insecure-http \
 		    --password-fd 8 8<<<"$DAV_PASS" \
+		    --recovery-file "$T/recovery" "$NAME"
+		return
+	fi
+	if [ -n "$SFTP" ]; then
+		coffre init --store "$SFTP" "${SFTP_OPTS[@]}" \
 		    --recovery-file "$T/recovery" "$NAME"
 		return
 	fi
@@ -235,6 +243,7 @@ fs_prepare() {
 	fi
 	fs_need_fuse
 	[ "${COFFRE_TEST_STORE:-dir}" != webdav ] || apache_start
+	[ "${COFFRE_TEST_STORE:-dir}" != sftp ] || sshd_start
 	need "a drive is made" drive_init
 }
 
@@ -263,6 +272,7 @@ fs_cleanup() {
 			umount -l "$p"
 		done
 		[ -z "$APACHE" ] || apache_stop
+		[ -z "${SFTP_DATA:-}" ] || sshd_end
 		[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$T"
 	fi
 	if is_plain && [ -n "${M:-}" ]; then
@@ -286,6 +296,7 @@ nothing_readable() {
 	local places=("$T/store" "$T/state" "$T/config" "$T/run"
 	    "$T/daemon.log")
 	[ -z "${DAV_DATA:-}" ] || places+=("$DAV_DATA")
+	[ -z "${SFTP_DATA:-}" ] || places+=("$SFTP_DATA")
 	if grep -ral -- "$MARK" "${places[@]}" 2>/dev/null; then
 		return 1
 	fi

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "sync/scrub.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "store/mirror.h"
+#include "sync/check_priv.h"
+#include "util/err.h"
+
+/* The references of one pack: refs[first..first+n). */
+struct group {
+	const struct check_ref *refs;
+	size_t n;
+};
+
+struct scrub {
+	const struct scrub_conf *conf;
+	struct scrub_result res;
+	struct check check;
+	struct group *groups;
+	size_t n, cap;
+	size_t members;		/* of a mirror; else 1 */
+	size_t at;		/* the member being read */
+	bool is_mirror;
+};
+
+static int
+on_ref(void *arg, uint64_t ino, uint64_t idx, const struct block_ref *ref)
+{
+	return check_ref_add(arg, ino, idx, ref);
+}
+
+/* check_each_pack has sorted them: remember where each pack begins. */
+static int
+on_group(struct check *c, const struct check_ref *refs, size_t n)
+{
+	struct scrub *s = c->arg;
+	struct group *p;
+	size_t cap;
+
+	if (s->n == s->cap) {
+		cap = s->cap ? s->cap * 2 : 256;
+		p = realloc(s->groups, cap * sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		s->groups = p;
+		s->cap = cap;
+	}
+	s->groups[s->n].refs = refs;
+	s->groups[s->n++].n = n;
+	return 0;
+}
+
+static void
+shuffle(struct scrub *s)
+{
+	struct group g;
+	size_t i, k;
+
+	for (i = s->n; i > 1; i--) {
+		k = (size_t)(crypto_random_u64() % i);
+		g = s->groups[i - 1];
+		s->groups[i - 1] = s->groups[k];
+		s->groups[k] = g;
+	}
+}
+
+static struct store *
+member_of(const struct scrub *s, size_t i)
+{
+	return s->is_mirror ? store_mirror_member(s->conf->store, i) :
+	    s->conf->store;
+}
+
+static void
+say_quiet(void *arg, const char *finding)
+{
+	(void)arg;
+	(void)finding;
+}
+
+static void
+say_member(void *arg, const char *finding)
+{
+	struct scrub *s = arg;
+	char line[1400];
+
+	if (!s->is_mirror) {
+		s->conf->say(s->conf->arg, finding);
+		return;
+	}
+	(void)snprintf(line, sizeof(line), "%s: %s",
+	    store_url(member_of(s, s->at)), finding);
+	s->conf->say(s->conf->arg, line);
+}
+
+/* One pack as this store has it.  Counts what was read. */
+static int
+group_check(struct scrub *s, struct store *st, const struct group *g,
+    bool is_quiet, bool *ret_bad)
+{
+	struct store_stats before, after;
+	struct check c = s->check;
+	int r;
+
+	c.store = st;
+	c.findings = 0;
+	c.say = is_quiet ? say_quiet : say_member;
+	c.arg = s;
+	store_get_stats(st, &before);
+	r = check_pack(&c, g->refs, g->n);
+	store_get_stats(st, &after);
+	s->res.bytes += after.bytes_down - before.bytes_down;
+	if (r == 0)
+		*ret_bad = c.findings > 0;
+	return r;
+}
+
+/* A member lacks it or has it wrong: who has it right? */
+static int
+group_mend(struct scrub *s, const struct group *g)
+{
+	char name[VAULT_PATH_MAX];
+	bool is_bad = true;
+	size_t i;
+	int r;
+
+	for (i = 0; s->is_mirror && is_bad && i < s->members; i++) {
+		if (i == s->at)
+			continue;
+		r = group_check(s, member_of(s, i), g, true, &is_bad);
+		if (r == -ENOMEM || r == -ECANCELED)
+			return r;
+		if (r < 0)
+			is_bad = true;
+	}
+	if (is_bad)
+		return 0;
+	vault_name_pack(&s->conf->keys->rtag, &g->refs[0].ref.pack, name);
+	r = store_mirror_lacks(s->conf->store, s->at, name);
+	if (r == 0)
+		s->res.mending++;
+	return r;
+}
+
+/* -EHOSTUNREACH and the like: it cannot be read now. */
+static int
+member_scrub(struct scrub *s)
+{
+	uint64_t start = s->res.bytes, budget = s->conf->budget;
+	bool is_bad;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < s->n; i++) {
+		if (budget && s->res.bytes - start >= budget)
+			break;
+		if (s->conf->progress && !s->conf->progress(s->conf->arg, i,
+		    s->n))
+			return -ECANCELED;
+		r = group_check(s, member_of(s, s->at), &s->groups[i], false,
+		    &is_bad);
+		if (r < 0)
+			break;
+		s->res.objects++;
+		if (!is_bad)
+			continue;
+		s->res.findings++;
+		r = group_mend(s, &s->groups[i]);
+	}
+	return r;
+}
+
+/* Journals and checkpoints, as this member has them. */
+static int
+member_journals(struct scrub *s)
+{
+	struct check c = { .store = member_of(s, s->at),
+	    .keys = s->conf->keys, .drive = s->conf->drive,
+	    .found = s->check.found, .say = say_member, .arg = s };
+	int r = check_journals(&c);
+
+	s->res.findings += (unsigned)c.findings;
+	free(c.refs);
+	return r;
+}
+
+static int
+scrub_run(struct scrub *s, struct err *e)
+{
+	char line[512];
+	int r;
+
+	for (s->at = 0; s->at < s->members; s->at++) {
+		shuffle(s);
+		r = s->conf->budget ? 0 : member_journals(s);
+		if (r == 0)
+			r = member_scrub(s);
+		if (r == -ECANCELED || r == -ENOMEM)
+			return err_set(e, r, "%s", strerror(-r));
+		if (r < 0) {
+			s->res.unreached++;
+			(void)snprintf(line, sizeof(line), "cannot be read "
+			    "now (%s)", strerror(-r));
+			say_member(s, line);
+		}
+	}
+	return 0;
+}
+
+int
+sync_scrub(const struct scrub_conf *conf, struct scrub_result *ret,
+    struct err *e)
+{
+	struct scrub s = { .conf = conf, .check = { .keys = conf->keys,
+	    .drive = conf->drive, .store = conf->store } };
+	int r;
+
+	s.members = store_mirror_count(conf->store);
+	s.is_mirror = s.members > 0;
+	if (!s.is_mirror)
+		s.members = 1;
+	s.check.arg = &s;
+	r = devices_load(conf->drive, conf->keys, &s.check.found);
+	if (r == 0) {
+		r = drive_walk_refs(conf->drive, on_ref, &s.check);
+		if (r == 0)
+			r = check_each_pack(&s.check, on_group);
+		if (r < 0)
+			(void)err_set(e, r, "cannot read what the drive "
+			    "needs: %s", strerror(-r));
+		else
+			r = scrub_run(&s, e);
+		devices_done(&s.check.found);
+	} else {
+		(void)err_set(e, r, "cannot read the list of devices: %s",
+		    strerror(-r));
+	}
+	if (r == 0)
+		*ret = s.res;
+	free(s.groups);
+	free(s.check.refs);
+	return r;
+}

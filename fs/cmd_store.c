@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/cmd_store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "fs/client.h"
+#include "fs/place.h"
+#include "fs/presets.h"
+#include "fs/setup.h"
+#include "fs/stores.h"
+#include "store/mirror.h"
+#include "store/store.h"
+#include "util/buf.h"
+#include "util/err.h"
+
+/* ---- what they share ---- */
+
+static int
+word_take(struct store_words *w, const struct cmd *cmd, int key)
+{
+	uint64_t n;
+
+	switch (key) {
+	case KEY_JSON:
+		w->is_json = true;
+		return 0;
+	case KEY_LATER:
+		w->is_later = true;
+		return 0;
+	case KEY_LOST:
+		w->is_lost = true;
+		return 0;
+	default:
+		break;
+	}
+	if (cli_number(optarg, 0, INT_MAX, &n) < 0)
+		return cli_usage(cmd, "'%s' is no descriptor", optarg);
+	if (key == KEY_PASSPHRASE_FD)
+		w->passphrase_from.fd = (int)n;
+	else
+		w->password_from.fd = (int)n;
+	return 0;
+}
+
+bool
+store_words(struct store_words *w, const struct cmd *cmd, int argc,
+    char **argv, int *ret_code)
+{
+	struct cli c;
+	int key;
+
+	memset(w, 0, sizeof(*w));
+	w->passphrase_from.fd = w->password_from.fd = -1;
+	opts_init(&w->opts);
+	cli_init(&c, cmd, argc, argv, cmd->where ? &w->opts : NULL);
+	while ((key = cli_next(&c)) > 0) {
+		*ret_code = word_take(w, cmd, key);
+		if (*ret_code != 0)
+			return false;
+	}
+	if (key == CLI_STOP) {
+		*ret_code = c.exit_code;
+		return false;
+	}
+	w->args = c.args;
+	w->nargs = c.nargs;
+	w->passphrase_from.command = w->opts.passphrase_command;
+	w->password_from.command = w->opts.password_command;
+	return true;
+}
+
+int
+store_words_open(struct store_words *w, const struct opts *drive,
+    struct secret *password, struct store **ret, struct err *e)
+{
+	bool is_wanted = stores_wants_password(w->opts.store) ||
+	    w->password_from.fd >= 0 || w->password_from.command;
+	int r = 0;
+
+	if (is_wanted)
+		r = pass_read(&w->password_from, "store's password", false,
+		    password, e);
+	return r < 0 ? r : stores_open(drive, &w->opts, password->p, 3, ret,
+	    e);
+}
+
+int
+store_parts(struct parts *p, const char *name, const struct store_words *w,
+    struct err *e)
+{
+	int r;
+
+	parts_init(p, name);
+	r = parts_open(p, &w->passphrase_from, true, e);
+	if (r == -EBUSY)
+		(void)err_set(e, r, "drive '%s' is mounted: 'coffre unmount "
+		    "%s' first", name, name);
+	return r;
+}
+
+static volatile sig_atomic_t is_broken_off;
+
+static void
+on_signal(int sig)
+{
+	(void)sig;
+	is_broken_off = 1;
+}
+
+static bool
+on_wait(void *arg, uint64_t queued)
+{
+	(void)arg;
+	cli_progress("%" PRIu64 " objects to copy", queued);
+	return is_broken_off;
+}
+
+int
+store_copy_wait(struct store *s, struct err *e)
+{
+	struct sigaction a = { .sa_handler = on_signal }, old[2];
+	struct mirror_state st;
+	size_t i;
+	int r;
+
+	(void)sigaction(SIGINT, &a, &old[0]);
+	(void)sigaction(SIGTERM, &a, &old[1]);
+	r = store_mirror_wait(s, INT64_MAX, on_wait, NULL);
+	(void)sigaction(SIGINT, &old[0], NULL);
+	(void)sigaction(SIGTERM, &old[1], NULL);
+	cli_progress_end();
+	for (i = 0; r < 0 && i < store_mirror_count(s); i++) {
+		store_mirror_state(s, i, &st);
+		if (st.queued)
+			return err_set(e, r, "%" PRIu64 " objects are still "
+			    "to be copied to '%s'; it goes on by the same "
+			    "command, or when the drive is mounted%s%s",
+			    st.queued, st.url, st.problem[0] ? ": " : "",
+			    st.problem);
+	}
+	return r;
+}
+
+int
+store_number(const char *drive, const char *arg, unsigned *ret,
+    struct err *e)
+{
+	unsigned numbers[STORES_MAX];
+	struct opts o;
+	uint64_t want = 0;
+	size_t i, n;
+	bool is_it;
+
+	(void)cli_number(arg, 1, STORES_MAX, &want);
+	n = stores_numbers(drive, numbers);
+	for (i = 0; i < n; i++) {
+		opts_init(&o);
+		is_it = want ? numbers[i] == want :
+		    stores_load(drive, numbers[i], &o, e) == 0 && o.store &&
+		    strcmp(o.store, arg) == 0;
+		opts_done(&o);
+		if (is_it) {
+			*ret = numbers[i];
+			return 0;
+		}
+	}
+	return err_set(e, -ENOENT, "drive '%s' has no store '%.200s': "
+	    "'coffre store list %s' shows them", drive, arg, drive);
+}
+
+/* ---- probe ---- */
+
+static const struct cli_opt probe_opts[] = {
+	STORE_PASSWORD_OPT,
+	{ NULL, 0, NULL, NULL },
+};
+
+static void
+probe_print(struct store *s)
+{
+	static const struct { unsigned cap; const char *yes, *no; } said[] = {
+		{ STORE_CAP_IF_ABSENT, "refuses to write over what is there",
+		    "ignores conditions: it writes over what is there" },
+		{ STORE_CAP_RANGE, "gives parts of objects",
+		    "gives whole objects only" },
+		{ STORE_CAP_ATOMIC_PUT, "never shows half an object",
+		    "may show half an object" },
+		{ STORE_CAP_QUOTA, "says how much room there is",
+		    "does not say how much room there is" },
+	};
+	struct buf notes = BUF_INIT(16 * 1024);
+	unsigned caps = store_caps(s);
+	size_t i;
+
+	cli_say("%s", store_url(s));
+	for (i = 0; i < sizeof(said) / sizeof(*said); i++)
+		cli_say("  %s", caps & said[i].cap ? said[i].yes :
+		    said[i].no);
+	store_notes(s, &notes);
+	if (notes.len && buf_cstr(&notes))
+		(void)printf("%s", buf_cstr(&notes));
+	buf_done(&notes);
+}
+
+static int
+probe_run(const struct cmd *cmd, int argc, char **argv)
+{
+	struct secret password = { NULL, 0 };
+	struct err e = { "" };
+	struct store_words w;
+	struct store *s = NULL;
+	int code = 0, r;
+
+	if (!store_words(&w, cmd, argc, argv, &code)) {
+		opts_done(&w.opts);
+		return code;
+	}
+	r = opts_set(&w.opts, opts_find("store", OPT_CONF), w.args[0], &e);
+	if (r == 0)
+		r = setup_absolute(&w.opts, &e);
+	if (r == 0)
+		r = store_words_open(&w, &w.opts, &password, &s, &e);
+	if (r == 0)
+		r = store_probe(s, &e);
+	if (r == 0)
+		probe_print(s);
+	store_close(s);
+	pass_done(&password);
+	opts_done(&w.opts);
+	return r < 0 ? cli_fail(r, &e) : 0;
+}
+
+const struct cmd cmd_store_probe = {
+	.name = "store probe",
+	.args = "URL",
+	.summary = "try out what a store really does",
+	.about = "Try out what the store at URL really does, with small "
+	    "objects that are taken away again.  Makes the folder of the "
+	    "store if it is missing.",
+	.opts = probe_opts,
+	.where = OPT_STORE,
+	.args_min = 1,
+	.args_max = 1,
+	.run = probe_run,
+};
+
+/* ---- the command itself ---- */
+
+static const struct {
+	const char *name;
+	const struct cmd *cmd;
+} subs[] = {
+	{ "add", &cmd_store_add },
+	{ "remove", &cmd_store_remove },
+	{ "list", &cmd_store_list },
+	{ "check", &cmd_store_check },
+	{ "probe", &cmd_store_probe },
+	{ "presets", &cmd_store_presets },
+};
+
+static int
+usage(void)
+{
+	size_t i;
+
+	(void)printf("Usage: coffre store COMMAND [OPTION]... "
+	    "[ARGUMENT]...\n\nA drive on several stores: each object is on "
+	    "every one of them.\n\n");
+	for (i = 0; i < sizeof(subs) / sizeof(*subs); i++)
+		(void)printf("  %-10s %s\n", subs[i].name,
+		    subs[i].cmd->summary);
+	(void)printf("\n'coffre store COMMAND --help' says more.\n");
+	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
+
+static int
+run(const struct cmd *cmd, int argc, char **argv)
+{
+	size_t i;
+
+	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 ||
+	    strcmp(argv[1], "-h") == 0))
+		return usage();
+	for (i = 0; argc >= 2 && i < sizeof(subs) / sizeof(*subs); i++) {
+		if (strcmp(subs[i].name, argv[1]) == 0)
+			return subs[i].cmd->run(subs[i].cmd, argc - 1,
+			    argv + 1);
+	}
+	if (argc < 2)
+		return cli_usage(cmd, "what of the stores?");
+	return cli_usage(cmd, "unknown command 'store %s'", argv[1]);
+}
+
+const struct cmd cmd_store = {
+	.name = "store",
+	.args = "add|remove|list|check|probe|presets",
+	.summary = "the stores of a drive, and what is known of them",
+	.about = "",
+	.opts = NULL,
+	.run = run,
+};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FS_CMD_STORE_H
+#define FS_CMD_STORE_H
+
+#include "fs/cli.h"
+#include "fs/parts.h"
+#include "fs/pass.h"
+
+/* cmd_store - what the commands of "coffre store" share. */
+
+extern const struct cmd cmd_store_add, cmd_store_remove, cmd_store_list,
+    cmd_store_check, cmd_store_probe, cmd_store_presets;
+
+#define STORE_PASS_OPTS \
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N", \
+	    "read the drive's passphrase from descriptor N" }
+#define STORE_PASSWORD_OPT \
+	{ "password-fd", KEY_PASSWORD_FD, "N", \
+	    "read the store's password from descriptor N" }
+
+/* The words of one of them. */
+struct store_words {
+	struct opts opts;		/* of the store that is meant */
+	struct pass_from passphrase_from, password_from;
+	bool is_json, is_later, is_lost;
+	char **args;
+	int nargs;
+};
+
+/* false: return *ret_code.  Done with opts_done(&w->opts) in either case. */
+bool store_words(struct store_words *w, const struct cmd *cmd, int argc,
+    char **argv, int *ret_code);
+/* Open the store of w->opts with its password (asked for if need be). */
+int store_words_open(struct store_words *w, const struct opts *drive,
+    struct secret *password, struct store **ret, struct err *e);
+/* Open a drive that is not mounted, with its stores. */
+int store_parts(struct parts *p, const char *name,
+    const struct store_words *w, struct err *e);
+/* Until what is queued has gone, or the user breaks it off: -ECANCELED. */
+int store_copy_wait(struct store *s, struct err *e);
+/* N or URL to the number of a store of the drive; -ENOENT with a message. */
+int store_number(const char *drive, const char *arg, unsigned *ret,
+    struct err *e);
+
+/* Names and sizes of everything on a store. */
+struct names;
+int names_list(struct store *s, struct names **ret, struct err *e);
+void names_free(struct names *n);
+size_t names_count(const struct names *n);
+/* Is it there with this size? */
+bool names_has(const struct names *n, const char *name, uint64_t size);
+/* fn for each, until it returns other than 0. */
+int names_each(const struct names *n, int (*fn)(void *arg, const char *name,
+    uint64_t size), void *arg);
+
+#endif

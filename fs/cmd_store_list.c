@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "fs/client.h"
+#include "fs/cmd_store.h"
+#include "fs/presets.h"
+#include "fs/stores.h"
+#include "util/err.h"
+
+static const struct cli_opt list_opts[] = {
+	{ "json", KEY_JSON, NULL, "print JSON" },
+	{ NULL, 0, NULL, NULL },
+};
+
+/* ---- list ---- */
+
+/* How the running mount finds store number i (from 0); NULL. */
+static const json_t *
+state_of(const json_t *status, size_t i)
+{
+	return json_array_get(json_object_get(status, "stores"), i);
+}
+
+static json_t *
+list_one(const char *drive, unsigned n, const json_t *state, struct err *e)
+{
+	json_t *o = NULL;
+	struct opts s;
+
+	opts_init(&s);
+	if (stores_load(drive, n, &s, e) == 0) {
+		o = json_pack("{s:i, s:s}", "number", (int)n, "url",
+		    s.store ? s.store : "");
+		if (o && s.country)
+			(void)json_object_set_new(o, "country",
+			    json_string(s.country));
+		if (o && state)
+			(void)json_object_update_missing(o,
+			    (json_t *)(uintptr_t)state);
+	}
+	opts_done(&s);
+	return o;
+}
+
+static void
+list_print(const json_t *o)
+{
+	const char *problem = json_string_value(json_object_get(o,
+	    "problem"));
+	const json_t *queued = json_object_get(o, "queued");
+
+	(void)printf("%" JSON_INTEGER_FORMAT "  %s",
+	    json_integer_value(json_object_get(o, "number")),
+	    json_string_value(json_object_get(o, "url")));
+	if (queued && json_integer_value(queued))
+		(void)printf(", lacks %" JSON_INTEGER_FORMAT " objects",
+		    json_integer_value(queued));
+	else if (queued)
+		(void)printf(", has all");
+	if (problem && *problem)
+		(void)printf(", away: %s", problem);
+	(void)putchar('\n');
+}
+
+static int
+list_run(const struct cmd *cmd, int argc, char **argv)
+{
+	struct control_req q = { .cmd = CONTROL_STATUS };
+	char name[PLACE_NAME_MAX + 1];
+	unsigned numbers[STORES_MAX];
+	struct err e = { "" };
+	json_t *status = NULL, *o;
+	struct store_words w;
+	size_t i, n;
+	int code = 0, r;
+
+	if (!store_words(&w, cmd, argc, argv, &code))
+		return code;
+	r = client_name(w.args[0], name, &e);
+	if (r < 0)
+		return cli_fail(r, &e);
+	n = stores_numbers(name, numbers);
+	if (n == 0)
+		return cli_fail(-ENOENT, &(struct err){ "no such drive here" });
+	/* Not mounted: then what is configured is all there is to say. */
+	(void)client_call(name, &q, NULL, NULL, &status, &e);
+	for (i = 0; i < n; i++) {
+		o = list_one(name, numbers[i], state_of(status, i), &e);
+		if (!o) {
+			r = -EINVAL;
+			break;
+		}
+		if (w.is_json) {
+			(void)json_dumpf(o, stdout, JSON_COMPACT);
+			(void)putchar('\n');
+		} else {
+			list_print(o);
+		}
+		json_decref(o);
+	}
+	json_decref(status);
+	return r < 0 ? cli_fail(r, &e) : 0;
+}
+
+const struct cmd cmd_store_list = {
+	.name = "store list",
+	.args = "NAME|PATH",
+	.summary = "show the stores of a drive",
+	.about = "Show the stores of a drive by number; of a drive that is "
+	    "mounted also how each of them is and what it lacks.",
+	.opts = list_opts,
+	.args_min = 1,
+	.args_max = 1,
+	.run = list_run,
+};
+
+/* ---- presets ---- */
+
+static void
+text_add(json_t *o, const char *key, const char *v)
+{
+	if (*v)
+		(void)json_object_set_new(o, key, json_string(v));
+}
+
+static json_t *
+preset_json(const struct preset *p)
+{
+	json_t *o = json_object(), *g = json_object();
+	size_t i;
+
+	text_add(o, "id", p->id);
+	text_add(o, "kind", p->kind);
+	text_add(o, "name", p->name);
+	text_add(o, "args", p->args);
+	text_add(o, "url", p->url);
+	text_add(o, "law", p->law);
+	text_add(o, "technology", p->technology);
+	text_add(o, "qualification", p->qualification);
+	text_add(o, "quirks", p->quirks);
+	text_add(o, "note", p->note);
+	for (i = 0; i < p->nregions; i++)
+		text_add(g, p->regions[i].id, p->regions[i].country);
+	(void)json_object_set_new(o, "regions", g);
+	return o;
+}
+
+/* "s3:KEYID@ovhcloud/REGION/BUCKET" */
+static void
+form_print(const struct preset *p)
+{
+	const char *a;
+
+	(void)printf("%s:%s%s", p->kind, strstr(p->url, "{user}") ?
+	    strcmp(p->kind, "s3") == 0 ? "KEYID@" : "USER@" : "", p->id);
+	for (a = p->args; *a; a++) {
+		if (a == p->args)
+			(void)putchar('/');
+		(void)putchar(*a == ' ' ? '/' : *a >= 'a' && *a <= 'z' ?
+		    *a - 'a' + 'A' : *a);
+	}
+}
+
+static void
+field_print(const char *what, const char *v)
+{
+	if (*v)
+		(void)printf("  %-14s %s\n", what, v);
+}
+
+static void
+preset_print(const struct preset *p, bool is_long)
+{
+	size_t i;
+
+	(void)printf("%s\n  ", p->name);
+	if (strcmp(p->kind, "none") == 0)
+		(void)printf("%-14s", "no store:");
+	else
+		form_print(p);
+	(void)printf("%s%s\n", *p->note && strcmp(p->kind, "none") == 0 ?
+	    " " : "", strcmp(p->kind, "none") == 0 ? p->note : "");
+	for (i = 0; i < p->nregions; i++)
+		(void)printf("%s%s (%s)%s", i ? " " : "  regions        ",
+		    p->regions[i].id, p->regions[i].country,
+		    i + 1 == p->nregions ? "\n" : "");
+	field_print("law", p->law);
+	field_print("qualification", p->qualification);
+	if (!is_long)
+		return;
+	field_print("technology", p->technology);
+	field_print("address", p->url);
+	field_print("quirks", p->quirks);
+	if (strcmp(p->kind, "none") != 0)
+		field_print("note", p->note);
+}
+
+static int
+presets_run(const struct cmd *cmd, int argc, char **argv)
+{
+	struct err e = { "" };
+	struct store_words w;
+	struct presets s;
+	unsigned shown = 0;
+	json_t *o;
+	size_t i;
+	int code = 0, r;
+
+	if (!store_words(&w, cmd, argc, argv, &code))
+		return code;
+	r = presets_load(&s, &e);
+	if (r < 0)
+		return cli_fail(r, &e);
+	for (i = 0; i < s.n; i++) {
+		if (w.nargs && strcmp(s.p[i].id, w.args[0]) != 0)
+			continue;
+		shown++;
+		if (!w.is_json) {
+			preset_print(&s.p[i], w.nargs > 0);
+			continue;
+		}
+		o = preset_json(&s.p[i]);
+		(void)json_dumpf(o, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		json_decref(o);
+	}
+	presets_done(&s);
+	if (!shown)
+		return cli_fail(-ENOENT, &(struct err){ "no such provider is "
+		    "known: 'coffre store presets' lists them" });
+	if (!w.is_json)
+		(void)printf("\nDeclared by others, and no promise: ask for "
+		    "the certificate of a qualification.\n");
+	return fflush(stdout) == 0 ? 0 : EX_IOERR;
+}
+
+const struct cmd cmd_store_presets = {
+	.name = "store presets",
+	.args = "[PROVIDER]",
+	.summary = "what is known of providers",
+	.about = "List the providers whose addresses have a short form, where "
+	    "their stores lie and under which law, and those that offer no "
+	    "way to keep files; with PROVIDER all that is known of one.",
+	.opts = list_opts,
+	.args_min = 0,
+	.args_max = 1,
+	.run = presets_run,
+};

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "fs/control_priv.h"
+#include "fs/parts.h"
+#include "store/mirror.h"
+#include "store/store.h"
+#include "sync/scrub.h"
+#include "util/err.h"
+
+/* control_store - what is asked of the stores of a mounted drive. */
+
+json_t *
+control_stores(const struct control_conn *k)
+{
+	struct store *s = k->c->host.parts->store;
+	struct mirror_state st;
+	json_t *all = json_array(), *o;
+	size_t i;
+
+	for (i = 0; i < store_mirror_count(s); i++) {
+		store_mirror_state(s, i, &st);
+		o = json_object();
+		json_object_set_new(o, "url", control_text(st.url));
+		json_object_set_new(o, "away", json_boolean(st.is_away));
+		json_object_set_new(o, "queued",
+		    json_integer((json_int_t)st.queued));
+		json_object_set_new(o, "problem", control_text(st.problem));
+		json_object_set_new(o, "last_ok_ns",
+		    json_integer(st.last_ok_ns));
+		json_array_append_new(all, o);
+	}
+	return all;
+}
+
+static void
+on_finding(void *arg, const char *finding)
+{
+	control_send(arg, json_pack("{s:o}", "finding",
+	    control_text(finding)));
+}
+
+/* The line notices that nobody listens any more. */
+static bool
+on_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct control_conn *k = arg;
+
+	control_send(k, json_pack("{s:{s:I, s:I}}", "progress",
+	    "done", (json_int_t)done, "total", (json_int_t)total));
+	return !k->c->is_stopping && !k->is_gone;
+}
+
+void
+control_scrub(struct control_conn *k, const struct control_req *q)
+{
+	const struct parts *p = k->c->host.parts;
+	struct scrub_conf c = { .store = p->store, .keys = p->keys,
+	    .drive = p->drive, .budget = q->budget, .say = on_finding,
+	    .progress = on_progress, .arg = k };
+	struct err e = { "" };
+	struct scrub_result s;
+	int r;
+
+	k->is_remote = true;
+	r = k->c->is_stopping ? -ECANCELED : sync_scrub(&c, &s, &e);
+	k->is_remote = false;
+	if (r < 0) {
+		control_error(k, r, e.msg[0] ? e.msg : strerror(-r));
+		return;
+	}
+	control_send(k, json_pack("{s:b, s:i, s:i, s:i, s:I, s:I}", "ok", 1,
+	    "findings", (int)s.findings, "mending", (int)s.mending,
+	    "unreached", (int)s.unreached, "objects", (json_int_t)s.objects,
+	    "bytes", (json_int_t)s.bytes));
+}

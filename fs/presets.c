@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/presets.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "fs/opts.h"
+#include "fs/place.h"
+#include "net/url.h"
+#include "util/buf.h"
+#include "util/err.h"
+#include "util/file.h"
+
+#ifndef DATADIR
+#define DATADIR "/usr/local/share"
+#endif
+
+/* Beside the program: of a tree where it was built, or moved as a whole. */
+static int
+beside(const char *tail, char out[static PATH_MAX])
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+
+	if (n <= 0)
+		return -ENOENT;
+	exe[n] = '\0';
+	slash = strrchr(exe, '/');
+	if (!slash)
+		return -ENOENT;
+	*slash = '\0';
+	n = snprintf(out, PATH_MAX, "%s/%s", exe, tail);
+	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* Candidate number i, from 0; -ENOENT when there are no more. */
+static int
+candidate(unsigned i, char out[static PATH_MAX])
+{
+	const char *env = getenv("COFFRE_PRESETS");
+	char base[PATH_MAX];
+
+	switch (i) {
+	case 0:
+		if (!env || *env != '/')
+			return -EAGAIN;
+		return snprintf(out, PATH_MAX, "%s", env) < PATH_MAX ? 0 :
+		    -EAGAIN;
+	case 1:
+		if (place_path(PLACE_CONF, "x", base, NULL) < 0)
+			return -EAGAIN;
+		*strrchr(base, '/') = '\0';
+		return snprintf(out, PATH_MAX, "%s/presets", base) <
+		    PATH_MAX ? 0 : -EAGAIN;
+	case 2:
+		(void)snprintf(out, PATH_MAX, "%s", DATADIR
+		    "/coffre/presets");
+		return 0;
+	case 3:
+		return beside("../share/coffre/presets", out) < 0 ? -EAGAIN :
+		    0;
+	case 4:
+		return beside("../packaging/presets", out) < 0 ? -EAGAIN : 0;
+	default:
+		return -ENOENT;
+	}
+}
+
+int
+presets_load(struct presets *ret, struct err *e)
+{
+	struct buf b = BUF_INIT(PRESET_FILE_MAX);
+	char path[PATH_MAX];
+	unsigned i;
+	int r;
+
+	for (i = 0; (r = candidate(i, path)) != -ENOENT; i++) {
+		if (r < 0 || access(path, R_OK) < 0)
+			continue;
+		r = file_read(path, &b);
+		if (r < 0)
+			(void)err_set(e, r, "%s", strerror(-r));
+		else
+			r = presets_parse(b.data, b.len, ret, e);
+		buf_done(&b);
+		return r < 0 ? err_wrap(e, r, "'%s'", path) : 0;
+	}
+	return err_set(e, -ENOENT, "the list of providers (presets) is not "
+	    "installed");
+}
+
+int
+presets_apply(struct opts *o, struct err *e)
+{
+	struct buf out = BUF_INIT(OPT_TEXT_MAX);
+	const char *colon = strchr(o->store, ':');
+	struct presets s;
+	int r;
+
+	if (!colon || colon[1] == '/' || strncmp(o->store, "dir:", 4) == 0)
+		return 0;
+	r = presets_load(&s, e);
+	if (r < 0)
+		return r;
+	r = presets_expand(&s, o->store, &out, e);
+	if (r > 0)
+		r = opts_set(o, opts_find("store", OPT_CONF), buf_cstr(&out),
+		    e);
+	presets_done(&s);
+	buf_done(&out);
+	return r;
+}
+
+/* Is the word one of the list's, which has commas? */
+static bool
+is_listed(const char *list, const char *word)
+{
+	size_t n, len = strlen(word);
+
+	for (; *list; list += n + strspn(list + n, ", ")) {
+		n = strcspn(list, ", ");
+		if (n == len && strncasecmp(list, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+one_check(const char *rule, const char *list, const char *what,
+    const char *value, struct err *e)
+{
+	if (!list || (value && *value && is_listed(list, value)))
+		return 0;
+	if (!value || !*value)
+		return err_set(e, -EPERM, "the %s of this store is not known, "
+		    "and the drive's rule is '%s = %s'%s", what, rule, list,
+		    strcmp(what, "country") == 0 ?
+		    ": say it with '--country'" : "");
+	return err_set(e, -EPERM, "the %s of this store is %s, and the "
+	    "drive's rule is '%s = %s'", what, value, rule, list);
+}
+
+/* The host of any address that has one. */
+static int
+host_of(const char *url, char *out, size_t cap)
+{
+	const char *p = strstr(url, "://"), *at;
+	size_t n;
+
+	if (!p)
+		return -ENOENT;
+	p += 3;
+	at = memchr(p, '@', strcspn(p, "/?"));
+	if (at)
+		p = at + 1;
+	n = *p == '[' ? strcspn(++p, "]") : strcspn(p, ":/?");
+	if (n >= cap)
+		return -ENAMETOOLONG;
+	memcpy(out, p, n);
+	out[n] = '\0';
+	return 0;
+}
+
+int
+presets_check(const struct opts *drive, const struct opts *store,
+    struct err *e)
+{
+	const struct preset_region *g = NULL;
+	const struct preset *p;
+	struct presets s;
+	char host[256];
+	int r;
+
+	if (!drive->countries && !drive->laws && !drive->providers)
+		return 0;
+	if (host_of(store->store, host, sizeof(host)) < 0 ||
+	    url_is_loopback(host))
+		return 0;
+	r = presets_load(&s, e);
+	if (r < 0)
+		return r;
+	p = presets_by_host(&s, host, &g);
+	/* What the address tells counts more than what somebody says. */
+	r = one_check("countries", drive->countries, "country",
+	    g ? g->country : store->country, e);
+	if (r == 0)
+		r = one_check("laws", drive->laws, "provider's law",
+		    p ? p->law : NULL, e);
+	if (r == 0)
+		r = one_check("providers", drive->providers, "provider",
+		    p ? p->id : NULL, e);
+	presets_done(&s);
+	return r;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/cmd_store.h"
+#include "store/store.h"
+#include "util/err.h"
+#include "util/hash.h"
+
+/* store_names - what a listing told. */
+struct one {
+	UT_hash_handle hh;
+	uint64_t size;
+	char name[];
+};
+
+struct names {
+	struct one *all;
+};
+
+static int
+on_name(void *arg, const char *name, uint64_t size)
+{
+	size_t n = strlen(name) + 1;
+	struct names *l = arg;
+	struct one *o;
+
+	HASH_FIND_STR(l->all, name, o);
+	if (o)
+		return 0;
+	o = malloc(sizeof(*o) + n);
+	if (!o)
+		return -ENOMEM;
+	o->size = size;
+	memcpy(o->name, name, n);
+	HASH_ADD_KEYPTR(hh, l->all, o->name, n - 1, o);
+	if (HASH_IS_OUT(o)) {
+		free(o);
+		return -ENOMEM;
+	}
+	if (HASH_COUNT(l->all) % 1000 == 0)
+		cli_progress("%u objects listed", HASH_COUNT(l->all));
+	return 0;
+}
+
+int
+names_list(struct store *s, struct names **ret, struct err *e)
+{
+	struct names *l = calloc(1, sizeof(*l));
+	struct store_stats st;
+	int r;
+
+	if (!l)
+		return err_set(e, -ENOMEM, "out of memory");
+	r = store_list(s, "", on_name, l);
+	if (r < 0) {
+		names_free(l);
+		store_get_stats(s, &st);
+		return err_set(e, r, "'%s' cannot be listed: %s",
+		    store_url(s), st.last_error[0] ? st.last_error :
+		    strerror(-r));
+	}
+	*ret = l;
+	return 0;
+}
+
+void
+names_free(struct names *l)
+{
+	struct one *o, *next;
+
+	if (!l)
+		return;
+	HASH_ITER(hh, l->all, o, next) {
+		HASH_DEL(l->all, o);
+		free(o);
+	}
+	free(l);
+}
+
+size_t
+names_count(const struct names *l)
+{
+	return HASH_COUNT(l->all);
+}
+
+bool
+names_has(const struct names *l, const char *name, uint64_t size)
+{
+	struct one *o;
+
+	HASH_FIND_STR(l->all, name, o);
+	return o && o->size == size;
+}
+
+int
+names_each(const struct names *l, int (*fn)(void *arg, const char *name,
+    uint64_t size), void *arg)
+{
+	struct one *o, *next;
+	int r = 0;
+
+	HASH_ITER(hh, l->all, o, next) {
+		r = fn(arg, o->name, o->size);
+		if (r != 0)
+			break;
+	}
+	return r;
+}

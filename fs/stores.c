@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/stores.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/conf.h"
+#include "fs/opts.h"
+#include "fs/parts.h"
+#include "fs/pass.h"
+#include "fs/place.h"
+#include "store/mirror.h"
+#include "store/store.h"
+#include "sync/mirror_log.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "vault/vault.h"
+
+/* Transient failures inside one call are tried again this often; the sync
+ * engine has its own patience on top.  Where another member can be asked,
+ * less. */
+#define MIRROR_RETRIES 1
+
+_Static_assert(STORES_MAX == MIRROR_MEMBERS_MAX, "each is a member");
+
+void
+stores_name(const char *drive, unsigned n, char out[STORES_NAME_MAX])
+{
+	if (n == 1)
+		(void)snprintf(out, STORES_NAME_MAX, "%s", drive);
+	else
+		(void)snprintf(out, STORES_NAME_MAX, "%s.stores/%u", drive, n);
+}
+
+size_t
+stores_numbers(const char *drive, unsigned out[STORES_MAX])
+{
+	char name[STORES_NAME_MAX], path[PATH_MAX];
+	size_t count = 0;
+	unsigned n;
+
+	for (n = 1; n <= STORES_MAX; n++) {
+		stores_name(drive, n, name);
+		if (place_path(PLACE_CONF, name, path, NULL) == 0 &&
+		    access(path, F_OK) == 0)
+			out[count++] = n;
+	}
+	return count;
+}
+
+int
+stores_load(const char *drive, unsigned n, struct opts *o, struct err *e)
+{
+	char name[STORES_NAME_MAX];
+
+	stores_name(drive, n, name);
+	return conf_load(name, o, e);
+}
+
+int
+stores_save(const char *drive, unsigned n, const struct opts *o,
+    const struct secret *cred, struct err *e)
+{
+	char name[STORES_NAME_MAX], path[PATH_MAX], dir[PATH_MAX];
+	int r;
+
+	stores_name(drive, n, name);
+	r = place_path(PLACE_CRED, name, path, e);
+	if (r < 0)
+		return r;
+	(void)snprintf(dir, sizeof(dir), "%s", path);
+	*strrchr(dir, '/') = '\0';
+	r = file_mkdirs(dir);
+	if (r == 0 && cred && cred->p)
+		r = file_write(path, cred->p, cred->len, 0600);
+	else if (r == 0 && unlink(path) < 0 && errno != ENOENT)
+		r = -errno;
+	if (r < 0)
+		return err_set(e, r, "'%s': %s", path, strerror(-r));
+	return conf_save(name, o, e);
+}
+
+int
+stores_delete(const char *drive, unsigned n, struct err *e)
+{
+	static const enum place files[] = { PLACE_CONF, PLACE_CRED };
+	char name[STORES_NAME_MAX], path[PATH_MAX];
+	size_t i;
+	int r;
+
+	stores_name(drive, n, name);
+	for (i = 0; i < 2; i++) {
+		r = place_path(files[i], name, path, e);
+		if (r < 0)
+			return r;
+		if (unlink(path) < 0 && errno != ENOENT)
+			return err_set(e, -errno, "'%s': %s", path,
+			    strerror(errno));
+	}
+	return file_sync_parent(path);
+}
+
+bool
+stores_wants_password(const char *url)
+{
+	static const char *const kinds[] = { "webdav:", "webdavs:", "s3:",
+	    "swift:", "nextcloud:" };
+	size_t i;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		if (strncmp(url, kinds[i], strlen(kinds[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+stores_password(const char *drive, unsigned n, const struct opts *o,
+    struct secret *ret, struct err *e)
+{
+	struct pass_from f = { -1, o->password_command };
+	char name[STORES_NAME_MAX], path[PATH_MAX];
+	int r;
+
+	stores_name(drive, n, name);
+	if (f.command)
+		return pass_read(&f, "store's password", false, ret, e);
+	r = place_path(PLACE_CRED, name, path, e);
+	if (r < 0 || access(path, F_OK) < 0)
+		return r;
+	return pass_read_file(path, ret, e);
+}
+
+int
+stores_open(const struct opts *drive, const struct opts *o,
+    const char *password, unsigned retries, struct store **ret,
+    struct err *e)
+{
+	struct store_conf c;
+
+	memset(&c, 0, sizeof(c));
+	c.user = o->user;
+	c.password = password;
+	c.ca_file = o->ca;
+	c.pin = o->pin;
+	c.key_file = o->key;
+	c.is_insecure_http = o->insecure_http;
+	c.connections = (unsigned)drive->connections;
+	c.timeout_s = (unsigned)drive->timeout;
+	c.up_bytes_s = drive->up;
+	c.down_bytes_s = drive->down;
+	c.retries = retries;
+	return store_open(o->store, &c, ret, e);
+}
+
+int
+stores_take(struct opts *drive, const struct opts *o, struct err *e)
+{
+	static const char *const names[] = { "store", "user", "ca", "pin",
+	    "key", "country", "password_command", "insecure_http" };
+	char num[32];
+	size_t i;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < sizeof(names) / sizeof(*names); i++) {
+		const struct opt *t = opts_find(names[i], OPT_CONF);
+
+		if (opts_is_set(o, t))
+			r = opts_set(drive, t, opts_format(o, t, num), e);
+		else
+			opts_unset(drive, t);
+	}
+	return r;
+}
+
+/* Open store number n and make it a member; its id is its address. */
+static int
+member_open(const struct parts *p, unsigned n, struct opts *o,
+    struct mirror_conf *c, struct err *e)
+{
+	struct secret s = { NULL, 0 };
+	int r;
+
+	r = stores_load(p->name, n, o, e);
+	if (r == 0 && !o->store)
+		r = err_set(e, -EINVAL, "store %u of drive '%s' has no "
+		    "'store = URL'", n, p->name);
+	if (r == 0)
+		r = stores_password(p->name, n, o, &s, e);
+	if (r == 0)
+		r = stores_open(&p->opts, o, s.p, MIRROR_RETRIES,
+		    &c->members[c->n].store, e);
+	pass_done(&s);
+	if (r == 0)
+		c->members[c->n++].id = o->store;
+	return r;
+}
+
+int
+stores_join(struct parts *p, struct err *e)
+{
+	char marker[VAULT_PATH_MAX], dir[PATH_MAX];
+	struct opts o[STORES_MAX];
+	unsigned numbers[STORES_MAX];
+	struct mirror_conf c;
+	size_t count, i;
+	int r = 0;
+
+	count = stores_numbers(p->name, numbers);
+	if (count < 2)
+		return 0;
+	memset(&c, 0, sizeof(c));
+	c.members[0].id = p->opts.store;
+	c.members[0].store = p->store;
+	c.n = 1;
+	c.copies = (unsigned)p->opts.copies;
+	vault_name_genesis(marker);
+	c.marker = marker;
+	for (i = 0; i < count; i++)
+		opts_init(&o[i]);
+	for (i = 1; r == 0 && i < count; i++)
+		r = member_open(p, numbers[i], &o[i], &c, e);
+	if (r == 0)
+		r = place_path(PLACE_STATE, p->name, dir, e);
+	if (r == 0)
+		r = mirror_log_open(dir, &c.log, e);
+	if (r == 0) {
+		/* Takes over all of them, also when it fails. */
+		p->store = NULL;
+		r = store_mirror_new(&c, &p->store);
+		if (r < 0)
+			(void)err_set(e, r, "the stores cannot be joined: %s",
+			    strerror(-r));
+	} else {
+		for (i = 1; i < c.n; i++)
+			store_close(c.members[i].store);
+	}
+	for (i = 0; i < count; i++)
+		opts_done(&o[i]);
+	return r;
+}
