@@ -205,6 +205,9 @@ prove: deps
 	@$(SUB) all units tools
 	@EVIL_RUNS=300 $(B)/tests/unit/test_evil_sizes
 	@B=$(B) FAULTS=all tests/fs/cases/faults.sh
+	@B=$(B) CRASH_RUNS=500 TORTURE_EVERY=1 LIMIT_MOUNTS=1000 LIMIT_PAUSE=60 \
+		LIMIT_WRITERS=10 LIMIT_MB=200 LIMIT_FILES=100000 \
+		CRASH_LIMIT=86400 $(RUN) crash
 
 bench:
 	@scripts/install-deps.sh --bench

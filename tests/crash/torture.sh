@@ -1,0 +1,46 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# One story, stopped at every durable step, cut off from its power at every
+# call of the disk, with every such call, every allocation and every call of
+# the store failing (tests/torture).  TORTURE_EVERY=1 takes every point; by
+# default a sample that begins anywhere.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+B=${B:-build}
+seed=${CRASH_SEED:-$RANDOM}
+RANDOM=$seed
+echo "# seed $seed"
+log=$(mktemp) || exit 1
+trap 'rm -f "$log"' EXIT
+n=0
+bad=0
+
+# mode EVERY MODE: the sample is one in EVERY.
+mode() {
+	local every=${TORTURE_EVERY:-$1} line
+
+	"$B/tests/torture/torture" -n "$every" -k $((1 + RANDOM % every)) \
+	    -s $((1 + seed % 97)) "$2" >"$log" 2>&1
+	line=$(grep -aE '^Checks: ' "$log" | tail -1)
+	line=${line#Checks: }
+	if [ -z "$line" ]; then
+		cat "$log"
+		echo "$2: it came to no end"
+		bad=$((bad + 1))
+		n=$((n + 1))
+		return
+	fi
+	grep -a '^  \|^ok\|^not ok' "$log"
+	line=${line%, Errors*}
+	n=$((n + ${line%%,*}))
+	bad=$((bad + ${line##* }))
+}
+
+mode 41 stop
+mode 23 cut
+mode 131 disk
+mode 43 store
+mode 61 alloc
+echo "Checks: $n, Failures: $bad, Errors: 0"
+[ "$bad" -eq 0 ]
