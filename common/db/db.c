@@ -18,6 +18,7 @@ struct db {
 	sqlite3 *h;
 	sqlite3 *ckpt;		/* second connection, for checkpoints */
 	int wal_fd;		/* the log, for db_sync */
+	int flush_r;		/* atomic; < 0: a flush failed */
 	struct stmt *stmts[DB_STMT_MAX];
 };
 
@@ -175,7 +176,15 @@ db_changes_total(struct db *d)
 int
 db_sync(struct db *d)
 {
-	return fdatasync(d->wal_fd) < 0 ? -errno : 0;
+	int r = __atomic_load_n(&d->flush_r, __ATOMIC_RELAXED);
+
+	/* After one that failed the kernel would answer 0 for what it could
+	 * not write. */
+	if (r < 0 || fdatasync(d->wal_fd) == 0)
+		return r;
+	r = -errno;
+	__atomic_store_n(&d->flush_r, r, __ATOMIC_RELAXED);
+	return r;
 }
 
 uint64_t

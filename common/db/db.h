@@ -33,7 +33,8 @@ int db_exec(struct db *d, const char *sql);
  * is out: stmt_step on NULL gives -ENOMEM. */
 struct stmt *db_stmt(struct db *d, int n, const char *sql);
 int64_t db_changes_total(struct db *d);
-/* Commits reach the disk: flush the log.  Any thread, no lock needed. */
+/* Commits reach the disk: flush the log.  Any thread, no lock needed.  Once
+ * it has failed it fails until the file is opened anew. */
 int db_sync(struct db *d);
 /* Size of the log, bytes: to know when a checkpoint is due. */
 uint64_t db_log_size(struct db *d);

@@ -43,6 +43,7 @@ struct slab {
 	uint64_t nwaiting, capwaiting	GUARDED_BY(lock);
 	uint64_t settled	GUARDED_BY(lock);	/* ever released */
 	bool is_dirty		GUARDED_BY(lock);
+	int flush_r		GUARDED_BY(lock);	/* < 0: one failed */
 	uint64_t disk_free	GUARDED_BY(lock);
 	uint64_t since_look	GUARDED_BY(lock);
 	int64_t look_ms	GUARDED_BY(lock);
@@ -351,18 +352,27 @@ slab_disk_free(struct slab *s)
 	return v;
 }
 
+/* After a flush that failed the kernel takes what it could not write for
+ * written: the next one would answer 0.  So none is believed any more until
+ * the file is opened anew. */
 int
 slab_sync(struct slab *s)
 {
 	bool dirty;
+	int r;
 
 	mutex_lock(&s->lock);
 	dirty = s->is_dirty;
 	s->is_dirty = false;
+	r = s->flush_r;
 	mutex_unlock(&s->lock);
-	if (!dirty || fdatasync(s->fd) == 0)
-		return 0;
-	return -errno;
+	if (r < 0 || !dirty || fdatasync(s->fd) == 0)
+		return r;
+	r = -errno;
+	mutex_lock(&s->lock);
+	s->flush_r = r;
+	mutex_unlock(&s->lock);
+	return r;
 }
 
 uint64_t
