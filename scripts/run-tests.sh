@@ -126,21 +126,19 @@ suite_store() {
 	settle
 }
 
-# The cases that say so run a second time over a real WebDAV server.
+# The cases that say so run again over other stores: "# Also over: webdav, s3".
 suite_fs() {
-	local t name
+	local t name store
 	for t in tests/fs/cases/*.sh; do
 		name=$(basename "$t" .sh)
 		[[ " ${CASES:-$name} " == *" $name "* ]] || continue
 		spawn "fs-$name" 600 "$t"
-		if grep -q '^# Also over: webdav' "$t"; then
-			spawn "fs-$name-webdav" 600 \
-			    env COFFRE_TEST_STORE=webdav "$t"
-		fi
-		if grep -q '^# Also over: .*sftp' "$t"; then
-			spawn "fs-$name-sftp" 600 \
-			    env COFFRE_TEST_STORE=sftp "$t"
-		fi
+		for store in $(sed -n 's/^# Also over: //p' "$t" |
+		    tr -d ,) \
+		    ${ALSO_OVER:-}; do
+			spawn "fs-$name-$store" 600 \
+			    env COFFRE_TEST_STORE="$store" "$t"
+		done
 	done
 	settle
 }

@@ -135,6 +135,8 @@ is_plain() {
 . "$TOP/tests/fs/apache.sh"
 # shellcheck source=tests/fs/sshd.sh
 . "$TOP/tests/fs/sshd.sh"
+# shellcheck source=tests/fs/cloud.sh
+. "$TOP/tests/fs/cloud.sh"
 
 # ---- the drive ------------------------------------------------------------
 
@@ -155,6 +157,11 @@ drive_init() {
 	if [ -n "$SFTP" ]; then
 		coffre init --store "$SFTP" "${SFTP_OPTS[@]}" \
 		    --recovery-file "$T/recovery" "$NAME"
+		return
+	fi
+	if [ -n "$CLOUD" ]; then
+		coffre init --store "$CLOUD" --password-fd 8 \
+		    8<<<"$CLOUD_PASS" --recovery-file "$T/recovery" "$NAME"
 		return
 	fi
 	coffre init --store "$url" --recovery-file "$T/recovery" "$NAME"
@@ -244,6 +251,7 @@ fs_prepare() {
 	fs_need_fuse
 	[ "${COFFRE_TEST_STORE:-dir}" != webdav ] || apache_start
 	[ "${COFFRE_TEST_STORE:-dir}" != sftp ] || sshd_start
+	cloud_start "${COFFRE_TEST_STORE:-dir}"
 	need "a drive is made" drive_init
 }
 
@@ -273,6 +281,7 @@ fs_cleanup() {
 		done
 		[ -z "$APACHE" ] || apache_stop
 		[ -z "${SFTP_DATA:-}" ] || sshd_end
+		[ -z "$CLOUD_STOP" ] || cloud_stop
 		[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$T"
 	fi
 	if is_plain && [ -n "${M:-}" ]; then
@@ -296,6 +305,7 @@ nothing_readable() {
 	local places=("$T/store" "$T/state" "$T/config" "$T/run"
 	    "$T/daemon.log")
 	[ -z "${DAV_DATA:-}" ] || places+=("$DAV_DATA")
+	[ -z "${CLOUD_DATA:-}" ] || places+=("$CLOUD_DATA")
 	[ -z "${SFTP_DATA:-}" ] || places+=("$SFTP_DATA")
 	if grep -ral -- "$MARK" "${places[@]}" 2>/dev/null; then
 		return 1

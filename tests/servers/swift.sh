@@ -118,6 +118,7 @@ project_name = admin
 username = swift
 password = swiftpw
 delay_auth_decision = True
+cache = swift.cache
 [filter:keystoneauth]
 use = egg:swift#keystoneauth
 operator_roles = admin, member"

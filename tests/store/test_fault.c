@@ -640,7 +640,8 @@ END_TEST
 static void
 cases_add(Suite *suite)
 {
-	const char *url = env("STORE_TEST_URL"), *known = env("STORE_TEST_CAPS");
+	const char *url = env("STORE_TEST_URL");
+	const char *known = env("STORE_TEST_CAPS");
 	unsigned long caps = known ? strtoul(known, NULL, 0) : ~0ul;
 	TCase *t = tcase_create("answers");
 	TCase *m = tcase_create("middle");

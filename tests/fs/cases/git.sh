@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A git repository lives on the mount.
-# Also over: webdav, sftp
+# Also over: webdav, sftp, s3
 . "$(dirname "$0")/../lib.sh"
 fs_begin
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The machine is lost: the store and the recovery words bring all of it back.
-# Also over: webdav
+# Also over: webdav, s3, swift
 . "$(dirname "$0")/../lib.sh"
 fs_begin
 
@@ -39,6 +39,11 @@ recover() {
 		    8<<<"$DAV_PASS"
 		return
 	fi
+	if [ -n "$CLOUD" ]; then
+		coffre recover --store "$CLOUD" --password-fd 8 \
+		    --recovery-file "$T/recovery" "$NAME" 8<<<"$CLOUD_PASS"
+		return
+	fi
 	coffre recover --store "dir:$T/store" \
 	    --recovery-file "$T/recovery" "$NAME"
 }
@@ -61,7 +66,7 @@ need "it is unmounted" drive_unmount
 check "nothing is readable at rest" nothing_readable
 check "fsck --remote finds nothing" remote_fsck
 need "the machine is lost" new_machine
-if [ -z "$APACHE" ]; then
+if [ -z "$APACHE$CLOUD" ]; then
 	refuse "wrong words are refused" recover_wrongly
 fi
 need "the drive is recovered" recover
