@@ -184,6 +184,14 @@ test-unit test-store test-fs test-crash: deps
 	@$(SUB) all units tools
 	@B=$(B) $(RUN) $(@:test-%=%)
 
+# Ceph, Keystone and the rest of Swift: much to install, minutes to run.
+.PHONY: test-stores
+test-stores:
+	@scripts/install-deps.sh --stores
+	@$(SUB) all units tools
+	@B=$(B) tests/store/run.sh --heavy
+	@B=$(B) CASES=recover ALSO_OVER="swift-s3 keystone ceph" $(RUN) fs
+
 fuzz-replay: deps
 	@$(SUB) B=$(B)/asan SAN=$(SANS) fuzzers
 	@B=$(B) $(RUN) fuzz

@@ -8,6 +8,7 @@
 #	install-deps.sh --check		also what `make check` and fuzzing need
 #	install-deps.sh --bench		also the peers that `make bench` measures
 #	install-deps.sh --conform	also what `make conform` runs
+#	install-deps.sh --stores	also the servers of `make test-stores`
 set -eu
 
 build='gcc make pkg-config libc6-dev libfuse3-dev fuse3 libcurl4-openssl-dev
@@ -15,9 +16,12 @@ libssl-dev libssh-dev libsqlite3-dev libexpat1-dev libjansson-dev uthash-dev'
 tests='check apache2-bin apache2-utils lighttpd lighttpd-mod-webdav curl
 openssh-server openssh-client nginx libnginx-mod-http-dav-ext php-cli
 php-sabre-dav php-xml php-mbstring rclone
+swift-proxy swift-account swift-container swift-object python3-swift memcached
 python3 sqlite3 rsync git acl attr util-linux procps psmisc openssl jq'
 check='clang clang-tidy llvm cppcheck shellcheck man-db'
 bench='gocryptfs'
+stores='radosgw ceph-mon ceph-osd ceph-common uuid-runtime python3-keystone
+python3-keystonemiddleware'
 conform='fio dbench bonnie++ stress-ng libpython3.11-testsuite zlib1g-dev
 perl dpkg-dev'
 
@@ -27,7 +31,9 @@ for a in "$@"; do
 	--check) want="$want $check" ;;
 	--bench) want="$want $bench" ;;
 	--conform) want="$want $conform" ;;
-	*) echo "usage: $0 [--check] [--bench] [--conform]" >&2; exit 64 ;;
+	--stores) want="$want $stores" ;;
+	*) echo "usage: $0 [--check] [--bench] [--conform]" \
+	    "[--stores]" >&2; exit 64 ;;
 	esac
 done
 
