@@ -17,6 +17,7 @@
 #include "fs/control.h"
 #include "fs/mountpoint.h"
 #include "fs/inval.h"
+#include "fs/loop.h"
 #include "fs/ops.h"
 #include "fs/parts.h"
 #include "fs/raw.h"
@@ -27,10 +28,8 @@
 #include "util/log.h"
 #include "util/thread.h"
 
-#define IDLE_THREADS 10
 #define THREADS_MAX 32
 #define NOFILE_MAX 65536
-#define NUDGE_MS 50
 #define DRAIN_PIECE_MS 500
 #define READ_AHEAD_KIB 1024
 
@@ -40,9 +39,10 @@ struct mount {
 	char mp[PATH_MAX];
 	struct ops_ctx ctx;
 	struct fuse_session *se;
+	struct loop *loop;
 	struct inval *inval;
 	struct control *control;
-	pthread_t main, watch;
+	pthread_t watch;
 	bool has_session, is_mounted, has_watch;
 	int sig_fd, stop_fd;
 	sigset_t old_mask;
@@ -53,7 +53,7 @@ struct mount {
 static void
 on_nudge(int sig)
 {
-	(void)sig;	/* it only ends a wait of the main thread */
+	(void)sig;	/* it only ends the read of a request */
 }
 
 static void
@@ -123,23 +123,6 @@ readahead_raise(const struct mount *m)
 	(void)fclose(f);	/* it is only slower without */
 }
 
-/*
- * End the session's loop.  It waits on a semaphore that a signal interrupts,
- * and looks at the flag before it waits: a signal between the two would be
- * lost, so it is sent until the loop has ended.
- */
-static void
-session_end(struct mount *m)
-{
-	struct pollfd p = { .fd = m->stop_fd, .events = POLLIN };
-
-	m->ctx.is_stopping = true;
-	fuse_session_exit(m->se);
-	do {
-		(void)pthread_kill(m->main, SIGUSR1);
-	} while (poll(&p, 1, NUDGE_MS) == 0);
-}
-
 /* The first request of the mount is ours: when it is answered, the drive is
  * of use.  Then wait for a signal that ends the mount. */
 static void
@@ -166,7 +149,7 @@ watch_run(void *arg)
 		    read(m->sig_fd, &si, sizeof(si)) <= 0)
 			continue;
 		log_info("signal %u: unmounting", si.ssi_signo);
-		session_end(m);
+		loop_stop(m->loop);
 		return;
 	}
 }
@@ -266,21 +249,13 @@ session_open(struct mount *m, struct err *e)
 	    0;
 }
 
-static int
-session_loop(struct mount *m)
+/* Whoever waits for the network gives up. */
+static void
+on_ended(void *arg)
 {
-	struct fuse_loop_config *c = fuse_loop_cfg_create();
-	int r;
+	struct mount *m = arg;
 
-	if (!c)
-		return -ENOMEM;
-	/* One queue for all threads: measured no slower than one each. */
-	fuse_loop_cfg_set_clone_fd(c, 0);
-	fuse_loop_cfg_set_idle_threads(c, IDLE_THREADS);
-	fuse_loop_cfg_set_max_threads(c, THREADS_MAX);
-	r = fuse_session_loop_mt(m->se, c);
-	fuse_loop_cfg_destroy(c);
-	return r;
+	m->ctx.is_stopping = true;
 }
 
 static int
@@ -299,6 +274,9 @@ helpers_start(struct mount *m, struct err *e)
 	struct drive_notify n = { inval_inode, inval_entry, NULL };
 	int r;
 
+	r = loop_new(m->se, THREADS_MAX, &m->loop);
+	if (r < 0)
+		return err_set(e, r, "%s", strerror(-r));
 	r = inval_start(m->se, &m->inval);
 	if (r < 0)
 		return err_set(e, r, "thread: %s", strerror(-r));
@@ -408,6 +386,7 @@ mount_down(struct mount *m, struct mount_left *ret)
 		drive_usage(m->p->drive, &u);
 	}
 	inval_stop(m->inval);
+	loop_free(m->loop);
 	if (m->has_session)
 		fuse_session_destroy(m->se);
 	store_close(m->p->store);
@@ -441,7 +420,6 @@ mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	m->conf = c;
 	m->p = c->parts;
-	m->main = pthread_self();
 	m->sig_fd = m->stop_fd = -1;
 	limits_raise();
 	r = signals_init(m);
@@ -451,7 +429,7 @@ mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
 		r = mount_up(m, e);
 	if (r == 0) {
 		log_info("mounted");
-		r = session_loop(m);
+		r = loop_run(m->loop, on_ended, m);
 		if (r != 0)
 			r = err_set(e, r < 0 ? r : -EIO, "the session with the "
 			    "kernel ended early");

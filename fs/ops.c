@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fs/handle.h"
+#include "fs/loop.h"
 #include "util/log.h"
 
 #define OPS_BACKGROUND 64	/* read-aheads the kernel may have under way */
@@ -79,6 +80,8 @@ is_interrupted(void *arg)
 {
 	fuse_req_t req = arg;
 
+	/* Asked before each wait. */
+	loop_will_wait();
 	return ctx_of(req)->is_stopping || fuse_req_interrupted(req);
 }
 

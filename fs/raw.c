@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <linux/fuse.h>
-#include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -116,16 +115,12 @@ raw_read(int fd, void *buf, size_t len, void *userdata)
 {
 	const struct fuse_in_header *h = buf;
 	ssize_t n;
-	int state;
 
 	for (;;) {
 		n = read(fd, buf, len);
 		if (n < (ssize_t)sizeof(*h) || h->opcode != FUSE_TMPFILE)
 			return n;
-		/* The library ends its threads by cancelling this read. */
-		(void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 		tmpfile_answer(fd, userdata, buf, (size_t)n);
-		(void)pthread_setcancelstate(state, NULL);
 	}
 }
 
