@@ -84,6 +84,7 @@ SANS := address,undefined
 .PHONY: all lib tools units fuzzers torture install clean deps demo test \
 	test-all \
 	test-unit test-store test-fs test-crash fuzz fuzz-replay bench check \
+	conform \
 	check-headers check-lint check-san security FORCE
 .SECONDARY:
 
@@ -207,6 +208,12 @@ security: deps
 	@$(SUB) all units tools
 	@B=$(B) tests/security.sh write
 
+# Programs of others on a mount beside the local disk.
+conform: deps
+	@scripts/install-deps.sh --conform
+	@$(SUB) all tools
+	@B=$(abspath $(B)) tests/conform/run.sh
+
 # The long versions, one line a part.
 .PHONY: prove
 prove: deps
@@ -216,6 +223,8 @@ prove: deps
 	@B=$(B) CRASH_RUNS=500 TORTURE_EVERY=1 LIMIT_MOUNTS=1000 LIMIT_PAUSE=60 \
 		LIMIT_WRITERS=10 LIMIT_MB=200 LIMIT_FILES=100000 \
 		CRASH_LIMIT=86400 $(RUN) crash
+	@B=$(abspath $(B)) tests/conform/prove-random.sh
+	@$(SUB) -j1 conform
 
 bench:
 	@scripts/install-deps.sh --bench
