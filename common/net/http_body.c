@@ -44,6 +44,7 @@ whole_begin(struct http_call *c, curl_off_t len)
 	const struct http_req *q = c->q;
 	uint64_t end = q->range_off + q->range_len;
 
+	c->is_whole = true;
 	if (len > HTTP_WHOLE_MAX)
 		return -EPROTO;
 	/* A page is looked at before it is called too short. */
@@ -58,8 +59,12 @@ part_begin(struct http_call *c, curl_off_t len)
 	const struct http_req *q = c->q;
 	uint64_t first, last, total;
 
-	if (http_content_range(c->content_range, &first, &last, &total) < 0 ||
-	    first != q->range_off || last - first + 1 > q->range_len ||
+	if (http_content_range(c->content_range, &first, &last, &total) < 0)
+		return -EPROTO;
+	/* An older sabre/dav takes "0-0" for no range, and says so. */
+	if (first == 0 && last + 1 == total && q->range_len < total)
+		return whole_begin(c, len);
+	if (first != q->range_off || last - first + 1 > q->range_len ||
 	    (len >= 0 && (uint64_t)len != last - first + 1))
 		return -EPROTO;
 	if (last - first + 1 < q->range_len)
@@ -138,7 +143,7 @@ http_on_body(char *p, size_t one, size_t n, void *arg)
 	}
 	if (!c->q->is_range)
 		c->fail = buf_put(c->q->out, p, len);
-	else if (http_call_status(c) == 206)
+	else if (!c->is_whole)
 		c->fail = c->seen + len > c->q->range_len ? -EPROTO :
 		    buf_put(c->q->out, p, len);
 	else

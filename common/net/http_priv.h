@@ -50,6 +50,7 @@ struct http_call {
 	size_t start;		/* length of q->out before us */
 	uint64_t seen;		/* bytes of the answer's body */
 	bool is_begun;		/* the status line has been judged */
+	bool is_whole;		/* all of it came for a part */
 	bool is_wanted;		/* the body is what was asked for */
 	int fail;		/* why we broke it off; 0: we did not */
 	char first[16];		/* how the answer's body begins */
