@@ -107,6 +107,10 @@ mirror_read(struct mirror *v, const struct member *not,
 			r = read_one(t[i].m, g);
 		if (is_callers(r))
 			return r;
+		/* An empty place lacks everything, and tells nothing. */
+		if (r == -ENOENT && strcmp(g->name, v->marker) != 0 &&
+		    member_confirm(t[i].m) < 0)
+			r = -EHOSTUNREACH;
 		if (r == -ENOENT || r == -ERANGE)
 			absent = r;
 		else if (!other || store_transient(r))

@@ -128,7 +128,8 @@ store_sftp_new(const struct url *u, const struct store_conf *conf,
 	cond_init(&s->changed);
 	mutex_lock(&s->lock);
 	LIST_INIT(&s->conns);
-	s->caps = STORE_CAP_RANGE | STORE_CAP_ATOMIC_PUT;
+	s->caps = STORE_CAP_RANGE | STORE_CAP_ATOMIC_PUT |
+	    STORE_CAP_UNPROBED;
 	mutex_unlock(&s->lock);
 	r = fields_set(s, u, conf);
 	if (r < 0) {

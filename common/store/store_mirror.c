@@ -315,13 +315,18 @@ mirror_caps(struct store *s)
 
 	for (i = 0; i < v->n; i++) {
 		one = store_caps(v->m[i].store);
+		/* One that is away is asked when it is back. */
+		if (member_is_away(&v->m[i]))
+			one &= ~(unsigned)STORE_CAP_UNPROBED;
 		all &= one;
 		any |= one;
 	}
-	return all | (any & STORE_CAP_QUOTA);
+	return (all & ~(unsigned)STORE_CAP_UNPROBED) |
+	    (any & (STORE_CAP_QUOTA | STORE_CAP_UNPROBED));
 }
 
-/* One that can be used is enough: the others will come. */
+/* One that can be used is enough: the others will come.  A probe makes the
+ * folder of a store, so who has not this drive is left alone. */
 static int
 mirror_probe(struct store *s, struct err *e)
 {
@@ -333,11 +338,17 @@ mirror_probe(struct store *s, struct err *e)
 
 	for (i = 0; i < v->n && r != -ECANCELED; i++) {
 		why.msg[0] = '\0';
-		got = store_probe(v->m[i].store, &why);
-		member_note(&v->m[i], got, true);
+		got = member_confirm(&v->m[i]);
+		if (got == 0)
+			got = store_probe(v->m[i].store, &why);
+		if (got == -EMEDIUMTYPE)
+			got = -EHOSTUNREACH;
+		else
+			member_note(&v->m[i], got, true);
 		good += got == 0;
 		if (got < 0 && (r == 0 || got == -ECANCELED))
-			r = err_set(e, got, "%s", why.msg);
+			r = err_set(e, got, "%s", why.msg[0] ? why.msg :
+			    strerror(-got));
 	}
 	return good > 0 && r != -ECANCELED ? 0 : r;
 }
@@ -377,6 +388,16 @@ mirror_get_hint(struct store *s, struct store_hint *ret)
 	mutex_lock(&v->lock);
 	memcpy(ret->msg, v->problem, sizeof(ret->msg));
 	mutex_unlock(&v->lock);
+}
+
+static void
+mirror_notes(struct store *s, struct buf *out)
+{
+	struct mirror *v = (struct mirror *)s;
+	size_t i;
+
+	for (i = 0; i < v->n; i++)
+		store_notes(v->m[i].store, out);
 }
 
 static void
@@ -433,6 +454,7 @@ const struct store_ops mirror_ops = {
 	.probe = mirror_probe,
 	.get_stats = mirror_get_stats,
 	.get_hint = mirror_get_hint,
+	.notes = mirror_notes,
 	.interrupt = mirror_interrupt,
 	.close = mirror_close,
 };

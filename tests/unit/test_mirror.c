@@ -249,6 +249,20 @@ START_TEST(an_empty_folder_is_not_taken_for_a_member)
 }
 END_TEST
 
+START_TEST(an_empty_folder_does_not_say_that_anything_is_gone)
+{
+	struct buf b = BUF_INIT(100);
+
+	begin(2, 1);
+	put("h/head", "1");
+	ck_assert_int_eq(sh("mv b gone-b && mkdir b && mv a gone-a"), 0);
+	ck_assert_int_eq(store_get(s, "h/head", &b), -EHOSTUNREACH);
+	ck_assert_int_eq(sh("mv gone-a a"), 0);
+	reads("h/head", "1");
+	end();
+}
+END_TEST
+
 /* All members empty: it is the same for one store. */
 START_TEST(nothing_counts_when_every_member_is_empty)
 {
@@ -344,6 +358,8 @@ main(void)
 	tcase_add_test(t,
 	    an_old_head_is_not_read_from_who_lacks_the_new_one);
 	tcase_add_test(t, an_empty_folder_is_not_taken_for_a_member);
+	tcase_add_test(t,
+	    an_empty_folder_does_not_say_that_anything_is_gone);
 	tcase_add_test(t, nothing_counts_when_every_member_is_empty);
 	tcase_add_test(t, a_bad_copy_is_replaced);
 	tcase_add_test(t, each_name_is_listed_once);
