@@ -76,6 +76,8 @@ int store_mem_new(struct store **ret);
 int store_dir_new(const char *path, struct store **ret, struct err *e);
 int store_dav_new(const struct url *u, bool is_tls,
     const struct store_conf *conf, struct store **ret, struct err *e);
+int store_nextcloud_new(const char *url, const struct store_conf *conf,
+    struct store **ret, struct err *e);
 int store_sftp_new(const struct url *u, const struct store_conf *conf,
     struct store **ret, struct err *e);
 int store_s3_new(const char *url, const struct store_conf *conf,

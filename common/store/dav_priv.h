@@ -39,6 +39,7 @@ struct dav {
 	char *host;			/* for messages */
 	char *origin;			/* "https://host:port" */
 	char *path;			/* decoded, "/x/y/" */
+	char *cloud_url;		/* of a Nextcloud; NULL: none */
 
 	struct mutex lock;
 	struct dav_known *known GUARDED_BY(lock);	/* collections there */
@@ -46,6 +47,7 @@ struct dav {
 	bool is_moving GUARDED_BY(lock);	/* put under another name,
 						 * then move */
 	struct store_hint hint GUARDED_BY(lock);
+	char notes[512] GUARDED_BY(lock);	/* for people, lines */
 };
 
 /* dav_call.c */
@@ -71,6 +73,10 @@ void dav_known_clear(struct dav *d);
 int dav_list(struct store *s, const char *prefix,
     int (*fn)(void *arg, const char *name, uint64_t size), void *arg);
 int dav_space(struct store *s, struct store_space *ret);
+
+/* nextcloud.c */
+/* What a Nextcloud tells beside WebDAV; 0 if it is none. */
+int dav_cloud_probe(struct dav *d, struct err *e);
 
 /* dav_probe.c */
 int dav_probe(struct store *s, struct err *e);

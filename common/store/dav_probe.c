@@ -56,6 +56,9 @@ dav_probe(struct store *s, struct err *e)
 	char name[32];
 	int r;
 
+	r = dav_cloud_probe(d, e);
+	if (r < 0)
+		return r;
 	r = store_probe_name(name);
 	if (r == 0) {
 		set(d, false, STORE_CAP_RANGE | STORE_CAP_ATOMIC_PUT);

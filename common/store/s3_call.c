@@ -357,7 +357,10 @@ judge(struct s3 *s, const struct s3_req *q, int r, struct buf *other,
 	else
 		memset(&a->error, 0, sizeof(a->error));
 	mutex_lock(&s->lock);
-	if (is_identity(h->status, a->error.code))
+	/* Some sign a call or two in a way of their own: that says nothing of
+	 * a key that others have been made with. */
+	if (is_identity(h->status, a->error.code) && !(s->is_known &&
+	    strcmp(a->error.code, "SignatureDoesNotMatch") == 0))
 		status_refused(&s->refusal);
 	mutex_unlock(&s->lock);
 	return r;
@@ -403,6 +406,7 @@ s3_call(struct s3 *s, const struct s3_req *q, struct s3_resp *ret)
 		else {
 			mutex_lock(&s->lock);
 			s->refusal.wait_ms = 0;
+			s->is_known = true;
 			mutex_unlock(&s->lock);
 		}
 	}

@@ -49,7 +49,9 @@ struct s3 {
 	struct status_refusal refusal GUARDED_BY(lock);
 	int64_t skew_s GUARDED_BY(lock);	/* its clock less ours */
 	bool is_list1 GUARDED_BY(lock);		/* ListObjects, not V2 */
-	bool is_uncond GUARDED_BY(lock);	/* knows no conditions */
+	bool is_uncond GUARDED_BY(lock);	/* knows no conditions, or
+						 * ignores them */
+	bool is_known GUARDED_BY(lock);	/* the key has been accepted */
 	enum s3_kept kept GUARDED_BY(lock);	/* versions */
 	bool is_locked GUARDED_BY(lock);	/* a version could not be
 						 * deleted */

@@ -150,16 +150,11 @@ note_lifecycle(struct s3 *s, struct buf *body, struct buf *out)
 }
 
 static void
-note_puts(struct s3 *s, unsigned caps, struct buf *out)
+note_puts(unsigned caps, struct buf *out)
 {
-	bool is_uncond;
-
-	mutex_lock(&s->lock);
-	is_uncond = s->is_uncond;
-	mutex_unlock(&s->lock);
 	(void)buf_printf(out, "conditional puts: %s\n",
-	    caps & STORE_CAP_IF_ABSENT ? "honoured" : is_uncond ?
-	    "not known to this server" : "ignored by this server");
+	    caps & STORE_CAP_IF_ABSENT ? "honoured" :
+	    "ignored by this server, or not known to it");
 	if (!(caps & STORE_CAP_ATOMIC_PUT))
 		(void)buf_printf(out, "an upload that broke off was seen by "
 		    "readers\n");
@@ -174,7 +169,7 @@ notes_make(struct s3 *s, unsigned caps)
 	note_versioning(s, &body, &out);
 	note_lock(s, &body, &out);
 	note_lifecycle(s, &body, &out);
-	note_puts(s, caps, &out);
+	note_puts(caps, &out);
 	mutex_lock(&s->lock);
 	old = s->notes;
 	s->notes = out;
@@ -207,9 +202,12 @@ s3_probe(struct store *st, struct err *e)
 	mutex_lock(&s->lock);
 	is_uncond = s->is_uncond;
 	mutex_unlock(&s->lock);
-	/* To look before a put is not the same. */
+	/* To look before a put is not the same, and better than nothing. */
 	if (is_uncond)
 		caps &= ~(unsigned)STORE_CAP_IF_ABSENT;
+	mutex_lock(&s->lock);
+	s->is_uncond = !(caps & STORE_CAP_IF_ABSENT);
+	mutex_unlock(&s->lock);
 	if (is_atomic)
 		caps |= STORE_CAP_ATOMIC_PUT;
 	caps_set(s, caps);

@@ -239,6 +239,8 @@ backend_open(const char *url, const struct store_conf *conf,
 	}
 	if (strncmp(url, "s3://", 5) == 0)
 		return store_s3_new(url, conf, ret, e);
+	if (strncmp(url, "nextcloud://", 12) == 0)
+		return store_nextcloud_new(url, conf, ret, e);
 	if (strncmp(url, "swift://", 8) == 0)
 		return store_swift_new(url, conf, ret, e);
 	return remote_open(url, conf, ret, e);

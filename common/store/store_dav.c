@@ -248,6 +248,16 @@ dav_get_hint(struct store *s, struct store_hint *ret)
 }
 
 static void
+dav_notes(struct store *s, struct buf *out)
+{
+	struct dav *d = (struct dav *)s;
+
+	mutex_lock(&d->lock);
+	(void)buf_put(out, d->notes, strlen(d->notes));
+	mutex_unlock(&d->lock);
+}
+
+static void
 dav_interrupt(struct store *s, bool on)
 {
 	http_interrupt(((struct dav *)s)->http, on);
@@ -264,6 +274,7 @@ dav_close(struct store *s)
 	free(d->host);
 	free(d->origin);
 	free(d->path);
+	free(d->cloud_url);
 	store_done(s);
 	free(d);
 }
@@ -279,6 +290,7 @@ static const struct store_ops dav_ops = {
 	.probe = dav_probe,
 	.get_stats = dav_get_stats,
 	.get_hint = dav_get_hint,
+	.notes = dav_notes,
 	.interrupt = dav_interrupt,
 	.close = dav_close,
 };

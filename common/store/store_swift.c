@@ -54,25 +54,6 @@ swift_put_once(struct swift *s, const char *object, const void *p,
 	return r;
 }
 
-static int
-swift_put(struct store *st, const char *name, const void *p, size_t len,
-    unsigned flags)
-{
-	bool is_if_absent = flags & STORE_IF_ABSENT;
-	struct swift *s = (struct swift *)st;
-	char object[SWIFT_NAME_MAX];
-	struct http_resp a;
-	int r;
-
-	swift_name(s, name, object);
-	r = swift_put_once(s, object, p, len, is_if_absent, 0, &a);
-	/* The library sent it again over a new connection: the first may
-	 * have arrived. */
-	if (r == -EEXIST && a.is_resent)
-		r = store_same(st, name, p, len);
-	return r;
-}
-
 /* GET or HEAD of an object; q has the rest. */
 static int
 read_call(struct swift *s, const char *name, struct swift_req *q,
@@ -117,6 +98,34 @@ get_nothing(struct swift *s, const char *name, uint64_t off)
 	if (a.length < 0)
 		return off == 0 ? 0 : -EPROTO;
 	return off > (uint64_t)a.length ? -ERANGE : 0;
+}
+
+static int
+swift_put(struct store *st, const char *name, const void *p, size_t len,
+    unsigned flags)
+{
+	bool is_if_absent = flags & STORE_IF_ABSENT;
+	struct swift *s = (struct swift *)st;
+	char object[SWIFT_NAME_MAX];
+	struct http_resp a;
+	bool is_uncond;
+	int r;
+
+	swift_name(s, name, object);
+	mutex_lock(&s->lock);
+	is_uncond = s->is_uncond;
+	mutex_unlock(&s->lock);
+	if (is_if_absent && is_uncond) {
+		r = get_nothing(s, name, 0);
+		if (r != -ENOENT)
+			return r == 0 ? -EEXIST : r;
+	}
+	r = swift_put_once(s, object, p, len, is_if_absent, 0, &a);
+	/* The library sent it again over a new connection: the first may
+	 * have arrived. */
+	if (r == -EEXIST && a.is_resent)
+		r = store_same(st, name, p, len);
+	return r;
 }
 
 static int

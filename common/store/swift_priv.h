@@ -68,6 +68,7 @@ struct swift {
 	bool is_interrupted GUARDED_BY(lock);
 	bool is_seen GUARDED_BY(lock);	/* the container is there */
 	bool is_kept GUARDED_BY(lock);	/* it keeps versions */
+	bool is_uncond GUARDED_BY(lock);	/* it ignores conditions */
 	unsigned caps GUARDED_BY(lock);
 	struct store_hint hint GUARDED_BY(lock);
 	struct status_refusal refusal GUARDED_BY(lock);

@@ -174,6 +174,9 @@ swift_probe(struct store *st, struct err *e)
 	unsigned caps = 0;
 	int r;
 
+	mutex_lock(&s->lock);
+	s->is_uncond = false;
+	mutex_unlock(&s->lock);
 	r = container_make(s);
 	if (r == 0)
 		r = probe_cut(s, &is_atomic);
@@ -191,6 +194,8 @@ swift_probe(struct store *st, struct err *e)
 		caps |= STORE_CAP_ATOMIC_PUT;
 	mutex_lock(&s->lock);
 	s->caps = caps;
+	/* To look before a put is better than nothing. */
+	s->is_uncond = !(caps & STORE_CAP_IF_ABSENT);
 	mutex_unlock(&s->lock);
 	notes_make(s, caps);
 	return 0;

@@ -28,6 +28,7 @@ cloud_start() {
 	"$TOP/tests/servers/${server[0]}.sh" "${server[@]:1}" \
 	    >"$T/cloud.vars" || rc=$?
 	[ "$rc" -ne 77 ] || skip "$(sed 's/^SKIP: //' "$T/cloud.vars")"
+	CLOUD_STOP="$TOP/tests/servers/${server[0]}.sh stop $T/cloud"
 	need "a server of the kind '$1' is started" test "$rc" -eq 0
 	# shellcheck disable=SC1091
 	. "$T/cloud.vars"
@@ -35,7 +36,6 @@ cloud_start() {
 	CLOUD=${URL%%\?*}drive?${URL#*\?}
 	CLOUD_PASS=$PASS
 	CLOUD_DATA=$T/cloud
-	CLOUD_STOP=$STOP
 }
 
 cloud_stop() {

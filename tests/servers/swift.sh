@@ -205,7 +205,8 @@ CONF
 	    --bootstrap-username admin --bootstrap-project-name admin \
 	    --bootstrap-role-name admin --bootstrap-service-name keystone \
 	    --bootstrap-region-id RegionOne \
-	    --bootstrap-public-url "http://127.0.0.1:$kport/v3"
+	    --bootstrap-public-url "http://127.0.0.1:$kport/v3" \
+	    --bootstrap-internal-url "http://127.0.0.1:$kport/v3"
 	OS_KEYSTONE_CONFIG_DIR=$k OS_KEYSTONE_CONFIG_FILES=keystone.conf \
 	    daemon keystone /usr/bin/python3 \
 	    "$(cd "$(dirname "$0")" && pwd)/keystone_serve.py" \

@@ -73,6 +73,7 @@ server() {
 		return
 	fi
 	if [ "$rc" -ne 0 ]; then
+		"$script" stop "$dir" >/dev/null 2>&1 # what did start
 		cat "$dir.err"
 		echo "$name: 0 passed, 1 failed (it does not start)"
 		failed=$((failed + 1))
@@ -130,15 +131,18 @@ for s in "$@"; do
 	swift-s3) STORE_TEST_CAPS=10 server "$s" swift --s3 ;;
 	swift-versions) STORE_CONTRACT_ONLY=1 server "$s" swift --versions ;;
 	# Its tokens live 30 s only.
-	keystone) server "$s" swift --keystone --ttl 30 ;;
+	keystone) STORE_TEST_DIRECT=1 server "$s" swift --keystone --ttl 30 ;;
 	keystone-app) STORE_CONTRACT_ONLY=1 server "$s" swift --app ;;
 	ceph) server "$s" ceph ;;
 	ceph-virtual) STORE_CONTRACT_ONLY=1 server "$s" ceph --virtual ;;
 	ceph-sig2) STORE_CONTRACT_ONLY=1 server "$s" ceph --sig2 ;;
-	ceph-versions) STORE_CONTRACT_ONLY=1 server "$s" ceph --versions ;;
-	ceph-lock) STORE_CONTRACT_ONLY=1 server "$s" ceph --lock ;;
+	# With versions it ignores conditions; so does its Swift side.
+	ceph-versions) STORE_CONTRACT_ONLY=1 STORE_TEST_PROBE=1 \
+	    STORE_TEST_CAPS=10 server "$s" ceph --versions ;;
+	ceph-lock) STORE_CONTRACT_ONLY=1 STORE_TEST_PROBE=1 \
+	    STORE_TEST_CAPS=10 server "$s" ceph --lock ;;
 	ceph-swift) STORE_CONTRACT_ONLY=1 STORE_TEST_PROBE=1 \
-	    server "$s" ceph --swift ;;
+	    STORE_TEST_CAPS=10 server "$s" ceph --swift ;;
 	*) echo "$0: no server '$s'" >&2; exit 64 ;;
 	esac
 done

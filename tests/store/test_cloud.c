@@ -399,6 +399,7 @@ START_TEST(a_delete_removes_every_version_and_no_others)
 	ck_assert_int_eq(store_get(s, "h/head", &b), -ENOENT);
 	ck_assert_int_eq(store_delete(s, "h/head"), -ENOENT);
 	ck_assert_int_eq(store_get(s, "h/head2", &b), 0);
+	buf_done(&b);
 	double_close();
 }
 END_TEST
@@ -464,6 +465,7 @@ START_TEST(a_clock_that_is_wrong_is_no_obstacle)
 	ck_assert_int_eq(store_get(s, "a", &b), -ENOENT);
 	put("a", "x");
 	ck_assert_int_eq(store_get(s, "a", &b), 0);
+	buf_done(&b);
 	double_close();
 }
 END_TEST
