@@ -99,8 +99,11 @@ scan_row(void *arg, const struct block *b) NO_TSA
 
 	if (b->bid >= st->next_bid)
 		st->next_bid = b->bid + 1;
-	if (b->frame != SLAB_NONE)
-		slab_mark(s->d->slab, b->frame);
+	if (b->frame != SLAB_NONE) {
+		r = slab_mark(s->d->slab, b->frame);
+		if (r < 0)
+			return r;
+	}
 	if (b->ino != s->ino || b->idx != s->idx) {
 		r = scan_cut(s);
 		if (r < 0)

@@ -131,15 +131,18 @@ slab_grow_locked(struct slab *s, uint32_t n) REQUIRES(s->lock)
 	return 0;
 }
 
-void
+int
 slab_mark(struct slab *s, uint32_t frame)
 {
+	int r = 0;
+
 	mutex_lock(&s->lock);
-	if (frame >= s->n && slab_grow_locked(s, frame + 1) < 0)
-		abort();
-	if (s->frames[frame].refs++ == 0)
+	if (frame >= s->n)
+		r = slab_grow_locked(s, frame + 1);
+	if (r == 0 && s->frames[frame].refs++ == 0)
 		s->nfree--;
 	mutex_unlock(&s->lock);
+	return r;
 }
 
 static int

@@ -31,7 +31,7 @@ int slab_open(const char *dir, uint64_t floor, struct slab **ret,
 void slab_close(struct slab *s);
 
 /* At open, before anything else: one reference more. */
-void slab_mark(struct slab *s, uint32_t frame);
+int slab_mark(struct slab *s, uint32_t frame);
 /* A frame with one reference; -ENOSPC when the disk is (nearly) full. */
 int slab_alloc(struct slab *s, uint32_t *ret);
 void slab_ref(struct slab *s, uint32_t frame);
