@@ -15,6 +15,8 @@ struct stage;
 struct publish;			/* publish.c: what is being published */
 struct rebuild;			/* apply.c: what could not be placed yet */
 
+#define FORGOTTEN_MAX 64	/* inodes reaped in one transaction */
+
 /* Numbers of prepared statements, by file. */
 enum {
 	STMT_TREE = 0,		/* tree.c, dir.c, xattr.c: 0..49 */
@@ -47,6 +49,9 @@ struct drive {
 	bool is_rebuilding GUARDED_BY(db_lock);
 	uint64_t rebuild_ops GUARDED_BY(db_lock);
 	uint64_t next_num GUARDED_BY(db_lock);	/* next ino or did */
+	/* Without a name and forgotten by the kernel: to be reaped. */
+	uint64_t forgotten[FORGOTTEN_MAX] GUARDED_BY(db_lock);
+	size_t nforgotten GUARDED_BY(db_lock);
 	uint64_t num_reserved GUARDED_BY(db_lock);	/* durable up to here */
 	struct inode_cache *inodes GUARDED_BY(db_lock);
 	/* Written under db_lock with usage_add, read by anybody (atomic). */
@@ -159,6 +164,9 @@ void inode_cache_drop(struct drive *d) REQUIRES(d->db_lock);
 /* The inode has no name, no handle and no kernel reference: delete its rows,
  * xattrs and blocks, inside the caller's transaction. */
 int inode_reap(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* Reap what was forgotten since the last time. */
+void forgotten_reap(struct drive *d);
+bool is_forgotten(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 /* attr as the caller sees it, with what open files have not committed. */
 void inode_attr(struct drive *d, const struct inode *i,
     struct drive_attr *ret) REQUIRES(d->db_lock);

@@ -60,26 +60,58 @@ drive_readlink(struct drive *d, uint64_t ino, char *out, size_t size)
 	return 0;
 }
 
+bool
+is_forgotten(struct drive *d, uint64_t ino) REQUIRES(d->db_lock)
+{
+	size_t k;
+
+	for (k = 0; k < d->nforgotten && d->forgotten[k] != ino; k++)
+		;
+	return k < d->nforgotten;
+}
+
+/* One transaction for many: who removes a tree does not wait for each. */
+void
+forgotten_reap(struct drive *d) NO_TSA
+{
+	size_t n;
+	int r;
+
+	mutex_lock(&d->db_lock);
+	n = d->nforgotten;
+	mutex_unlock(&d->db_lock);
+	if (n == 0)
+		return;
+	r = drive_begin_internal(d);
+	if (r == 0) {
+		while (d->nforgotten > 0 && r == 0) {
+			r = inode_reap(d, d->forgotten[d->nforgotten - 1]);
+			d->nforgotten--;
+		}
+		r = drive_end(d, r);
+	}
+	/* The next start tries again. */
+	if (r < 0)
+		log_warn("drive: op=reap r=%d", r);
+}
+
 void
 drive_forget(struct drive *d, uint64_t ino) NO_TSA
 {
 	struct inode i;
-	int r;
+	bool is_full;
 
 	/* Most forgotten inodes have names. */
 	if (__atomic_load_n(&d->usage.orphans, __ATOMIC_RELAXED) == 0)
 		return;
 	mutex_lock(&d->db_lock);
-	r = inode_load(d, ino, &i);
+	if (inode_load(d, ino, &i) == 0 && i.flags & INODE_ORPHAN &&
+	    !content_forgotten(d, ino) && !is_forgotten(d, ino))
+		d->forgotten[d->nforgotten++] = ino;
+	is_full = d->nforgotten == FORGOTTEN_MAX;
 	mutex_unlock(&d->db_lock);
-	if (r < 0 || !(i.flags & INODE_ORPHAN) || content_forgotten(d, ino))
-		return;
-	r = drive_begin_internal(d);
-	if (r == 0)
-		r = drive_end(d, inode_reap(d, ino));
-	/* The next start tries again. */
-	if (r < 0)
-		log_warn("drive: op=reap r=%d", r);
+	if (is_full)
+		forgotten_reap(d);
 }
 
 /* ---- folders ------------------------------------------------------------ */
