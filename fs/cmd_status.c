@@ -101,7 +101,9 @@ print_mounted(const json_t *o)
 	uint64_t ops = num(u, "queued_changes");
 	uint64_t bytes = num(u, "queued_bytes");
 	uint64_t oldest = num(u, "oldest_unpublished_ns");
+	const json_t *note;
 	char a[32], b[32];
+	size_t i;
 
 	(void)printf("%s: mounted on %s\n", str(o, "name"),
 	    str(o, "mountpoint"));
@@ -119,6 +121,8 @@ print_mounted(const json_t *o)
 	    size_format(num(u, "cache_bytes"), a),
 	    size_format(num(o, "cache_max"), b),
 	    size_format(num(u, "disk_free_bytes"), (char[32]){ 0 }));
+	json_array_foreach(json_object_get(o, "notes"), i, note)
+		(void)printf("  note      %s\n", json_string_value(note));
 	if (*str(s, "problem"))
 		(void)printf("  problem   %s\n", str(s, "problem"));
 	if (*str(s, "advice"))

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "fs/client.h"
+#include "fs/cloud.h"
 #include "fs/place.h"
 #include "fs/presets.h"
 #include "fs/setup.h"
@@ -85,7 +86,10 @@ store_words_open(struct store_words *w, const struct opts *drive,
 	    w->password_from.fd >= 0 || w->password_from.command;
 	int r = 0;
 
-	if (is_wanted)
+	if (cloud_is(w->opts.store) && w->password_from.fd < 0 &&
+	    !w->password_from.command)
+		r = cloud_login(&w->opts, password, e);
+	else if (is_wanted)
 		r = pass_read(&w->password_from, "store's password", false,
 		    password, e);
 	return r < 0 ? r : stores_open(drive, &w->opts, password->p, 3, ret,

@@ -116,6 +116,7 @@ do_status(struct control_conn *k)
 	json_object_set_new(o, "sync", status_link(&s));
 	json_object_set_new(o, "usage", status_usage(&u));
 	json_object_set_new(o, "stores", control_stores(k));
+	json_object_set_new(o, "notes", control_notes(k));
 	control_send(k, o);
 }
 

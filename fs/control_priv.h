@@ -48,5 +48,7 @@ json_t *control_text(const char *s);
 void control_scrub(struct control_conn *k, const struct control_req *q);
 /* How each store is; an empty array where there is but one. */
 json_t *control_stores(const struct control_conn *k);
+/* What people should know of them, a line each. */
+json_t *control_notes(const struct control_conn *k);
 
 #endif

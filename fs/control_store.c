@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fs/control_priv.h"
@@ -7,6 +8,7 @@
 #include "store/mirror.h"
 #include "store/store.h"
 #include "sync/scrub.h"
+#include "util/buf.h"
 #include "util/err.h"
 
 /* control_store - what is asked of the stores of a mounted drive. */
@@ -31,6 +33,26 @@ control_stores(const struct control_conn *k)
 		    json_integer(st.last_ok_ns));
 		json_array_append_new(all, o);
 	}
+	return all;
+}
+
+json_t *
+control_notes(const struct control_conn *k)
+{
+	struct buf b = BUF_INIT(16 * 1024);
+	json_t *all = json_array();
+	const char *text, *nl;
+	char line[512];
+
+	store_notes(k->c->host.parts->store, &b);
+	text = b.len ? buf_cstr(&b) : NULL;
+	for (; text && *text; text = nl + (*nl == '\n')) {
+		nl = strchrnul(text, '\n');
+		(void)snprintf(line, sizeof(line), "%.*s", (int)(nl - text),
+		    text);
+		json_array_append_new(all, control_text(line));
+	}
+	buf_done(&b);
 	return all;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "fs/cloud.h"
 #include "fs/conf.h"
 #include "fs/place.h"
 #include "fs/presets.h"
@@ -190,7 +191,10 @@ setup_store(struct setup *s, struct err *e)
 {
 	int r = 0;
 
-	if (stores_wants_password(s->parts.opts.store) ||
+	if (cloud_is(s->parts.opts.store) && s->password_from.fd < 0 &&
+	    !s->password_from.command)
+		r = cloud_login(&s->parts.opts, &s->password, e);
+	else if (stores_wants_password(s->parts.opts.store) ||
 	    s->password_from.fd >= 0)
 		r = pass_read(&s->password_from, "store's password", false,
 		    &s->password, e);

@@ -105,7 +105,7 @@ if [ "${1:-}" = --heavy ]; then
 	    ceph-virtual ceph-sig2 ceph-versions ceph-lock ceph-swift
 fi
 [ $# -gt 0 ] || set -- apache apache-digest apache-tls apache-tls-http1 \
-    lighttpd careless sshd nginx sabre
+    lighttpd careless sshd nginx sabre nextcloud
 for s in "$@"; do
 	case $s in
 	apache) server "$s" apache ;;
@@ -115,6 +115,7 @@ for s in "$@"; do
 	lighttpd) server "$s" lighttpd ;;
 	careless) STORE_TEST_PROBE=1 server "$s" careless ;;
 	sshd) STORE_TEST_PROBE=1 server "$s" sshd ;;
+	nextcloud) server "$s" nextcloud ;;
 	nginx) STORE_TEST_PROBE=1 STORE_TEST_CAPS=10 server "$s" nginx ;;
 	# PHP takes an upload to its end before it writes any of it, in place.
 	sabre) STORE_TEST_PROBE=1 STORE_TEST_TORN=1 server "$s" sabre ;;
