@@ -33,7 +33,7 @@ cloud_start() {
 	# shellcheck disable=SC1091
 	. "$T/cloud.vars"
 	# The place comes before the options.
-	CLOUD=${URL%%\?*}drive?${URL#*\?}
+	CLOUD="${URL%%\?*}drive?${URL#*\?}"
 	CLOUD_PASS=$PASS
 	CLOUD_DATA=$T/cloud
 }
