@@ -288,13 +288,17 @@ mirror_space(struct store *s, struct store_space *ret)
 	size_t i;
 
 	for (i = 0; i < v->n; i++) {
-		if (member_is_away(&v->m[i]))
+		if (member_is_away(&v->m[i])) {
+			/* It may say it later: not the same as never. */
+			r = r == 0 ? 0 : -EHOSTUNREACH;
 			continue;
+		}
 		got = store_space(v->m[i].store, &one);
 		if (got == -ECANCELED)
 			return got;
 		if (got < 0) {
-			r = r == 0 ? 0 : got;
+			if (r == -EOPNOTSUPP)
+				r = got;
 			continue;
 		}
 		r = 0;

@@ -5,6 +5,7 @@
 # URL), SFTP_OPTS (how to get in), SFTP_DATA.  sshd_stop and sshd_again take
 # it away, with all its sessions, and bring it back at the same address.
 
+# shellcheck disable=SC2153
 sshd_sh() {
 	"$TOP/tests/servers/sshd.sh" "$@"
 }

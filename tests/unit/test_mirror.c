@@ -313,7 +313,9 @@ START_TEST(each_name_is_listed_once)
 	ck_assert_uint_eq(n, 3);
 	ck_assert_int_eq(sh("mv b gone-b"), 0);
 	ck_assert_int_eq(store_list(s, "d/", on_name, &n), -EHOSTUNREACH);
-	ck_assert_int_eq(sh("mv gone-b b"), 0);
+	ck_assert_int_eq(store_space(s, &sp), -EHOSTUNREACH);
+	ck_assert_int_eq(sh("mv gone-b b && mv gone a"), 0);
+	store_mirror_kick(s);
 	ck_assert_int_eq(store_space(s, &sp), 0);
 	ck_assert_uint_gt(sp.free_bytes, 0);
 	end();

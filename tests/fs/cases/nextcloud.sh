@@ -12,6 +12,7 @@ cloud_end() {
 	cloud stop "$T/cloud"
 	fs_cleanup
 }
+# shellcheck disable=SC2034
 cloud_start() {
 	local URL HTTP USER PASS CA PIN DATA STOP LOG rc=0
 	cloud start "$T/cloud" "$@" >"$T/cloud.vars" || rc=$?
