@@ -37,7 +37,9 @@ unmount_dead(const char *arg, const char *name, struct err *e)
 {
 	struct mounted m;
 
-	if (mounted_by_path(arg, &m) < 0 && mounted_by_name(name, &m) < 0)
+	/* One that lives is another drive of that name: of another home. */
+	if (mounted_by_path(arg, &m) < 0 && (mounted_by_name(name, &m) < 0 ||
+	    !mountpoint_is_dead(m.path)))
 		return err_set(e, -ENOTCONN, "drive '%s' is not mounted",
 		    name);
 	return mountpoint_unmount(m.path, mountpoint_is_dead(m.path), e);

@@ -112,7 +112,7 @@ readahead_raise(const struct mount *m)
 	char path[64];
 	FILE *f;
 
-	if (geteuid() != 0 || mounted_by_name(m->p->name, &found) < 0)
+	if (geteuid() != 0 || mounted_by_path(m->mp, &found) < 0)
 		return;
 	(void)snprintf(path, sizeof(path),
 	    "/sys/class/bdi/%u:%u/read_ahead_kb", found.major, found.minor);
