@@ -24,7 +24,7 @@ struct store_hint {
 					 * until then; 0: it did not */
 };
 
-/* As in store.h; names are valid.  get_stats adds to what is there. */
+/* As in store.h; names are valid. */
 struct store_ops {
 	int (*put)(struct store *s, const char *name, const void *p,
 	    size_t len, unsigned flags);
@@ -39,6 +39,7 @@ struct store_ops {
 	int (*probe)(struct store *s, struct err *e);
 	/* NULL: nothing to say. */
 	void (*notes)(struct store *s, struct buf *out);
+	/* Adds to what is there.  NULL: nothing is counted. */
 	void (*get_stats)(struct store *s, struct store_stats *ret);
 	void (*get_hint)(struct store *s, struct store_hint *ret);
 	void (*interrupt)(struct store *s, bool on);

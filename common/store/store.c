@@ -172,7 +172,8 @@ void
 store_get_stats(struct store *s, struct store_stats *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	s->ops->get_stats(s, ret);
+	if (s->ops->get_stats)
+		s->ops->get_stats(s, ret);
 }
 
 void

@@ -231,13 +231,6 @@ dav_caps(struct store *s)
 }
 
 static void
-dav_get_stats(struct store *s, struct store_stats *ret)
-{
-	(void)s;
-	(void)ret;
-}
-
-static void
 dav_get_hint(struct store *s, struct store_hint *ret)
 {
 	struct dav *d = (struct dav *)s;
@@ -288,7 +281,6 @@ static const struct store_ops dav_ops = {
 	.space = dav_space,
 	.caps = dav_caps,
 	.probe = dav_probe,
-	.get_stats = dav_get_stats,
 	.get_hint = dav_get_hint,
 	.notes = dav_notes,
 	.interrupt = dav_interrupt,

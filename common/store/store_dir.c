@@ -385,13 +385,6 @@ dir_probe(struct store *s, struct err *e)
 }
 
 static void
-dir_get_stats(struct store *s, struct store_stats *ret)
-{
-	(void)s;
-	(void)ret;
-}
-
-static void
 dir_get_hint(struct store *s, struct store_hint *ret)
 {
 	struct dir *d = (struct dir *)s;
@@ -430,7 +423,6 @@ static const struct store_ops dir_ops = {
 	.space = dir_space,
 	.caps = dir_caps,
 	.probe = dir_probe,
-	.get_stats = dir_get_stats,
 	.get_hint = dir_get_hint,
 	.interrupt = dir_interrupt,
 	.close = dir_close,

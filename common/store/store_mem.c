@@ -186,13 +186,6 @@ mem_probe(struct store *s, struct err *e)
 }
 
 static void
-mem_get_stats(struct store *s, struct store_stats *ret)
-{
-	(void)s;
-	(void)ret;
-}
-
-static void
 mem_get_hint(struct store *s, struct store_hint *ret)
 {
 	(void)s;
@@ -233,7 +226,6 @@ static const struct store_ops mem_ops = {
 	.space = mem_space,
 	.caps = mem_caps,
 	.probe = mem_probe,
-	.get_stats = mem_get_stats,
 	.get_hint = mem_get_hint,
 	.interrupt = mem_interrupt,
 	.close = mem_close,

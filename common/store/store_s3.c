@@ -172,13 +172,6 @@ s3_caps(struct store *st)
 }
 
 static void
-s3_get_stats(struct store *st, struct store_stats *ret)
-{
-	(void)st;
-	(void)ret;
-}
-
-static void
 s3_get_hint(struct store *st, struct store_hint *ret)
 {
 	struct s3 *s = (struct s3 *)st;
@@ -226,7 +219,6 @@ static const struct store_ops s3_ops = {
 	.caps = s3_caps,
 	.probe = s3_probe,
 	.notes = s3_notes,
-	.get_stats = s3_get_stats,
 	.get_hint = s3_get_hint,
 	.interrupt = s3_interrupt,
 	.close = s3_close,

@@ -414,13 +414,6 @@ sftp_probe(struct store *st, struct err *e)
 }
 
 static void
-sftp_get_stats(struct store *st, struct store_stats *ret)
-{
-	(void)st;
-	(void)ret;
-}
-
-static void
 sftp_get_hint(struct store *st, struct store_hint *ret)
 {
 	struct sftp *s = (struct sftp *)st;
@@ -460,7 +453,6 @@ const struct store_ops sftp_ops = {
 	.space = sftp_space,
 	.caps = sftp_caps,
 	.probe = sftp_probe,
-	.get_stats = sftp_get_stats,
 	.get_hint = sftp_get_hint,
 	.interrupt = sftp_interrupt,
 	.close = sftp_close_store,

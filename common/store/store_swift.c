@@ -186,13 +186,6 @@ swift_caps(struct store *st)
 }
 
 static void
-swift_get_stats(struct store *st, struct store_stats *ret)
-{
-	(void)st;
-	(void)ret;
-}
-
-static void
 swift_get_hint(struct store *st, struct store_hint *ret)
 {
 	struct swift *s = (struct swift *)st;
@@ -243,7 +236,6 @@ static const struct store_ops swift_ops = {
 	.caps = swift_caps,
 	.probe = swift_probe,
 	.notes = swift_notes,
-	.get_stats = swift_get_stats,
 	.get_hint = swift_get_hint,
 	.interrupt = swift_interrupt,
 	.close = swift_close,

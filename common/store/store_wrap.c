@@ -82,7 +82,8 @@ store_wrap_notes(struct store *s, struct buf *out)
 void
 store_wrap_get_stats(struct store *s, struct store_stats *ret)
 {
-	inner(s)->ops->get_stats(inner(s), ret);
+	if (inner(s)->ops->get_stats)
+		inner(s)->ops->get_stats(inner(s), ret);
 }
 
 void

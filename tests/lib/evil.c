@@ -304,13 +304,6 @@ evil_probe(struct store *s, struct err *err)
 }
 
 static void
-evil_get_stats(struct store *s, struct store_stats *ret)
-{
-	(void)s;
-	(void)ret;
-}
-
-static void
 evil_get_hint(struct store *s, struct store_hint *ret)
 {
 	(void)s;
@@ -362,7 +355,6 @@ static const struct store_ops evil_ops = {
 	.space = evil_space,
 	.caps = evil_caps,
 	.probe = evil_probe,
-	.get_stats = evil_get_stats,
 	.get_hint = evil_get_hint,
 	.interrupt = evil_interrupt,
 	.close = evil_close,

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "store/store.h"
+#include "tests/lib/proxy.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -23,45 +24,12 @@ static struct store *s;
 static pid_t proxy;
 static char dir[64];
 
-/* Start the proxy with these options, separated by blanks; its port. */
 static unsigned
 proxy_start(const char *options)
 {
-	char path[1024], text[512], *argv[32], *p;
-	int argc = 0, out[2];
 	unsigned port;
-	ssize_t n;
 
-	n = readlink("/proc/self/exe", path, sizeof(path) - 40);
-	ck_assert_int_gt(n, 0);
-	path[n] = '\0';
-	*strrchr(path, '/') = '\0';
-	*strrchr(path, '/') = '\0';
-	(void)strcat(path, "/tools/fault_proxy");
-	if (getenv("FAULT_PROXY"))
-		(void)snprintf(path, sizeof(path), "%s",
-		    getenv("FAULT_PROXY"));
-	(void)snprintf(text, sizeof(text), "%s", options);
-	argv[argc++] = path;
-	for (p = strtok(text, " "); p; p = strtok(NULL, " "))
-		argv[argc++] = p;
-	argv[argc] = NULL;
-	ck_assert_int_eq(pipe(out), 0);
-	proxy = fork();
-	ck_assert_int_ge(proxy, 0);
-	if (proxy == 0) {
-		(void)dup2(out[1], 1);
-		(void)close(out[0]);
-		(void)close(out[1]);
-		(void)execv(path, argv);
-		_exit(127);
-	}
-	(void)close(out[1]);
-	n = read(out[0], text, sizeof(text) - 1);
-	ck_assert_msg(n > 0, "'%s' does not start", path);
-	text[n] = '\0';
-	ck_assert_int_eq(sscanf(text, "PORT=%u", &port), 1);
-	(void)close(out[0]);
+	proxy = proxy_spawn(options, &port);
 	return port;
 }
 

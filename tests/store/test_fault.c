@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "store/store.h"
+#include "tests/lib/proxy.h"
 #include "tests/lib/remote.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -44,46 +45,10 @@ env(const char *name)
 	return v && *v ? v : NULL;
 }
 
-/* Start the proxy with these options, separated by blanks. */
 static void
 proxy_start(const char *options)
 {
-	char path[1024], text[1024], *argv[32];
-	int argc = 0, out[2];
-	ssize_t n;
-	char *p;
-
-	n = readlink("/proc/self/exe", path, sizeof(path) - 40);
-	ck_assert_int_gt(n, 0);
-	path[n] = '\0';
-	*strrchr(path, '/') = '\0';
-	*strrchr(path, '/') = '\0';
-	(void)strcat(path, "/tools/fault_proxy");
-	if (env("FAULT_PROXY"))
-		(void)snprintf(path, sizeof(path), "%s", env("FAULT_PROXY"));
-	ck_assert_msg(access(path, X_OK) == 0, "'%s' is not built", path);
-
-	(void)snprintf(text, sizeof(text), "%s", options);
-	argv[argc++] = path;
-	for (p = strtok(text, " "); p; p = strtok(NULL, " "))
-		argv[argc++] = p;
-	argv[argc] = NULL;
-	ck_assert_int_eq(pipe(out), 0);
-	proxy = fork();
-	ck_assert_int_ge(proxy, 0);
-	if (proxy == 0) {
-		(void)dup2(out[1], 1);
-		(void)close(out[0]);
-		(void)close(out[1]);
-		(void)execv(path, argv);
-		_exit(127);
-	}
-	(void)close(out[1]);
-	n = read(out[0], text, sizeof(text) - 1);
-	ck_assert_int_gt(n, 0);
-	text[n] = '\0';
-	ck_assert_int_eq(sscanf(text, "PORT=%u", &proxy_port), 1);
-	(void)close(out[0]);
+	proxy = proxy_spawn(options, &proxy_port);
 }
 
 static void
