@@ -2,6 +2,7 @@
 #include "fs/handle.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "drive/drive.h"
@@ -11,6 +12,7 @@
 struct handles {
 	struct mutex lock;
 	LIST_HEAD(, handle) all GUARDED_BY(lock);
+	unsigned nmaps GUARDED_BY(lock);	/* with a map_ino */
 };
 
 int
@@ -61,7 +63,7 @@ handles_free(struct handles *t) NO_TSA
 
 static int
 handle_add(struct handles *t, struct drive_file *f, struct drive_dir *d,
-    struct handle **ret)
+    uint64_t map_ino, struct handle **ret)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 
@@ -75,23 +77,42 @@ handle_add(struct handles *t, struct drive_file *f, struct drive_dir *d,
 	h->in = t;
 	h->file = f;
 	h->dir = d;
+	h->map_ino = map_ino;
 	mutex_lock(&t->lock);
 	LIST_INSERT_HEAD(&t->all, h, link);
+	t->nmaps += map_ino != 0;
 	mutex_unlock(&t->lock);
 	*ret = h;
 	return 0;
 }
 
 int
-handle_file(struct handles *t, struct drive_file *f, struct handle **ret)
+handle_file(struct handles *t, struct drive_file *f, uint64_t ino, int flags,
+    struct handle **ret)
 {
-	return handle_add(t, f, NULL, ret);
+	return handle_add(t, f, NULL, (flags & O_ACCMODE) == O_RDWR ? ino : 0,
+	    ret);
 }
 
 int
 handle_dir(struct handles *t, struct drive_dir *d, struct handle **ret)
 {
-	return handle_add(t, NULL, d, ret);
+	return handle_add(t, NULL, d, 0, ret);
+}
+
+bool
+handles_may_map(struct handles *t, uint64_t ino)
+{
+	struct handle *h = NULL;
+
+	mutex_lock(&t->lock);
+	if (t->nmaps > 0) {
+		LIST_FOREACH(h, &t->all, link)
+			if (h->map_ino == ino)
+				break;
+	}
+	mutex_unlock(&t->lock);
+	return h != NULL;
 }
 
 int
@@ -99,6 +120,7 @@ handle_close(struct handle *h)
 {
 	mutex_lock(&h->in->lock);
 	LIST_REMOVE(h, link);
+	h->in->nmaps -= h->map_ino != 0;
 	mutex_unlock(&h->in->lock);
 	return handle_shut(h);
 }

@@ -3,6 +3,8 @@
 #define FS_HANDLE_H
 
 #include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/queue.h>
 
 struct drive_dir;
@@ -20,16 +22,21 @@ struct handle {
 	struct handles *in;
 	struct drive_file *file;	/* one of the two */
 	struct drive_dir *dir;
+	uint64_t map_ino;	/* may be mapped for writing; 0: cannot */
 };
 
 int handles_new(struct handles **ret);
 /* Close everything that is still open, and free. */
 void handles_free(struct handles *t);
 
-/* A handle for f or d, which it takes over (also on error). */
-int handle_file(struct handles *t, struct drive_file *f,
-    struct handle **ret);
+/* A handle for f (inode ino, opened with flags) or d, which it takes over
+ * (also on error). */
+int handle_file(struct handles *t, struct drive_file *f, uint64_t ino,
+    int flags, struct handle **ret);
 int handle_dir(struct handles *t, struct drive_dir *d, struct handle **ret);
+/* May a program have it mapped for writing?  The kernel keeps the handle as
+ * long as the map. */
+bool handles_may_map(struct handles *t, uint64_t ino);
 /* Close and free; the result of closing the file. */
 int handle_close(struct handle *h);
 

@@ -241,6 +241,7 @@ session_open(struct mount *m, struct err *e)
 		return err_set(e, -EINVAL, "the FUSE library refuses the mount "
 		    "options");
 	m->has_session = true;
+	m->ctx.se = m->se;
 	if (fuse_session_mount(m->se, m->mp) != 0)
 		return mount_failed(m, e);
 	m->is_mounted = true;

@@ -15,7 +15,7 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	r = drive_file_open(drive_of(req), ino, fi->flags, &f);
 	if (r == 0)
-		r = handle_file(ctx_of(req)->handles, f, &h);
+		r = handle_file(ctx_of(req)->handles, f, ino, fi->flags, &h);
 	reply_open(req, r, fi, h);
 }
 
@@ -33,7 +33,8 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	    &cred), parent, name, (mode & 07777) | S_IFREG, fi->flags, &a,
 	    &f);
 	if (r == 0)
-		r = handle_file(ctx_of(req)->handles, f, &h);
+		r = handle_file(ctx_of(req)->handles, f, a.ino, fi->flags,
+		    &h);
 	reply_create(req, r, &a, fi, h);
 }
 
@@ -123,7 +124,7 @@ void
 op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
     struct fuse_file_info *fi)
 {
-	(void)ino;
+	req_settle_maps(req, ino);
 	reply_lseek(req, drive_lseek(file_of(fi), off, whence));
 }
 

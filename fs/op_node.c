@@ -103,6 +103,8 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 		if (set & map[i].from)
 			to |= map[i].to;
 	}
+	if (!(set & FUSE_SET_ATTR_SIZE))
+		req_settle_maps(req, ino);
 	r = drive_setattr(drive_of(req), req_cred(req, (set &
 	    (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_GID)) != 0, &cred), ino, &in,
 	    to, &a);

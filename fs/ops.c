@@ -93,6 +93,18 @@ req_wait(fuse_req_t req, struct drive_wait *ret)
 	ret->timeout_ms = 0;
 }
 
+void
+req_settle_maps(fuse_req_t req, fuse_ino_t ino)
+{
+	struct ops_ctx *x = ctx_of(req);
+
+	if (!handles_may_map(x->handles, ino))
+		return;
+	/* The kernel waits for answers that another thread has to give. */
+	loop_will_wait();
+	(void)fuse_lowlevel_notify_inval_inode(x->se, ino, 0, 0);
+}
+
 /*
  * What we want of the kernel.  The driver tells it about every change that
  * does not go through this mount, so names, attributes and pages may be kept

@@ -28,6 +28,7 @@ struct ops_ctx {
 	pthread_key_t buf_key;	/* per thread: OPS_IO_MAX bytes, aligned */
 	atomic_bool is_stopping;	/* reads wait no longer */
 	struct handles *handles;
+	struct fuse_session *se;
 };
 
 int ops_ctx_init(struct ops_ctx *c, struct drive *d, double timeout);
@@ -60,6 +61,11 @@ const struct drive_cred *req_cred(fuse_req_t req, bool with_groups,
     struct req_cred *ret);
 /* How long a read may wait: until the program is interrupted or we stop. */
 void req_wait(fuse_req_t req, struct drive_wait *ret);
+
+/* What programs wrote through maps lies in the kernel until it sends it, and
+ * then counts as written just now: have it sent before what must come after
+ * it.  Not while a size is being set: the kernel sends nothing then. */
+void req_settle_maps(fuse_req_t req, fuse_ino_t ino);
 
 /* op_node.c */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);

@@ -74,7 +74,7 @@ tmpfile_make(struct ops_ctx *x, const struct tmpfile_in *in,
 	    07777) | S_IFREG, (int)in->c.flags, &a, &f);
 	if (r < 0)
 		return r;
-	r = handle_file(x->handles, f, &h);
+	r = handle_file(x->handles, f, a.ino, (int)in->c.flags, &h);
 	if (r < 0)
 		return r;
 	out->e.nodeid = a.ino;

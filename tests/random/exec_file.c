@@ -223,9 +223,7 @@ op_seekdata(struct ctx *c, const struct op *o)
 	off_t r;
 	int e;
 
-	/* NEEDSWORK: the kernel asks FUSE where data is without first giving
-	 * it what was written through a map; nothing is known then. */
-	if (!s || s->node->is_map_dirty)
+	if (!s)
 		return 0;
 	n = s->node;
 	r = lseek(s->fd, (off_t)off, is_data ? SEEK_DATA : SEEK_HOLE);

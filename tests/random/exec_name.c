@@ -87,6 +87,19 @@ look(struct ctx *c, const struct op *o, const char *path, struct mnode *n,
 	return dir ? verify_stat(c, dir, up) : 0;
 }
 
+/*
+ * With O_CREAT Linux also guards what others put into a sticky folder where
+ * all may write (may_create_in_sticky in fs/namei.c): files and FIFOs as
+ * fs.protected_* say, which is left to whoever sets them, the rest always.
+ */
+static bool
+is_guarded(const struct mnode *dir, const struct mnode *n)
+{
+	return dir && (dir->mode & S_ISVTX) && (dir->mode & S_IWOTH) &&
+	    !S_ISREG(n->mode) && !S_ISFIFO(n->mode) && n->uid != dir->uid &&
+	    n->uid != geteuid();
+}
+
 static int
 open_wants(struct ctx *c, const struct op *o, struct mnode **ret_dir,
     struct mnode **ret)
@@ -101,10 +114,12 @@ open_wants(struct ctx *c, const struct op *o, struct mnode **ret_dir,
 		return f & O_CREAT ? 0 : ENOENT;
 	if ((f & O_CREAT) && (f & O_EXCL))
 		return EEXIST;
-	if (S_ISLNK(n->mode))
-		return ELOOP;
 	if (S_ISDIR(n->mode))
 		return EISDIR;
+	if ((f & O_CREAT) && is_guarded(*ret_dir, n))
+		return EACCES;
+	if (S_ISLNK(n->mode))
+		return ELOOP;
 	return 0;
 }
 
