@@ -27,10 +27,12 @@ void
 sha256(const void *p, size_t len, uint8_t out[static SHA256_LEN])
 {
 	struct crypto_thread *t = crypto_thread();
+	unsigned tries = 0;
 
-	must(EVP_DigestInit_ex2(t->md, crypto_algs()->sha256, NULL));
-	must(EVP_DigestUpdate(t->md, p, len));
-	must(EVP_DigestFinal_ex(t->md, out, NULL));
+	while (EVP_DigestInit_ex2(t->md, crypto_algs()->sha256, NULL) != 1 ||
+	    EVP_DigestUpdate(t->md, p, len) != 1 ||
+	    EVP_DigestFinal_ex(t->md, out, NULL) != 1)
+		crypto_again(&tries);
 }
 
 struct sha256 *
@@ -65,20 +67,31 @@ sha256_end(struct sha256 *h, uint8_t out[static SHA256_LEN])
 	free(h);
 }
 
+static bool
+hmac_try(EVP_MAC_CTX *c, const uint8_t *key, size_t key_len,
+    const struct crypto_part *part, size_t n, uint8_t out[static 32])
+{
+	size_t i, len;
+
+	/* No key pointer at all would mean "the same key as before". */
+	if (!EVP_MAC_init(c, key ? key : (const uint8_t *)"", key_len, NULL))
+		return false;
+	for (i = 0; i < n; i++)
+		if (part[i].len &&
+		    !EVP_MAC_update(c, part[i].p, part[i].len))
+			return false;
+	return EVP_MAC_final(c, out, &len, SHA256_LEN) == 1;
+}
+
 void
 hmac_sha256_parts(const uint8_t *key, size_t key_len,
     const struct crypto_part *part, size_t n, uint8_t out[static 32])
 {
 	struct crypto_thread *t = crypto_thread();
-	size_t i, len;
+	unsigned tries = 0;
 
-	/* No key pointer at all would mean "the same key as before". */
-	must(EVP_MAC_init(t->hmac, key ? key : (const uint8_t *)"", key_len,
-	    NULL));
-	for (i = 0; i < n; i++)
-		if (part[i].len)
-			must(EVP_MAC_update(t->hmac, part[i].p, part[i].len));
-	must(EVP_MAC_final(t->hmac, out, &len, SHA256_LEN));
+	while (!hmac_try(t->hmac, key, key_len, part, n, out))
+		crypto_again(&tries);
 }
 
 void

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -129,14 +130,27 @@ struct crypto_thread *
 crypto_thread(void)
 {
 	struct crypto_thread *t = mine;
+	unsigned tries = 0;
 
 	if (t)
 		return t;
-	t = thread_new();
-	if (!t || pthread_setspecific(thread_key, t) != 0)
-		abort();
+	while (!(t = thread_new()))
+		crypto_again(&tries);
+	while (pthread_setspecific(thread_key, t) != 0)
+		crypto_again(&tries);
 	mine = t;
 	return t;
+}
+
+void
+crypto_again(unsigned *tries)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+
+	if (++*tries > 1000)
+		abort();
+	ERR_clear_error();
+	(void)nanosleep(&pause, NULL);
 }
 
 uint64_t

@@ -36,9 +36,12 @@ struct crypto_thread {
 
 /* Fetched on first use; aborts if the library lacks one of them. */
 const struct crypto_algs *crypto_algs(void);
-/* Contexts of the calling thread, freed when it ends.  Aborts if out of
- * memory: hashes have no way to fail. */
+/* Contexts of the calling thread, freed when it ends. */
 struct crypto_thread *crypto_thread(void);
+/* Hashes have no way to fail, and the library allocates in them: whoever
+ * could not be given memory asks here whether to try again.  Waits a little;
+ * aborts when that has been going on for ten seconds.  *tries begins at 0. */
+void crypto_again(unsigned *tries);
 /* A number never given before in this process: names a key, so that a thread
  * can tell whether its context holds it. */
 uint64_t crypto_serial(void);

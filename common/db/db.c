@@ -167,6 +167,12 @@ db_stmt(struct db *d, int n, const char *sql)
 	return d->stmts[n];
 }
 
+bool
+db_in_txn(struct db *d)
+{
+	return !sqlite3_get_autocommit(d->h);
+}
+
 int64_t
 db_changes_total(struct db *d)
 {
@@ -242,6 +248,9 @@ stmt_step(struct stmt *s)
 
 	if (!s)
 		return -ENOMEM;
+	if (!sqlite3_stmt_readonly(RAW(s)) &&
+	    sqlite3_get_autocommit(sqlite3_db_handle(RAW(s))))
+		return -EIO;
 	rc = sqlite3_step(RAW(s));
 	if (rc == SQLITE_ROW)
 		return 1;

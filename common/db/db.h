@@ -33,6 +33,10 @@ int db_exec(struct db *d, const char *sql);
  * is out: stmt_step on NULL gives -ENOMEM. */
 struct stmt *db_stmt(struct db *d, int n, const char *sql);
 int64_t db_changes_total(struct db *d);
+/* Is a transaction open?  Out of memory or disk, any statement, a reading one
+ * too, may have rolled it back; a writing one is then refused with -EIO, so
+ * that nothing is half there. */
+bool db_in_txn(struct db *d);
 /* Commits reach the disk: flush the log.  Any thread, no lock needed.  Once
  * it has failed it fails until the file is opened anew. */
 int db_sync(struct db *d);
@@ -49,7 +53,8 @@ int db_checkpoint_all(struct db *d);
 void stmt_i64(struct stmt *s, int i, int64_t v);
 void stmt_blob(struct stmt *s, int i, const void *p, size_t len);
 void stmt_null(struct stmt *s, int i);
-/* 1: a row, 0: done, or a negative errno.  Resets itself unless a row. */
+/* 1: a row, 0: done, or a negative errno.  Resets itself unless a row.  One
+ * that writes runs in a transaction only. */
 int stmt_step(struct stmt *s);
 /* Step that expects no row: 0 or a negative errno. */
 int stmt_run(struct stmt *s);

@@ -85,11 +85,17 @@ struct version {
 	int64_t mtime_ns, ctime_ns;
 	bool is_inline;		/* travels inside its op */
 	bool is_taken_all;	/* nothing left to put into packs */
+	bool is_unnamed;	/* no put comes: over when all is sent */
 	uint64_t lo, hi;	/* its rows that are new: in [lo, hi) */
 	uint64_t next_idx;	/* first index not taken yet */
 	unsigned out;		/* blocks in batches under way */
 	uint64_t trunc_next;	/* smallest size since the freeze */
 	bool is_stale;		/* content changed since the freeze */
+	/* What a rollback undoes: numbers of transactions. */
+	uint64_t txn;		/* the one that froze it */
+	uint64_t trunc_txn;	/* the last that changed trunc_next */
+	uint64_t trunc_was;	/* and what it had been before */
+	bool is_void;		/* rolled back: goes when nothing is out */
 };
 
 /* An inode with content to publish. */
@@ -136,6 +142,8 @@ struct stage {
 	uint64_t staged_bytes, staged_blocks, clean_bytes;
 	/* The three as the open transaction found them. */
 	uint64_t saved[3];
+	uint64_t txn_no;	/* of the open transaction */
+	bool is_torn;		/* after a rollback: see stage_rollback */
 	int64_t quiet_ms;
 	bool is_forced;
 	uint64_t evict_ino, evict_idx;	/* clock hand */
@@ -252,6 +260,8 @@ void pending_free(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
 /* Freeze everything that is due.  The result is that of the last failure;
  * others are not held up by it. */
 int stage_freeze_due(struct drive *d);
+/* The open transaction is rolled back: versions that it froze are void. */
+void stage_rollback(struct drive *d) REQUIRES(d->db_lock);
 /* Delete the superseded rows that a flush has made superfluous. */
 int stage_bury(struct drive *d);
 

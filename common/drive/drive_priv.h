@@ -228,6 +228,9 @@ int version_sealed(struct drive *d, struct inode *i,
     const struct op_stamp *stamp) REQUIRES(d->db_lock);
 /* It was not published after all: it may be frozen anew. */
 void version_abort(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* The inode has lost its last name: as above, now or as soon as no block of
+ * it is under way. */
+void version_orphan(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 /* A version made elsewhere: replace content.  blocks are all that changed
  * against the version before; i is saved by the caller. */
 int version_apply(struct drive *d, struct inode *i, const struct op_put *p)

@@ -47,7 +47,7 @@ inode_orphan(struct drive *d, struct inode *i)
 		return r;
 	usage_add(&d->usage.orphans, 1);
 	/* What was to travel inside a put is frozen anew. */
-	version_abort(d, i->ino);
+	version_orphan(d, i->ino);
 	return inode_save(d, i);
 }
 

@@ -57,6 +57,51 @@ row_settle(struct drive *d, uint64_t num) REQUIRES(d->db_lock)
 }
 
 static int
+undo_locked(struct drive *d, struct publish *p) REQUIRES(d->db_lock)
+{
+	struct outbox_row o;
+	size_t k;
+	int r = 0;
+
+	for (k = 0; k < p->npicks && r >= 0; k++) {
+		r = outbox_get(d, p->picks[k].row.num, &o);
+		if (r == 1)
+			r = outbox_restore(d, &o);
+	}
+	for (k = 0; k < p->nsent && r >= 0; k++)
+		if (p->sent[k].type == OP_XATTR)
+			r = xattr_unsent(d, p->sent[k].num,
+			    p->sent[k].xtag);
+	return r < 0 ? r : 0;
+}
+
+/* Restore the rows of what was given up.  When that fails it is tried again
+ * before the next publication. */
+static int
+publish_undo(struct drive *d) NO_TSA
+{
+	struct publish *p;
+	int r;
+
+	mutex_lock(&d->db_lock);
+	p = d->publish && d->publish->is_void ? d->publish : NULL;
+	mutex_unlock(&d->db_lock);
+	if (!p)
+		return 0;
+	r = drive_begin_internal(d);
+	if (r < 0)
+		return r;
+	r = drive_end(d, undo_locked(d, p));
+	if (r < 0)
+		return r;
+	mutex_lock(&d->db_lock);
+	d->publish = NULL;
+	mutex_unlock(&d->db_lock);
+	publish_free(p);
+	return 0;
+}
+
+static int
 begin_locked(struct drive *d, size_t bytes_max, struct publish *p,
     struct op_list *ops) REQUIRES(d->db_lock)
 {
@@ -91,8 +136,12 @@ drive_publish_begin(struct drive *d, size_t bytes_max, struct op_list *ret,
 	uint64_t tries = 1 + __atomic_load_n(&d->usage.outbox_ops,
 	    __ATOMIC_RELAXED) / PICK_VISITS;
 	struct publish *p = NULL;
-	int r = -EAGAIN;
+	int r;
 
+	r = publish_undo(d);
+	if (r < 0)
+		return r;
+	r = -EAGAIN;
 	/* Each try looks at a part of a long outbox and lets others in. */
 	while (r == -EAGAIN && tries-- > 0) {
 		publish_free(p);
@@ -310,34 +359,15 @@ drive_publish_seal(struct drive *d, uint64_t ticket,
 void
 drive_publish_abort(struct drive *d, uint64_t ticket) NO_TSA
 {
-	struct publish *p = NULL;
-	struct outbox_row o;
-	size_t k;
 	int r;
 
-	r = drive_begin_internal(d);
-	if (r < 0) {
-		log_error("drive: op=publish-abort r=%d", r);
-		return;
-	}
-	if (d->publish && d->publish->ticket == ticket) {
-		p = d->publish;
-		d->publish = NULL;
-	}
-	for (k = 0; p && k < p->npicks && r >= 0; k++) {
-		r = outbox_get(d, p->picks[k].row.num, &o);
-		if (r == 1)
-			r = outbox_restore(d, &o);
-	}
-	for (k = 0; p && k < p->nsent && r >= 0; k++)
-		if (p->sent[k].type == OP_XATTR)
-			r = xattr_unsent(d, p->sent[k].num,
-			    p->sent[k].xtag);
-	r = drive_end(d, r < 0 ? r : 0);
-	/* What could not be written is set right at the next start. */
+	mutex_lock(&d->db_lock);
+	if (d->publish && d->publish->ticket == ticket)
+		d->publish->is_void = true;
+	mutex_unlock(&d->db_lock);
+	r = publish_undo(d);
 	if (r < 0)
-		log_error("drive: op=publish-abort r=%d", r);
-	publish_free(p);
+		log_warn("drive: op=publish-abort r=%d, again later", r);
 }
 
 /* ---- after the seal ----------------------------------------------------- */

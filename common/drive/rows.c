@@ -71,6 +71,7 @@ content_txn_begin(struct drive *d)
 {
 	struct stage *s = d->stage;
 
+	s->txn_no++;
 	s->saved[0] = s->staged_bytes;
 	s->saved[1] = s->staged_blocks;
 	s->saved[2] = s->clean_bytes;
@@ -87,6 +88,7 @@ content_txn_done(struct drive *d, bool is_committed)
 		s->staged_bytes = s->saved[0];
 		s->staged_blocks = s->saved[1];
 		s->clean_bytes = s->saved[2];
+		stage_rollback(d);
 	}
 	for (k = 0; is_committed && k < t->n; k++) {
 		if (t->v[k].is_later)

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "drive/slab.h"
+#include "drive/tree_priv.h"
 #include "util/clock.h"
 #include "util/log.h"
 
@@ -90,6 +91,10 @@ stage_changed(struct drive *d, uint64_t ino, uint64_t bytes, uint64_t size)
 		pending_queue(d, p);
 	if (p->v) {
 		p->v->is_stale = true;
+		if (p->v->trunc_txn != d->stage->txn_no) {
+			p->v->trunc_txn = d->stage->txn_no;
+			p->v->trunc_was = p->v->trunc_next;
+		}
 		if (p->v->trunc_next > size)
 			p->v->trunc_next = size;
 	}
@@ -140,6 +145,60 @@ stage_is_live(struct drive *d, const struct block *b)
 		return 0;
 	r = block_below(d, &top, &base);
 	return r == 1 ? base.bid == b->bid : r;
+}
+
+/* ---- rollbacks ----------------------------------------------------------- */
+
+/*
+ * Versions are memory, which a rollback does not bring back.  Those that the
+ * transaction froze are void at once: their rows may be gone.  Those that it
+ * sealed or reaped are no longer known, although their rows wait as before:
+ * stage_mend finds these by the outbox, before anything is frozen again.
+ */
+void
+stage_rollback(struct drive *d)
+{
+	struct stage *s = d->stage;
+	struct pending *p, *t;
+
+	s->is_torn = true;
+	HASH_ITER(hh, s->table, p, t) {
+		if (!p->v)
+			continue;
+		if (p->v->trunc_txn == s->txn_no)
+			p->v->trunc_next = p->v->trunc_was;
+		if (p->v->txn != s->txn_no)
+			continue;
+		p->v->is_void = true;
+		version_abort(d, p->ino);
+	}
+}
+
+static int
+stage_mend(struct drive *d) REQUIRES(d->db_lock)
+{
+	struct outbox_row o[64];
+	struct pending *p;
+	uint64_t from = 0;
+	int n, k, r = 0;
+
+	for (n = 64; d->stage->is_torn && n == 64; ) {
+		n = outbox_scan(d, from, o, 64);
+		if (n < 0)
+			return n;
+		for (k = 0; k < n; k++) {
+			from = o[k].num + 1;
+			if (!((o[k].flags | o[k].infl) & OUTBOX_PUT))
+				continue;
+			p = pending_find(d, o[k].ino);
+			if (!p || !p->v)
+				r = stage_note(d, o[k].ino);
+			if (r < 0)
+				return r;
+		}
+	}
+	d->stage->is_torn = false;
+	return 0;
 }
 
 /* ---- freezing ------------------------------------------------------------ */
@@ -210,9 +269,10 @@ version_freeze(struct drive *d, struct pending *p, struct inode *i)
 	struct freeze f = { .d = d, .i = i, .is_small_only = true };
 	bool is_small = i->size <= VAULT_INLINE_MAX;
 	struct version *v;
-	int r = 0;
+	int r;
 
-	if (!is_small)
+	r = stage_mend(d);
+	if (r == 0 && !is_small)
 		r = freeze_restage(&f, p);
 	/* Whether a small one fits into its put, all its rows say. */
 	f.end = is_small ? UINT64_MAX : p->hi;
@@ -223,6 +283,13 @@ version_freeze(struct drive *d, struct pending *p, struct inode *i)
 		return r;
 	if (f.has_patch)
 		return 0;
+	/* No put will come of a file without a name: its blocks travel by
+	 * themselves, or somebody would wait for them as long as it is
+	 * open. */
+	if ((i->flags & INODE_ORPHAN) && !f.has_staged) {
+		pending_free(d, p);
+		return 1;
+	}
 	v = calloc(1, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
@@ -231,13 +298,11 @@ version_freeze(struct drive *d, struct pending *p, struct inode *i)
 	v->trunc = i->trunc < i->size ? i->trunc : i->size;
 	v->mtime_ns = i->mtime_ns;
 	v->ctime_ns = i->ctime_ns;
-	/* No put will come of a file without a name: its blocks travel by
-	 * themselves, or somebody would wait for them as long as it is
-	 * open. */
-	v->is_inline = is_small && f.is_small_only &&
-	    !(i->flags & INODE_ORPHAN);
+	v->is_unnamed = (i->flags & INODE_ORPHAN) != 0;
+	v->is_inline = is_small && f.is_small_only && !v->is_unnamed;
 	v->is_taken_all = v->is_inline || !f.has_staged;
 	v->trunc_next = UINT64_MAX;
+	v->txn = d->stage->txn_no;
 	v->lo = v->next_idx = p->lo;
 	v->hi = p->hi;
 	p->lo = UINT64_MAX;
@@ -381,10 +446,11 @@ stage_freeze_due(struct drive *d)
 	size_t k, n;
 
 	mutex_lock(&d->db_lock);
-	n = due_list(d, inos);
+	r = stage_mend(d);
+	n = r < 0 ? 0 : due_list(d, inos);
 	mutex_unlock(&d->db_lock);
 	if (n == 0)
-		return 0;
+		return r;
 	r = freeze_idle(d, inos, &n);
 	if (r < 0)
 		return r;

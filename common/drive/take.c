@@ -76,6 +76,8 @@ take_version(struct take *t, struct pending *p) REQUIRES(t->d->db_lock)
 	if (r == 0 || r == 2) {
 		p->v->is_taken_all = true;
 		pending_queue(t->d, p);
+		if (p->v->is_unnamed)
+			version_abort(t->d, p->ino);
 	}
 	return r < 0 ? r : 0;
 }
@@ -196,12 +198,14 @@ batch_back(struct drive *d, const struct stage_block *s, bool is_done)
 	if (!p || !p->v || s->bid > p->v->bid_max || p->v->out == 0)
 		return;
 	p->v->out--;
-	if (is_done)
-		return;
-	p->v->is_taken_all = false;
-	pending_queue(d, p);
-	if (p->v->next_idx > s->idx)
-		p->v->next_idx = s->idx;
+	if (!is_done && !p->v->is_void) {
+		p->v->is_taken_all = false;
+		pending_queue(d, p);
+		if (p->v->next_idx > s->idx)
+			p->v->next_idx = s->idx;
+	}
+	if (p->v->is_void || (p->v->is_unnamed && p->v->is_taken_all))
+		version_abort(d, s->ino);
 }
 
 void

@@ -14,46 +14,6 @@
 
 #define BATCH_MAX 256		/* changes in one transaction */
 
-static int
-begin(struct drive *d) NO_TSA
-{
-	int r;
-
-	__atomic_add_fetch(&d->writers, 1, __ATOMIC_SEQ_CST);
-	mutex_lock(&d->db_lock);
-	if (!d->cur) {
-		d->cur = calloc(1, sizeof(*d->cur));
-		r = d->cur ? db_exec(d->db, "BEGIN IMMEDIATE") : -ENOMEM;
-		if (r < 0) {
-			free(d->cur);
-			d->cur = NULL;
-			__atomic_sub_fetch(&d->writers, 1, __ATOMIC_SEQ_CST);
-			mutex_unlock(&d->db_lock);
-			return r;
-		}
-		d->batch = 0;
-		d->saved = d->usage;
-		if (d->stage)
-			content_txn_begin(d);
-	}
-	d->changes = db_changes_total(d->db);
-	return 0;
-}
-
-int
-drive_begin(struct drive *d) NO_TSA
-{
-	if (__atomic_load_n(&d->is_readonly, __ATOMIC_RELAXED))
-		return -EROFS;
-	return begin(d);
-}
-
-int
-drive_begin_internal(struct drive *d) NO_TSA
-{
-	return begin(d);
-}
-
 /* Commit or, with r < 0, roll back the transaction c, and tell its members. */
 static void
 finish(struct drive *d, struct commit *c, int r) REQUIRES(d->db_lock)
@@ -70,6 +30,68 @@ finish(struct drive *d, struct commit *c, int r) REQUIRES(d->db_lock)
 	c->is_done = true;
 	d->cur = NULL;
 	cond_broadcast(&d->committed);
+}
+
+/* Join the open transaction, or open one. */
+static int
+begin_locked(struct drive *d) REQUIRES(d->db_lock)
+{
+	struct commit *c = d->cur;
+	int r;
+
+	/* SQLite gave it up, and what its members had changed is gone. */
+	if (c && !db_in_txn(d->db)) {
+		finish(d, c, -EIO);
+		if (c->refs == 0)
+			free(c);
+		/* There they were answered before. */
+		if (d->is_rebuilding)
+			return -EIO;
+	}
+	if (!d->cur) {
+		c = calloc(1, sizeof(*c));
+		r = c ? db_exec(d->db, "BEGIN IMMEDIATE") : -ENOMEM;
+		if (r < 0) {
+			free(c);
+			return r;
+		}
+		d->cur = c;
+		d->batch = 0;
+		d->saved = d->usage;
+		if (d->stage)
+			content_txn_begin(d);
+	}
+	d->changes = db_changes_total(d->db);
+	return 0;
+}
+
+static int
+begin(struct drive *d) NO_TSA
+{
+	int r;
+
+	__atomic_add_fetch(&d->writers, 1, __ATOMIC_SEQ_CST);
+	mutex_lock(&d->db_lock);
+	r = begin_locked(d);
+	if (r < 0) {
+		__atomic_sub_fetch(&d->writers, 1, __ATOMIC_SEQ_CST);
+		mutex_unlock(&d->db_lock);
+	}
+	return r;
+}
+
+int
+drive_begin(struct drive *d) NO_TSA
+{
+	if (__atomic_load_n(&d->is_readonly, __ATOMIC_RELAXED))
+		return -EROFS;
+	return begin(d);
+}
+
+int
+drive_begin_internal(struct drive *d) NO_TSA
+{
+	return begin(d);
 }
 
 int

@@ -15,7 +15,8 @@ version_ready(struct drive *d, const struct inode *i)
 {
 	struct pending *p = pending_find(d, i->ino);
 
-	return p && p->v && p->v->is_taken_all && p->v->out == 0;
+	return p && p->v && !p->v->is_void && !p->v->is_unnamed &&
+	    p->v->is_taken_all && p->v->out == 0;
 }
 
 /* ---- rows to ops --------------------------------------------------------- */
@@ -285,6 +286,17 @@ version_abort(struct drive *d, uint64_t ino)
 	free(p->v);
 	p->v = NULL;
 	pending_queue(d, p);
+}
+
+void
+version_orphan(struct drive *d, uint64_t ino)
+{
+	struct pending *p;
+
+	version_abort(d, ino);
+	p = pending_find(d, ino);
+	if (p && p->v)
+		p->v->is_unnamed = true;
 }
 
 /* ---- ops to rows --------------------------------------------------------- */

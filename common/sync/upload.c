@@ -67,7 +67,7 @@ note_taken(struct sync *s, size_t bytes)
 }
 
 static int
-upload_one(struct sync *s)
+upload_one(struct sync *s, struct backoff *wait)
 {
 	struct stage_batch *b;
 	int r;
@@ -80,6 +80,11 @@ upload_one(struct sync *s)
 		return r;
 	note_taken(s, b->bytes);
 	r = batch_send(s, b);
+	/* What was taken and could not be sent or noted: our own disk. */
+	if (r < 0 && r != -ECANCELED)
+		(void)sync_backoff(s, r, wait);
+	else
+		wait->n = 0;
 	sync_wake(s);
 	return r;
 }
@@ -105,12 +110,13 @@ void
 upload_main(void *arg)
 {
 	struct sync *s = arg;
+	struct backoff wait = { 0 };
 	bool is_idle = false;
 	uint64_t work = 0;
 	int r, last = 0;
 
 	while (upload_wait(s, &work, is_idle)) {
-		r = upload_one(s);
+		r = upload_one(s, &wait);
 		is_idle = r < 0;
 		/* The drive could not give or take: its disk, or a block that
 		 * must be completed from the store first.  It has waits of
