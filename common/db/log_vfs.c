@@ -225,29 +225,34 @@ vfs_open(sqlite3_vfs *v, const char *name, sqlite3_file *file, int flags,
 }
 
 static sqlite3_vfs vfs;
+static int registered = -EIO;
+
+static void
+vfs_register(void)
+{
+	sqlite3_vfs *p = sqlite3_vfs_find("unix-excl");
+
+	if (!p)
+		return;
+	/* All but opening is as the parent has it. */
+	vfs = *p;
+	vfs.pNext = NULL;
+	vfs.zName = LOG_VFS;
+	vfs.pAppData = p;
+	vfs.szOsFile = p->szOsFile + (int)sizeof(struct log_file);
+	vfs.xOpen = vfs_open;
+	if (sqlite3_vfs_register(&vfs, 0) == SQLITE_OK)
+		registered = 0;
+}
+
 int
 log_vfs_register(void)
 {
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	static bool is_done;
-	sqlite3_vfs *p;
-	int r;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	(void)pthread_mutex_lock(&lock);
-	/* Without memory there is none to be found: the next call tries
-	 * again. */
-	p = is_done ? NULL : sqlite3_vfs_find("unix-excl");
-	if (p) {
-		/* All but opening is as the parent has it. */
-		vfs = *p;
-		vfs.pNext = NULL;
-		vfs.zName = LOG_VFS;
-		vfs.pAppData = p;
-		vfs.szOsFile = p->szOsFile + (int)sizeof(struct log_file);
-		vfs.xOpen = vfs_open;
-		is_done = sqlite3_vfs_register(&vfs, 0) == SQLITE_OK;
-	}
-	r = is_done ? 0 : -ENOMEM;
-	(void)pthread_mutex_unlock(&lock);
-	return r;
+	/* Without memory for that there would be no parent to be found. */
+	if (sqlite3_initialize() != SQLITE_OK)
+		return -ENOMEM;
+	(void)pthread_once(&once, vfs_register);
+	return registered;
 }

@@ -143,7 +143,7 @@ struct stage {
 	/* The three as the open transaction found them. */
 	uint64_t saved[3];
 	uint64_t txn_no;	/* of the open transaction */
-	bool is_torn;		/* after a rollback: see stage_rollback */
+	bool is_torn;		/* after a rollback: see stage_mend */
 	int64_t quiet_ms;
 	bool is_forced;
 	uint64_t evict_ino, evict_idx;	/* clock hand */
@@ -260,8 +260,6 @@ void pending_free(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
 /* Freeze everything that is due.  The result is that of the last failure;
  * others are not held up by it. */
 int stage_freeze_due(struct drive *d);
-/* The open transaction is rolled back: versions that it froze are void. */
-void stage_rollback(struct drive *d) REQUIRES(d->db_lock);
 /* Delete the superseded rows that a flush has made superfluous. */
 int stage_bury(struct drive *d);
 

@@ -77,6 +77,31 @@ content_txn_begin(struct drive *d)
 	s->saved[2] = s->clean_bytes;
 }
 
+/*
+ * Versions are memory, which a rollback does not bring back.  Those that the
+ * transaction froze are void at once: their rows may be gone.  Those that it
+ * sealed or reaped are no longer known, although their rows wait as before:
+ * stage_mend finds these by the outbox, before anything is frozen again.
+ */
+static void
+stage_rollback(struct drive *d) REQUIRES(d->db_lock)
+{
+	struct stage *s = d->stage;
+	struct pending *p, *t;
+
+	s->is_torn = true;
+	HASH_ITER(hh, s->table, p, t) {
+		if (!p->v)
+			continue;
+		if (p->v->trunc_txn == s->txn_no)
+			p->v->trunc_next = p->v->trunc_was;
+		if (p->v->txn != s->txn_no)
+			continue;
+		p->v->is_void = true;
+		version_abort(d, p->ino);
+	}
+}
+
 void
 content_txn_done(struct drive *d, bool is_committed)
 {

@@ -149,31 +149,7 @@ stage_is_live(struct drive *d, const struct block *b)
 
 /* ---- rollbacks ----------------------------------------------------------- */
 
-/*
- * Versions are memory, which a rollback does not bring back.  Those that the
- * transaction froze are void at once: their rows may be gone.  Those that it
- * sealed or reaped are no longer known, although their rows wait as before:
- * stage_mend finds these by the outbox, before anything is frozen again.
- */
-void
-stage_rollback(struct drive *d)
-{
-	struct stage *s = d->stage;
-	struct pending *p, *t;
-
-	s->is_torn = true;
-	HASH_ITER(hh, s->table, p, t) {
-		if (!p->v)
-			continue;
-		if (p->v->trunc_txn == s->txn_no)
-			p->v->trunc_next = p->v->trunc_was;
-		if (p->v->txn != s->txn_no)
-			continue;
-		p->v->is_void = true;
-		version_abort(d, p->ino);
-	}
-}
-
+/* After stage_rollback, before anything is frozen. */
 static int
 stage_mend(struct drive *d) REQUIRES(d->db_lock)
 {

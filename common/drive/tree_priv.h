@@ -254,7 +254,7 @@ struct sent {
 
 struct publish {
 	uint64_t ticket;
-	bool is_void;		/* given up; its rows are still to be restored */
+	bool is_void;		/* given up: its rows wait to be restored */
 	struct pick *picks;
 	size_t npicks, picks_cap;
 	struct sent *sent;	/* in the order of the ops */

@@ -11,6 +11,8 @@ B=${B:-build}
 seed=${CRASH_SEED:-$RANDOM}
 RANDOM=$seed
 echo "# seed $seed"
+# What a disk forgets is not left to the disk.
+[ ! -w /dev/shm ] || export TMPDIR=${TMPDIR:-/dev/shm}
 log=$(mktemp) || exit 1
 trap 'rm -f "$log"' EXIT
 n=0
