@@ -42,6 +42,26 @@ settle_locked(struct log *g) REQUIRES(g->lock)
 	return db_sync(g->db);
 }
 
+/* What writes does it between these two; a batch is one transaction. */
+static int
+change_begin(struct log *g) REQUIRES(g->lock)
+{
+	return g->is_batch ? 0 : db_exec(g->db, "BEGIN IMMEDIATE");
+}
+
+static int
+change_end(struct log *g, int r) REQUIRES(g->lock)
+{
+	if (g->is_batch)
+		return r;
+	if (r == 0)
+		r = db_exec(g->db, "COMMIT");
+	/* One that is over already says so; that is all the same. */
+	if (r < 0 && db_in_txn(g->db))
+		(void)db_exec(g->db, "ROLLBACK");
+	return r;
+}
+
 static int
 has_locked(struct log *g, const char *member, const char *name)
     REQUIRES(g->lock)
@@ -68,14 +88,14 @@ log_add(struct mirror_log *l, const char *member, const char *name,
 
 	mutex_lock(&g->lock);
 	old = has_locked(g, member, name);
-	r = old < 0 ? old : 0;
+	r = old < 0 ? old : change_begin(g);
 	if (r == 0) {
 		s = db_stmt(g->db, ST_ADD, "INSERT OR REPLACE INTO lack "
 		    "(member, name, op) VALUES (?1, ?2, ?3)");
 		stmt_blob(s, 1, member, strlen(member));
 		stmt_blob(s, 2, name, strlen(name));
 		stmt_i64(s, 3, op);
-		r = stmt_run(s);
+		r = change_end(g, stmt_run(s));
 	}
 	if (r == 0)
 		r = settle_locked(g);
@@ -95,9 +115,12 @@ log_del(struct mirror_log *l, const char *member,
 	(void)member;
 	mutex_lock(&g->lock);
 	before = db_changes_total(g->db);
-	s = db_stmt(g->db, ST_DEL, "DELETE FROM lack WHERE seq = ?1");
-	stmt_i64(s, 1, (int64_t)i->seq);
-	r = stmt_run(s);
+	r = change_begin(g);
+	if (r == 0) {
+		s = db_stmt(g->db, ST_DEL, "DELETE FROM lack WHERE seq = ?1");
+		stmt_i64(s, 1, (int64_t)i->seq);
+		r = change_end(g, stmt_run(s));
+	}
 	/* Forgetting this in a power cut costs a copy, no more. */
 	if (r == 0)
 		r = db_changes_total(g->db) > before;
@@ -191,9 +214,13 @@ mirror_log_forget(struct mirror_log *l, const char *member)
 	int r;
 
 	mutex_lock(&g->lock);
-	s = db_stmt(g->db, ST_FORGET, "DELETE FROM lack WHERE member = ?1");
-	stmt_blob(s, 1, member, strlen(member));
-	r = stmt_run(s);
+	r = change_begin(g);
+	if (r == 0) {
+		s = db_stmt(g->db, ST_FORGET,
+		    "DELETE FROM lack WHERE member = ?1");
+		stmt_blob(s, 1, member, strlen(member));
+		r = change_end(g, stmt_run(s));
+	}
 	if (r == 0)
 		r = settle_locked(g);
 	mutex_unlock(&g->lock);
@@ -221,7 +248,7 @@ mirror_log_end(struct mirror_log *l)
 
 	mutex_lock(&g->lock);
 	g->is_batch = false;
-	r = db_exec(g->db, "COMMIT");
+	r = change_end(g, 0);
 	if (r == 0)
 		r = settle_locked(g);
 	mutex_unlock(&g->lock);
