@@ -49,7 +49,8 @@ struct store_ops {
 /* The first member of every backend and wrapper. */
 struct store {
 	const struct store_ops *ops;
-	char *url;
+	char *_Atomic url;		/* a mirror's changes with its
+					 * members; old ones are kept */
 	struct mutex busy_lock;
 	struct cond idle;		/* busy has become 0 */
 	unsigned busy GUARDED_BY(busy_lock);	/* calls under way */

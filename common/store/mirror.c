@@ -13,86 +13,50 @@
 
 #define WAIT_STEP_MS 200
 
-/* "mirror of A and B" */
 static int
-url_make(const struct mirror_conf *c, struct buf *out)
+members_set(struct mirror *v, const struct mirror_conf *c) NO_TSA
 {
+	struct member *m;
+	int r = 0, one;
 	size_t i;
 
-	for (i = 0; i < c->n; i++)
-		(void)buf_printf(out, "%s%s", i ? " and " : "mirror of ",
-		    store_url(c->members[i].store));
-	return buf_cstr(out) ? 0 : -ENOMEM;
-}
-
-static int
-members_set(struct mirror *v, const struct mirror_conf *c)
-{
-	size_t i;
-	int r;
-
 	for (i = 0; i < c->n; i++) {
-		struct member *m = &v->m[i];
-
-		m->mirror = v;
-		m->id = strdup(c->members[i].id);
-		if (!m->id)
-			return -ENOMEM;
-		r = v->log->count(v->log, m->id, &m->queued);
-		if (r < 0)
-			return r;
+		one = member_new(v, &c->members[i], &m);
+		if (one == 0)
+			v->m[v->n++] = m;
+		else if (r == 0)
+			r = one;
 	}
-	for (i = 0; i < c->n; i++) {
-		r = thread_start(&v->m[i].thread, "mirror-copy", member_main,
-		    &v->m[i]);
-		if (r < 0)
-			return r;
-		v->m[i].has_thread = true;
-	}
-	return 0;
-}
-
-static struct mirror *
-mirror_alloc(const struct mirror_conf *c)
-{
-	struct buf url = BUF_INIT(64 * 1024);
-	struct mirror *v = calloc(1, sizeof(*v));
-
-	if (!v || url_make(c, &url) < 0 ||
-	    store_init(&v->base, &mirror_ops, buf_cstr(&url)) < 0) {
-		free(v);
-		v = NULL;
-	}
-	buf_done(&url);
-	return v;
+	if (r == 0)
+		r = mirror_url_set(v);
+	return r < 0 ? r : members_start(v);
 }
 
 int
 store_mirror_new(const struct mirror_conf *c, struct store **ret)
 {
-	struct mirror *v = mirror_alloc(c);
+	struct mirror *v = calloc(1, sizeof(*v));
 	size_t i;
 	int r;
 
-	if (!v) {
+	if (!v || store_init(&v->base, &mirror_ops, "") < 0) {
 		for (i = 0; i < c->n; i++)
 			store_close(c->members[i].store);
-		c->log->close(c->log);
+		if (c->log)
+			c->log->close(c->log);
+		free(v);
 		return -ENOMEM;
 	}
 	mutex_init(&v->lock, RANK_STORE);
 	cond_init(&v->changed);
-	v->n = c->n;
-	for (i = 0; i < c->n; i++)
-		v->m[i].store = c->members[i].store;
 	v->log = c->log;
 	v->copies = c->copies ? c->copies : 1;
-	if (v->copies > c->n)
-		v->copies = (unsigned)c->n;
 	v->retry_min_ms = c->retry_min_ms ? c->retry_min_ms : 1000;
 	v->retry_max_ms = c->retry_max_ms ? c->retry_max_ms : 60000;
 	v->marker = strdup(c->marker ? c->marker : "");
-	r = v->marker ? members_set(v, c) : -ENOMEM;
+	r = members_set(v, c);
+	if (r == 0 && !v->marker)
+		r = -ENOMEM;
 	if (r < 0) {
 		mirror_ops.close(&v->base);
 		return r;
@@ -104,40 +68,69 @@ store_mirror_new(const struct mirror_conf *c, struct store **ret)
 size_t
 store_mirror_count(const struct store *s)
 {
-	return s->ops == &mirror_ops ? ((const struct mirror *)s)->n : 0;
+	struct mirror *v = (struct mirror *)(uintptr_t)s;
+	size_t n;
+
+	if (s->ops != &mirror_ops)
+		return 0;
+	mutex_lock(&v->lock);
+	n = v->n;
+	mutex_unlock(&v->lock);
+	return n > 1 ? n : 0;
 }
 
 void
 store_mirror_state(struct store *s, size_t i, struct mirror_state *ret)
 {
 	struct mirror *v = (struct mirror *)s;
-	struct member *m = &v->m[i];
 	struct store_stats st;
+	struct circle c;
+	struct member *m;
 
 	memset(ret, 0, sizeof(*ret));
-	store_get_stats(m->store, &st);
-	ret->last_ok_ns = st.last_ok_ns;
-	(void)snprintf(ret->url, sizeof(ret->url), "%s",
-	    store_url(m->store));
-	mutex_lock(&v->lock);
-	ret->is_away = m->fails > 0;
-	ret->queued = m->queued;
-	memcpy(ret->problem, m->problem, sizeof(ret->problem));
-	mutex_unlock(&v->lock);
+	circle_enter(v, &c);
+	if (i < c.n) {
+		m = c.m[i];
+		store_get_stats(m->store, &st);
+		ret->last_ok_ns = st.last_ok_ns;
+		(void)snprintf(ret->id, sizeof(ret->id), "%s", m->id);
+		(void)snprintf(ret->url, sizeof(ret->url), "%s",
+		    store_url(m->store));
+		mutex_lock(&v->lock);
+		ret->is_away = m->fails > 0;
+		ret->queued = m->queued + m->is_filling;
+		memcpy(ret->problem, m->problem, sizeof(ret->problem));
+		mutex_unlock(&v->lock);
+	}
+	circle_leave(v, &c);
 }
 
 struct store *
 store_mirror_member(struct store *s, size_t i)
 {
-	return ((struct mirror *)s)->m[i].store;
+	struct mirror *v = (struct mirror *)s;
+	struct store *r;
+
+	mutex_lock(&v->lock);
+	r = v->m[i]->store;
+	mutex_unlock(&v->lock);
+	return r;
 }
 
 int
 store_mirror_lacks(struct store *s, size_t i, const char *name)
 {
+	struct mirror *v = (struct mirror *)s;
+	struct circle c;
+	int r = -EINVAL;
+
 	if (!store_name_ok(name))
 		return -EINVAL;
-	return member_queue(&((struct mirror *)s)->m[i], name, MIRROR_PUT);
+	circle_enter(v, &c);
+	if (i < c.n)
+		r = member_queue(c.m[i], name, MIRROR_PUT);
+	circle_leave(v, &c);
+	return r;
 }
 
 static uint64_t
@@ -148,7 +141,7 @@ queued_all(struct mirror *v)
 
 	mutex_lock(&v->lock);
 	for (i = 0; i < v->n; i++)
-		n += v->m[i].queued;
+		n += v->m[i]->queued + v->m[i]->is_filling;
 	mutex_unlock(&v->lock);
 	return n;
 }
@@ -187,7 +180,7 @@ store_mirror_kick(struct store *s)
 		return;
 	mutex_lock(&v->lock);
 	for (i = 0; i < v->n; i++)
-		v->m[i].retry_at_ms = 0;
+		v->m[i]->retry_at_ms = 0;
 	cond_broadcast(&v->changed);
 	mutex_unlock(&v->lock);
 }

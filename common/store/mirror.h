@@ -66,7 +66,8 @@ struct mirror_conf {
 	const char *marker;		/* an object that every member has: one
 					 * without it is an empty disk, not a
 					 * member.  Copied; NULL: none */
-	struct mirror_log *log;		/* taken over */
+	struct mirror_log *log;		/* taken over; NULL: there is but one
+					 * member */
 	int64_t retry_min_ms, retry_max_ms;	/* 0: 1 s, 60 s */
 };
 
@@ -74,6 +75,7 @@ struct mirror_conf {
 int store_mirror_new(const struct mirror_conf *c, struct store **ret);
 
 struct mirror_state {
+	char id[256];			/* as it was given, cut */
 	char url[256];
 	bool is_away;			/* not tried at present */
 	uint64_t queued;		/* objects that it lacks */
@@ -81,7 +83,7 @@ struct mirror_state {
 	int64_t last_ok_ns;		/* real time; 0: never */
 };
 
-/* The number of members; 0: it is no mirror. */
+/* The number of members; 0: it is no mirror, or of one member only. */
 size_t store_mirror_count(const struct store *s);
 void store_mirror_state(struct store *s, size_t i, struct mirror_state *ret);
 /* One of them, borrowed. */
@@ -94,5 +96,22 @@ int store_mirror_wait(struct store *s, int64_t deadline_ms,
     bool (*stop)(void *arg, uint64_t queued), void *arg);
 /* Do not wait for the next try: the network is back, or the user asks. */
 void store_mirror_kick(struct store *s);
+
+/*
+ * One member more, the last.  From now on it is queued for it what is new, and
+ * nothing is copied until store_mirror_filled: time to queue all the rest
+ * (store_mirror_lacks).  When it returns, no call goes on that began without
+ * the new member.  Takes over m->store and log (NULL: it has one already),
+ * also on error.  -ENOSPC: there are too many; -EOPNOTSUPP: s is no mirror.
+ */
+int store_mirror_add(struct store *s, const struct mirror_member *m,
+    struct mirror_log *log);
+void store_mirror_filled(struct store *s, size_t i);
+/* Member i is about to leave, or stays after all: meanwhile what only it has
+ * taken is not done.  Waits for calls that began before. */
+void store_mirror_leaving(struct store *s, size_t i, bool on);
+/* Member i, which is leaving, is no longer one; its store is closed.  Waits
+ * for calls that know it. */
+void store_mirror_drop(struct store *s, size_t i);
 
 #endif

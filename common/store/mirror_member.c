@@ -70,8 +70,32 @@ member_is_away(struct member *m)
 	bool r;
 
 	mutex_lock(&m->mirror->lock);
-	r = m->fails > 0 && clock_mono_ms() < m->retry_at_ms;
+	r = m->fails > 0;
 	mutex_unlock(&m->mirror->lock);
+	return r;
+}
+
+static bool
+has_marker(struct mirror *v)
+{
+	bool r;
+
+	mutex_lock(&v->lock);
+	r = v->has_marker;
+	mutex_unlock(&v->lock);
+	return r;
+}
+
+static int
+marker_get(struct member *m)
+{
+	struct buf b = BUF_INIT(MIRROR_MARKER_MAX);
+	const char *name = m->mirror->marker;
+	int r;
+
+	/* Where nothing marks a drive any answer will do. */
+	r = store_get(m->store, *name ? name : "drive", &b);
+	buf_done(&b);
 	return r;
 }
 
@@ -79,18 +103,12 @@ member_is_away(struct member *m)
 int
 member_confirm(struct member *m)
 {
-	struct buf b = BUF_INIT(MIRROR_MARKER_MAX);
 	struct mirror *v = m->mirror;
-	bool is_due;
 	int r;
 
-	mutex_lock(&v->lock);
-	is_due = v->has_marker;
-	mutex_unlock(&v->lock);
-	if (!is_due)
+	if (!has_marker(v))
 		return 0;
-	r = store_get(m->store, v->marker, &b);
-	buf_done(&b);
+	r = marker_get(m);
 	if (r != -ENOENT)
 		return r;
 	mutex_lock(&v->lock);
@@ -122,30 +140,41 @@ member_queue(struct member *m, const char *name, enum mirror_op op)
 
 /* Bring it one object.  -EAGAIN: no other member can give it now. */
 static int
-item_put(struct member *m, const struct mirror_item *i)
+object_copy(struct member *m, const char *name)
 {
 	struct buf b = BUF_INIT(MIRROR_OBJECT_MAX);
-	struct reading g = { .name = i->name, .out = &b };
+	struct reading g = { .name = name, .out = &b };
 	int r;
 
 	r = mirror_read(m->mirror, m, &g);
-	if (r == -ENOENT) {
-		/* Deleted everywhere meanwhile. */
-		buf_done(&b);
-		return 0;
-	}
-	if (r < 0) {
-		buf_done(&b);
-		return r == -ECANCELED ? r : -EAGAIN;
-	}
-	r = store_put(m->store, i->name, b.data, b.len, 0);
+	if (r == -ENOENT)
+		r = 0;		/* deleted everywhere meanwhile */
+	else if (r < 0 && r != -ECANCELED)
+		r = -EAGAIN;
+	else if (r == 0)
+		r = store_put(m->store, name, b.data, b.len, 0);
 	buf_done(&b);
-	if (r == 0 && strcmp(i->name, m->mirror->marker) != 0) {
+	return r;
+}
+
+static int
+item_put(struct member *m, const struct mirror_item *i)
+{
+	struct mirror *v = m->mirror;
+	int r = object_copy(m, i->name);
+
+	if (r == 0 && strcmp(i->name, v->marker) != 0) {
 		r = member_confirm(m);
+		/* One that is being filled gets the mark as soon as it
+		 * counts. */
+		if (r == -EMEDIUMTYPE &&
+		    v->log->has(v->log, m->id, v->marker) > 0)
+			r = object_copy(m, v->marker);
 		if (r == -EMEDIUMTYPE)
 			return r;
 	}
-	member_note(m, r, true);
+	if (r != -EAGAIN)
+		member_note(m, r, true);
 	return r;
 }
 
@@ -192,30 +221,51 @@ queue_step(struct member *m)
 	return gone < 0 ? gone : r;
 }
 
-/* Until there is something to do for it: false at the end. */
-static bool
+enum errand { ERRAND_END, ERRAND_COPY, ERRAND_LOOK };
+
+/* Until there is something to do for it. */
+static enum errand
 member_wait(struct member *m, int64_t not_before)
 {
 	struct mirror *v = m->mirror;
-	int64_t now, until;
-	bool r;
+	enum errand r = ERRAND_END;
+	int64_t until;
 
 	mutex_lock(&v->lock);
-	for (;;) {
-		now = clock_mono_ms();
-		until = m->retry_at_ms > not_before ? m->retry_at_ms :
-		    not_before;
-		if (v->is_stopping || (m->queued > 0 && !v->is_interrupted &&
-		    now >= until))
-			break;
-		if (m->queued > 0 && !v->is_interrupted)
+	while (!v->is_stopping && !m->is_gone) {
+		r = ERRAND_END;
+		if (v->is_interrupted)
+			;
+		else if (m->queued > 0 && !m->is_filling)
+			r = ERRAND_COPY;
+		else if (m->fails > 0 && !m->is_put_bad)
+			r = ERRAND_LOOK;
+		until = m->retry_at_ms;
+		if (r == ERRAND_COPY && until < not_before)
+			until = not_before;
+		if (r == ERRAND_END)
+			cond_wait(&v->changed, &v->lock);
+		else if (clock_mono_ms() < until)
 			(void)cond_wait_until(&v->changed, &v->lock, until);
 		else
-			cond_wait(&v->changed, &v->lock);
+			break;
 	}
-	r = !v->is_stopping;
+	if (v->is_stopping || m->is_gone)
+		r = ERRAND_END;
 	mutex_unlock(&v->lock);
 	return r;
+}
+
+/* Is one that was away back?  Nobody waits for the answer. */
+static void
+member_look(struct member *m)
+{
+	int r = marker_get(m);
+
+	if (r == -ENOENT && has_marker(m->mirror))
+		r = member_confirm(m);
+	if (r != -EMEDIUMTYPE)
+		member_note(m, r, false);
 }
 
 void
@@ -224,9 +274,14 @@ member_main(void *arg)
 	struct member *m = arg;
 	int64_t not_before = 0;
 	unsigned misses = 0;
+	enum errand what;
 	int r;
 
-	while (member_wait(m, not_before)) {
+	while ((what = member_wait(m, not_before)) != ERRAND_END) {
+		if (what == ERRAND_LOOK) {
+			member_look(m);
+			continue;
+		}
 		r = queue_step(m);
 		misses = r == -EAGAIN || r == -ECANCELED || r == -EIO ||
 		    r == -ENOSPC ? misses + 1 : 0;

@@ -6,12 +6,16 @@
 #include "store/mirror.h"
 #include "util/buf.h"
 
-/* mirror_priv - shared by store_mirror.c (calls), mirror_read.c (which member
- * is asked) and mirror_member.c (how one is, and what it lacks). */
+/* mirror_priv - shared by store_mirror.c (calls), mirror_put.c, mirror_read.c
+ * (which member is asked), mirror_member.c (how one is, and what it lacks) and
+ * mirror_change.c (who is one). */
 
 /* Of what is copied from member to member. */
 #define MIRROR_OBJECT_MAX (192u << 20)
 #define MIRROR_MARKER_MAX (8u << 20)
+
+/* Names that it had, which somebody may still read. */
+#define MIRROR_URLS_MAX 64
 
 struct mirror;
 
@@ -22,6 +26,9 @@ struct member {
 	pthread_t thread;
 	bool has_thread;
 	/* Under the mirror's lock. */
+	bool is_filling;		/* what it lacks is being found out */
+	bool is_leaving;		/* what it has does not count */
+	bool is_gone;
 	uint64_t queued;
 	unsigned fails;			/* one after the other */
 	bool is_put_bad;		/* only a put mends it */
@@ -32,32 +39,72 @@ struct member {
 
 struct mirror {
 	struct store base;
-	struct member m[MIRROR_MEMBERS_MAX];
-	size_t n;
-	unsigned copies;
+	unsigned copies;		/* as asked for */
 	char *marker;
-	struct mirror_log *log;
+	struct mirror_log *log;		/* NULL: never had two members */
 	int64_t retry_min_ms, retry_max_ms;
 
 	struct mutex lock;
 	struct cond changed;		/* something is queued, mended, over */
+	struct member *m[MIRROR_MEMBERS_MAX] GUARDED_BY(lock);
+	size_t n GUARDED_BY(lock);
+	/* Calls under way, by whether they began before the last change of the
+	 * members; so that the next one can wait for them. */
+	unsigned under_way[2] GUARDED_BY(lock);
+	unsigned turn GUARDED_BY(lock);
+	char *urls[MIRROR_URLS_MAX] GUARDED_BY(lock);	/* earlier names */
+	size_t nurls GUARDED_BY(lock);
 	bool is_stopping GUARDED_BY(lock);
 	bool is_interrupted GUARDED_BY(lock);
 	bool has_marker GUARDED_BY(lock);	/* the drive is there */
 	char problem[256] GUARDED_BY(lock);	/* of the last failure */
 };
 
+/* Who is a member, for the length of a call. */
+struct circle {
+	struct member *m[MIRROR_MEMBERS_MAX];
+	size_t n;
+	unsigned turn;
+};
+
 extern const struct store_ops mirror_ops;
+
+/* ---- mirror_change.c ---- */
+
+void circle_enter(struct mirror *v, struct circle *ret);
+void circle_leave(struct mirror *v, const struct circle *c);
+/* The store of the only member; NULL: there are several. */
+struct store *circle_only(const struct circle *c);
+/* Take over m->store, also on error. */
+int member_new(struct mirror *v, const struct mirror_member *m,
+    struct member **ret);
+void member_free(struct member *m);
+/* Those who have none get their thread. */
+int members_start(struct mirror *v);
+/* "mirror of A and B", or the only one's. */
+int mirror_url_set(struct mirror *v);
 
 /* ---- mirror_member.c ---- */
 
 /* How a call went; is_put says which kind. */
 void member_note(struct member *m, int r, bool is_put);
+/* It failed last time; its thread sees when it is back. */
 bool member_is_away(struct member *m);
 /* What was put there counts only if it is a member at all. */
 int member_confirm(struct member *m);
 int member_queue(struct member *m, const char *name, enum mirror_op op);
 void member_main(void *member);
+
+/* ---- mirror_put.c ---- */
+
+struct putting {
+	const char *name;
+	const void *p;
+	size_t len;
+	unsigned flags;
+};
+int mirror_put_all(struct mirror *v, const struct circle *c,
+    const struct putting *g);
 
 /* ---- mirror_read.c ---- */
 

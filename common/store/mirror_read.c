@@ -26,20 +26,22 @@ goes_before(const struct turn *a, const struct turn *b)
 }
 
 static size_t
-turns_make(struct mirror *v, const struct member *not, struct turn *t)
+turns_make(struct mirror *v, const struct circle *c,
+    const struct member *not, struct turn *t)
 {
-	int64_t now = clock_mono_ms();
 	struct turn one;
 	size_t i, k, n = 0;
 
 	mutex_lock(&v->lock);
-	for (i = 0; i < v->n; i++) {
-		struct member *m = &v->m[i];
+	for (i = 0; i < c->n; i++) {
+		struct member *m = c->m[i];
 
-		if (m == not)
+		if (m == not || m->is_filling)
 			continue;
 		one.m = m;
-		one.is_away = m->fails > 0 && now < m->retry_at_ms;
+		/* Whether it is back its own thread sees: nobody who reads
+		 * waits for one that hangs. */
+		one.is_away = m->fails > 0;
 		one.lacks_some = m->queued > 0;
 		one.cost_us = m->cost_us;
 		for (k = n++; k > 0 && goes_before(&one, &t[k - 1]); k--)
@@ -87,15 +89,15 @@ is_callers(int r)
  * here and owes nothing says so for all.  Of a range the caller knows that it
  * exists: as long as one member was not heard, it may still come.
  */
-int
-mirror_read(struct mirror *v, const struct member *not,
+static int
+read_any(struct mirror *v, const struct circle *c, const struct member *not,
     const struct reading *g)
 {
 	struct turn t[MIRROR_MEMBERS_MAX];
 	int r, absent = 0, other = 0;
 	size_t i, n;
 
-	n = turns_make(v, not, t);
+	n = turns_make(v, c, not, t);
 	for (i = 0; i < n; i++) {
 		if (t[i].is_away && absent && !g->is_range)
 			break;
@@ -119,4 +121,26 @@ mirror_read(struct mirror *v, const struct member *not,
 	if (absent && (!g->is_range || !other))
 		return absent;
 	return other ? other : -EHOSTUNREACH;
+}
+
+int
+mirror_read(struct mirror *v, const struct member *not,
+    const struct reading *g)
+{
+	struct circle c;
+	struct store *only;
+	int r;
+
+	circle_enter(v, &c);
+	only = circle_only(&c);
+	if (only && not)
+		r = -EHOSTUNREACH;	/* there is no other */
+	else if (!only)
+		r = read_any(v, &c, not, g);
+	else if (g->is_range)
+		r = store_get_range(only, g->name, g->off, g->len, g->out);
+	else
+		r = store_get(only, g->name, g->out);
+	circle_leave(v, &c);
+	return r;
 }

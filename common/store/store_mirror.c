@@ -11,151 +11,37 @@
 
 /* store_mirror - the calls of a store, made of those of its members. */
 
-/* ---- put ---- */
-
-struct put {
-	struct member *m;
-	const char *name;
-	const void *p;
-	size_t len;
-	unsigned flags;
-	pthread_t thread;
-	bool is_direct, has_thread;
-	int r;
-};
-
+/* That the drive is there. */
 static void
-put_one(void *arg)
+marker_note(struct mirror *v, const char *name)
 {
-	struct put *a = arg;
-	struct store *s = a->m->store;
-	int r;
-
-	r = store_put(s, a->name, a->p, a->len, a->flags);
-	/* What is there may be from a put that failed on the others. */
-	if (r == -EEXIST && (a->flags & STORE_IF_ABSENT))
-		r = store_same(s, a->name, a->p, a->len);
-	if (r == 0)
-		r = member_confirm(a->m);
-	if (r != -EMEDIUMTYPE)
-		member_note(a->m, r, true);
-	a->r = r;
-}
-
-/* Who is asked at once: those who owe nothing, and are here as far as is
- * known; if that is not enough, those who are not, too. */
-static void
-puts_choose(struct mirror *v, struct put *a)
-{
-	int64_t now = clock_mono_ms();
-	unsigned n = 0;
-	size_t i;
-
+	if (strcmp(name, v->marker) != 0)
+		return;
 	mutex_lock(&v->lock);
-	for (i = 0; i < v->n; i++) {
-		a[i].is_direct = v->m[i].queued == 0 &&
-		    (v->m[i].fails == 0 || now >= v->m[i].retry_at_ms);
-		n += a[i].is_direct;
-	}
-	for (i = 0; i < v->n && n < v->copies; i++) {
-		if (!a[i].is_direct && v->m[i].queued == 0) {
-			a[i].is_direct = true;
-			n++;
-		}
-	}
+	v->has_marker = true;
 	mutex_unlock(&v->lock);
-}
-
-/* All at once; the last of them by this thread. */
-static void
-puts_run(struct put *a, size_t n)
-{
-	struct put *own = NULL;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		a[i].r = -EHOSTUNREACH;
-		if (!a[i].is_direct)
-			continue;
-		if (own) {
-			own->has_thread = thread_start(&own->thread,
-			    "mirror-put", put_one, own) == 0;
-			if (!own->has_thread)
-				put_one(own);
-		}
-		own = &a[i];
-	}
-	if (own)
-		put_one(own);
-	for (i = 0; i < n; i++) {
-		if (a[i].has_thread)
-			thread_join(a[i].thread);
-	}
-}
-
-static int
-puts_result(const struct mirror *v, const struct put *a)
-{
-	unsigned done = 0;
-	int worst = 0;
-	size_t i;
-
-	for (i = 0; i < v->n; i++) {
-		if (a[i].r == -EEXIST)
-			return -EEXIST;
-		if (a[i].r == 0)
-			done++;
-	}
-	if (done >= v->copies)
-		return 0;
-	/* The one that says most: no effect, then doubt, then what the user
-	 * has to mend; and if somebody has it, it has had effect. */
-	for (i = 0; i < v->n; i++) {
-		int r = a[i].r == -EMEDIUMTYPE ? -EHOSTUNREACH : a[i].r;
-
-		if (r == 0 || (worst == -ECANCELED))
-			continue;
-		if (!worst || r == -ECANCELED ||
-		    (store_transient(r) && !store_transient(worst)))
-			worst = r;
-	}
-	return worst == -EHOSTUNREACH && done ? -ETIMEDOUT : worst;
 }
 
 static int
 mirror_put(struct store *s, const char *name, const void *p, size_t len,
     unsigned flags)
 {
+	struct putting g = { .name = name, .p = p, .len = len,
+	    .flags = flags };
 	struct mirror *v = (struct mirror *)s;
-	struct put a[MIRROR_MEMBERS_MAX];
-	size_t i;
+	struct store *only;
+	struct circle c;
 	int r;
 
-	memset(a, 0, sizeof(a));
-	for (i = 0; i < v->n; i++) {
-		a[i].m = &v->m[i];
-		a[i].name = name;
-		a[i].p = p;
-		a[i].len = len;
-		a[i].flags = flags;
-	}
-	puts_choose(v, a);
-	puts_run(a, v->n);
-	r = puts_result(v, a);
-	/* What they lack is on disk before anybody counts on it. */
-	for (i = 0; i < v->n && r == 0; i++) {
-		if (a[i].r != 0)
-			r = member_queue(&v->m[i], name, MIRROR_PUT);
-	}
-	if (r == 0 && v->marker && strcmp(name, v->marker) == 0) {
-		mutex_lock(&v->lock);
-		v->has_marker = true;
-		mutex_unlock(&v->lock);
-	}
+	circle_enter(v, &c);
+	only = circle_only(&c);
+	r = only ? store_put(only, name, p, len, flags) :
+	    mirror_put_all(v, &c, &g);
+	circle_leave(v, &c);
+	if (r == 0)
+		marker_note(v, name);
 	return r;
 }
-
-/* ---- the rest ---- */
 
 static int
 mirror_get(struct store *s, const char *name, struct buf *out)
@@ -164,11 +50,8 @@ mirror_get(struct store *s, const char *name, struct buf *out)
 	struct reading g = { .name = name, .out = out };
 	int r = mirror_read(v, NULL, &g);
 
-	if (r == 0 && strcmp(name, v->marker) == 0) {
-		mutex_lock(&v->lock);
-		v->has_marker = true;
-		mutex_unlock(&v->lock);
-	}
+	if (r == 0)
+		marker_note(v, name);
 	return r;
 }
 
@@ -183,19 +66,18 @@ mirror_get_range(struct store *s, const char *name, uint64_t off, size_t len,
 }
 
 static int
-mirror_del(struct store *s, const char *name)
+del_all(struct mirror *v, const struct circle *c, const char *name)
 {
-	struct mirror *v = (struct mirror *)s;
 	unsigned absent = 0;
 	int r = 0, last;
 	bool owes;
 	size_t i;
 
-	for (i = 0; i < v->n && r == 0; i++) {
-		struct member *m = &v->m[i];
+	for (i = 0; i < c->n && r == 0; i++) {
+		struct member *m = c->m[i];
 
 		mutex_lock(&v->lock);
-		owes = m->queued > 0;
+		owes = m->queued > 0 || m->is_filling;
 		mutex_unlock(&v->lock);
 		last = owes || member_is_away(m) ? -EHOSTUNREACH :
 		    store_delete(m->store, name);
@@ -207,7 +89,22 @@ mirror_del(struct store *s, const char *name)
 		else if (last != 0 && last != -ENOENT)
 			r = member_queue(m, name, MIRROR_DELETE);
 	}
-	return r < 0 ? r : absent == v->n ? -ENOENT : 0;
+	return r < 0 ? r : absent == c->n ? -ENOENT : 0;
+}
+
+static int
+mirror_del(struct store *s, const char *name)
+{
+	struct mirror *v = (struct mirror *)s;
+	struct store *only;
+	struct circle c;
+	int r;
+
+	circle_enter(v, &c);
+	only = circle_only(&c);
+	r = only ? store_delete(only, name) : del_all(v, &c, name);
+	circle_leave(v, &c);
+	return r;
 }
 
 /* The names that one member or another has. */
@@ -257,18 +154,26 @@ mirror_list(struct store *s, const char *prefix,
 	struct seen *x, *next;
 	int r = 0, bad = 0;
 	size_t i, heard = 0;
+	struct circle c;
 
-	for (i = 0; i < v->n && !l.is_stopped && r != -ECANCELED; i++) {
-		if (heard && member_is_away(&v->m[i]))
+	circle_enter(v, &c);
+	if (circle_only(&c)) {
+		r = store_list(circle_only(&c), prefix, fn, arg);
+		circle_leave(v, &c);
+		return r;
+	}
+	for (i = 0; i < c.n && !l.is_stopped && r != -ECANCELED; i++) {
+		if (heard && member_is_away(c.m[i]))
 			continue;
-		r = store_list(v->m[i].store, prefix, on_name, &l);
+		r = store_list(c.m[i]->store, prefix, on_name, &l);
 		if (!l.is_stopped)
-			member_note(&v->m[i], r, false);
+			member_note(c.m[i], r, false);
 		if (r < 0)
 			bad = r;
 		else
 			heard++;
 	}
+	circle_leave(v, &c);
 	HASH_ITER(hh, l.seen, x, next) {
 		HASH_DEL(l.seen, x);
 		free(x);
@@ -280,20 +185,19 @@ mirror_list(struct store *s, const char *prefix,
 
 /* What fits everywhere. */
 static int
-mirror_space(struct store *s, struct store_space *ret)
+space_all(const struct circle *c, struct store_space *ret)
 {
-	struct mirror *v = (struct mirror *)s;
 	struct store_space all = { UINT64_MAX, UINT64_MAX }, one;
 	int r = -EOPNOTSUPP, got;
 	size_t i;
 
-	for (i = 0; i < v->n; i++) {
-		if (member_is_away(&v->m[i])) {
+	for (i = 0; i < c->n; i++) {
+		if (member_is_away(c->m[i])) {
 			/* It may say it later: not the same as never. */
 			r = r == 0 ? 0 : -EHOSTUNREACH;
 			continue;
 		}
-		got = store_space(v->m[i].store, &one);
+		got = store_space(c->m[i]->store, &one);
 		if (got == -ECANCELED)
 			return got;
 		if (got < 0) {
@@ -310,21 +214,38 @@ mirror_space(struct store *s, struct store_space *ret)
 	return r;
 }
 
+static int
+mirror_space(struct store *s, struct store_space *ret)
+{
+	struct mirror *v = (struct mirror *)s;
+	struct circle c;
+	int r;
+
+	circle_enter(v, &c);
+	r = circle_only(&c) ? store_space(circle_only(&c), ret) :
+	    space_all(&c, ret);
+	circle_leave(v, &c);
+	return r;
+}
+
 static unsigned
 mirror_caps(struct store *s)
 {
 	struct mirror *v = (struct mirror *)s;
 	unsigned all = ~0u, any = 0, one;
+	struct circle c;
 	size_t i;
 
-	for (i = 0; i < v->n; i++) {
-		one = store_caps(v->m[i].store);
+	circle_enter(v, &c);
+	for (i = 0; i < c.n; i++) {
+		one = store_caps(c.m[i]->store);
 		/* One that is away is asked when it is back. */
-		if (member_is_away(&v->m[i]))
+		if (c.n > 1 && member_is_away(c.m[i]))
 			one &= ~(unsigned)STORE_CAP_UNPROBED;
 		all &= one;
 		any |= one;
 	}
+	circle_leave(v, &c);
 	return (all & ~(unsigned)STORE_CAP_UNPROBED) |
 	    (any & (STORE_CAP_QUOTA | STORE_CAP_UNPROBED));
 }
@@ -332,23 +253,22 @@ mirror_caps(struct store *s)
 /* One that can be used is enough: the others will come.  A probe makes the
  * folder of a store, so who has not this drive is left alone. */
 static int
-mirror_probe(struct store *s, struct err *e)
+probe_all(const struct circle *c, struct err *e)
 {
-	struct mirror *v = (struct mirror *)s;
 	struct err why;
 	unsigned good = 0;
 	int r = 0, got;
 	size_t i;
 
-	for (i = 0; i < v->n && r != -ECANCELED; i++) {
+	for (i = 0; i < c->n && r != -ECANCELED; i++) {
 		why.msg[0] = '\0';
-		got = member_confirm(&v->m[i]);
+		got = member_confirm(c->m[i]);
 		if (got == 0)
-			got = store_probe(v->m[i].store, &why);
+			got = store_probe(c->m[i]->store, &why);
 		if (got == -EMEDIUMTYPE)
 			got = -EHOSTUNREACH;
 		else
-			member_note(&v->m[i], got, true);
+			member_note(c->m[i], got, true);
 		good += got == 0;
 		if (got < 0 && (r == 0 || got == -ECANCELED))
 			r = err_set(e, got, "%s", why.msg[0] ? why.msg :
@@ -357,15 +277,31 @@ mirror_probe(struct store *s, struct err *e)
 	return good > 0 && r != -ECANCELED ? 0 : r;
 }
 
+static int
+mirror_probe(struct store *s, struct err *e)
+{
+	struct mirror *v = (struct mirror *)s;
+	struct circle c;
+	int r;
+
+	circle_enter(v, &c);
+	r = circle_only(&c) ? store_probe(circle_only(&c), e) :
+	    probe_all(&c, e);
+	circle_leave(v, &c);
+	return r;
+}
+
 static void
 mirror_get_stats(struct store *s, struct store_stats *ret)
 {
 	struct mirror *v = (struct mirror *)s;
 	struct store_stats one;
+	struct circle c;
 	size_t i;
 
-	for (i = 0; i < v->n; i++) {
-		store_get_stats(v->m[i].store, &one);
+	circle_enter(v, &c);
+	for (i = 0; i < c.n; i++) {
+		store_get_stats(c.m[i]->store, &one);
 		ret->puts += one.puts;
 		ret->gets += one.gets;
 		ret->deletes += one.deletes;
@@ -380,46 +316,62 @@ mirror_get_stats(struct store *s, struct store_stats *ret)
 	}
 	mutex_lock(&v->lock);
 	(void)snprintf(ret->last_error, sizeof(ret->last_error), "%s",
-	    v->problem);
+	    c.n == 1 ? one.last_error : v->problem);
 	mutex_unlock(&v->lock);
+	circle_leave(v, &c);
 }
 
 static void
 mirror_get_hint(struct store *s, struct store_hint *ret)
 {
 	struct mirror *v = (struct mirror *)s;
+	struct store *only;
+	struct circle c;
 
-	mutex_lock(&v->lock);
-	memcpy(ret->msg, v->problem, sizeof(ret->msg));
-	mutex_unlock(&v->lock);
+	circle_enter(v, &c);
+	only = circle_only(&c);
+	if (only) {
+		only->ops->get_hint(only, ret);
+	} else {
+		mutex_lock(&v->lock);
+		memcpy(ret->msg, v->problem, sizeof(ret->msg));
+		mutex_unlock(&v->lock);
+	}
+	circle_leave(v, &c);
 }
 
 static void
 mirror_notes(struct store *s, struct buf *out)
 {
 	struct mirror *v = (struct mirror *)s;
+	struct circle c;
 	size_t i;
 
-	for (i = 0; i < v->n; i++)
-		store_notes(v->m[i].store, out);
+	circle_enter(v, &c);
+	for (i = 0; i < c.n; i++)
+		store_notes(c.m[i]->store, out);
+	circle_leave(v, &c);
 }
 
 static void
 mirror_interrupt(struct store *s, bool on)
 {
 	struct mirror *v = (struct mirror *)s;
+	struct circle c;
 	size_t i;
 
 	mutex_lock(&v->lock);
 	v->is_interrupted = on;
 	cond_broadcast(&v->changed);
 	mutex_unlock(&v->lock);
-	for (i = 0; i < v->n; i++)
-		store_interrupt(v->m[i].store, on);
+	circle_enter(v, &c);
+	for (i = 0; i < c.n; i++)
+		store_interrupt(c.m[i]->store, on);
+	circle_leave(v, &c);
 }
 
 static void
-mirror_close(struct store *s)
+mirror_close(struct store *s) NO_TSA
 {
 	struct mirror *v = (struct mirror *)s;
 	size_t i;
@@ -429,17 +381,18 @@ mirror_close(struct store *s)
 	cond_broadcast(&v->changed);
 	mutex_unlock(&v->lock);
 	for (i = 0; i < v->n; i++) {
-		if (!v->m[i].has_thread)
+		if (!v->m[i]->has_thread)
 			continue;
 		/* What it is at stays queued. */
-		store_interrupt(v->m[i].store, true);
-		thread_join(v->m[i].thread);
+		store_interrupt(v->m[i]->store, true);
+		thread_join(v->m[i]->thread);
 	}
-	for (i = 0; i < v->n; i++) {
-		store_close(v->m[i].store);
-		free(v->m[i].id);
-	}
-	v->log->close(v->log);
+	for (i = 0; i < v->n; i++)
+		member_free(v->m[i]);
+	if (v->log)
+		v->log->close(v->log);
+	for (i = 0; i < v->nurls; i++)
+		free(v->urls[i]);
 	cond_done(&v->changed);
 	mutex_done(&v->lock);
 	free(v->marker);

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <arpa/inet.h>
+#include <check.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "store/mirror.h"
+#include "store/store.h"
+#include "sync/mirror_log.h"
+#include "util/buf.h"
+#include "util/clock.h"
+#include "util/err.h"
+#include "util/thread.h"
+
+/* Members that come and go while the mirror is in use, and one that hangs. */
+
+static char dir[64];
+static struct store *s;
+
+static int __attribute__((format(printf, 1, 2)))
+sh(const char *fmt, ...)
+{
+	char cmd[512], all[700];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(cmd, sizeof(cmd), fmt, ap);
+	va_end(ap);
+	(void)snprintf(all, sizeof(all), "cd %s && %s", dir, cmd);
+	return system(all);
+}
+
+static struct store *
+folder(const char *name)
+{
+	struct err e = { "" };
+	struct store *ret;
+	char url[128];
+
+	(void)snprintf(url, sizeof(url), "dir:%s/%s", dir, name);
+	ck_assert_msg(store_open(url, NULL, &ret, &e) == 0, "%s", e.msg);
+	return ret;
+}
+
+/* A mirror of "a" alone, with the object that marks a drive. */
+static void
+begin(unsigned copies)
+{
+	struct mirror_conf c = { .n = 1, .copies = copies, .marker = "drive",
+	    .retry_min_ms = 20, .retry_max_ms = 100 };
+
+	(void)strcpy(dir, "/tmp/test-mirror.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(sh("mkdir a b"), 0);
+	c.members[0].id = "a";
+	c.members[0].store = folder("a");
+	ck_assert_int_eq(store_mirror_new(&c, &s), 0);
+	ck_assert_int_eq(store_put(s, "drive", "it", 2, STORE_IF_ABSENT), 0);
+}
+
+static void
+end(void)
+{
+	store_close(s);
+	ck_assert_int_eq(sh("rm -rf %s", dir), 0);
+}
+
+static void
+put(const char *name, const char *text)
+{
+	int r = store_put(s, name, text, strlen(text), 0);
+
+	ck_assert_msg(r == 0, "%s: %s", name, strerror(-r));
+}
+
+static void
+add(const char *name)
+{
+	struct mirror_member m = { .id = name, .store = folder(name) };
+	struct mirror_log *log = NULL;
+	struct err e = { "" };
+
+	ck_assert_msg(mirror_log_open(dir, &log, &e) == 0, "%s", e.msg);
+	ck_assert_int_eq(store_mirror_add(s, &m, log), 0);
+}
+
+static int
+on_name(void *arg, const char *name, uint64_t size)
+{
+	(void)size;
+	return store_mirror_lacks(s, *(size_t *)arg, name);
+}
+
+static void
+fill(size_t i)
+{
+	ck_assert_int_eq(store_mirror_lacks(s, i, "drive"), 0);
+	ck_assert_int_eq(store_list(store_mirror_member(s, 0), "", on_name,
+	    &i), 0);
+	store_mirror_filled(s, i);
+}
+
+static void
+settle(void)
+{
+	ck_assert_int_eq(store_mirror_wait(s, clock_mono_ms() + 60000, NULL,
+	    NULL), 0);
+}
+
+static uint64_t
+queued(size_t i)
+{
+	struct mirror_state st;
+
+	store_mirror_state(s, i, &st);
+	return st.queued;
+}
+
+START_TEST(one_alone_is_no_mirror)
+{
+	struct buf b = BUF_INIT(100);
+	char url[128];
+
+	begin(2);
+	(void)snprintf(url, sizeof(url), "dir:%s/a", dir);
+	ck_assert_str_eq(store_url(s), url);
+	ck_assert_uint_eq(store_mirror_count(s), 0);
+	put("d/x", "hello");
+	ck_assert_int_eq(store_get(s, "d/x", &b), 0);
+	ck_assert_int_eq(store_get(s, "d/y", &b), -ENOENT);
+	ck_assert_int_eq(sh("mv a gone"), 0);
+	ck_assert_int_eq(store_get(s, "d/x", &b), -EHOSTUNREACH);
+	ck_assert_int_eq(sh("mv gone a"), 0);
+	ck_assert_int_eq(store_delete(s, "d/x"), 0);
+	buf_done(&b);
+	end();
+}
+END_TEST
+
+START_TEST(a_new_member_gets_what_was_there_and_what_comes)
+{
+	char want[300];
+
+	begin(2);
+	put("d/old", "before");
+	add("b");
+	ck_assert_uint_eq(store_mirror_count(s), 2);
+	(void)snprintf(want, sizeof(want), "mirror of dir:%s/a and dir:%s/b",
+	    dir, dir);
+	ck_assert_str_eq(store_url(s), want);
+	/* It waits until all that it lacks is known, */
+	put("d/new", "while");
+	(void)usleep(300000);
+	ck_assert_int_eq(sh("test ! -e b/d/new && test ! -e b/drive"), 0);
+	ck_assert_uint_gt(queued(1), 0);
+	/* and has all of it soon after that. */
+	fill(1);
+	settle();
+	/* From then on two have it, or it is not done. */
+	put("d/late", "after");
+	ck_assert_uint_eq(queued(1), 0);
+	ck_assert_int_eq(sh("diff -r a b"), 0);
+	end();
+}
+END_TEST
+
+/* What was queued before it counted as one must not wait for the mark. */
+START_TEST(the_mark_reaches_a_new_member_in_time)
+{
+	begin(1);
+	add("b");
+	put("d/first", "queued before the mark");
+	fill(1);
+	settle();
+	ck_assert_int_eq(sh("diff -r a b"), 0);
+	end();
+}
+END_TEST
+
+START_TEST(a_member_leaves_and_is_asked_no_more)
+{
+	struct buf b = BUF_INIT(100);
+
+	begin(2);
+	put("d/x", "hello");
+	add("b");
+	fill(1);
+	settle();
+	store_mirror_leaving(s, 0, true);
+	put("d/y", "on both");
+	ck_assert_int_eq(sh("diff -r a b"), 0);
+	store_mirror_drop(s, 0);
+	ck_assert_uint_eq(store_mirror_count(s), 0);
+	put("d/z", "on one");
+	ck_assert_int_eq(sh("test ! -e a/d/z && test -e b/d/z"), 0);
+	ck_assert_int_eq(sh("rm -r a"), 0);
+	ck_assert_int_eq(store_get(s, "d/x", &b), 0);
+	buf_done(&b);
+	end();
+}
+END_TEST
+
+START_TEST(what_only_a_leaving_member_has_is_not_done)
+{
+	begin(2);
+	add("b");
+	fill(1);
+	settle();
+	store_mirror_leaving(s, 0, true);
+	ck_assert_int_eq(sh("mv b gone"), 0);
+	ck_assert_int_eq(store_put(s, "d/x", "x", 1, 0), -ETIMEDOUT);
+	ck_assert_int_eq(sh("mv gone b"), 0);
+	/* It stays after all. */
+	store_mirror_leaving(s, 0, false);
+	put("d/x", "x");
+	settle();
+	ck_assert_int_eq(sh("diff -r a b"), 0);
+	end();
+}
+END_TEST
+
+static atomic_bool is_over;
+static atomic_int bad;
+
+static void
+worker(void *arg)
+{
+	struct buf b = BUF_INIT(100);
+	char name[64];
+	unsigned i;
+
+	for (i = 0; !is_over; i++) {
+		(void)snprintf(name, sizeof(name), "d/w%d-%u",
+		    *(int *)arg, i % 50);
+		buf_reset(&b);
+		if (store_put(s, name, name, strlen(name), 0) != 0 ||
+		    store_get(s, name, &b) != 0 || b.len != strlen(name))
+			bad++;
+		/* A member that owes something catches up in pauses. */
+		(void)usleep(50000);
+	}
+	buf_done(&b);
+}
+
+START_TEST(members_come_and_go_under_load)
+{
+	pthread_t t[3];
+	int id[3] = { 0, 1, 2 }, i;
+
+	begin(1);
+	is_over = false;
+	for (i = 0; i < 3; i++)
+		ck_assert_int_eq(thread_start(&t[i], "w", worker, &id[i]), 0);
+	for (i = 0; i < 4; i++) {
+		add("b");
+		fill(1);
+		settle();
+		store_mirror_leaving(s, 1, true);
+		store_mirror_drop(s, 1);
+		ck_assert_int_eq(sh("rm -r b && mkdir b"), 0);
+	}
+	add("b");
+	fill(1);
+	is_over = true;
+	for (i = 0; i < 3; i++)
+		thread_join(t[i]);
+	settle();
+	ck_assert_int_eq(bad, 0);
+	ck_assert_int_eq(sh("diff -r a b"), 0);
+	end();
+}
+END_TEST
+
+/* Takes connections, and never answers. */
+static int
+hanging(unsigned *port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&a, len), 0);
+	ck_assert_int_eq(listen(fd, 64), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	*port = ntohs(a.sin_port);
+	return fd;
+}
+
+START_TEST(who_reads_waits_for_one_that_hangs_once)
+{
+	struct store_conf conf = { .timeout_s = 1 };
+	struct mirror_conf c = { .n = 2, .retry_min_ms = 20,
+	    .retry_max_ms = 100 };
+	struct buf b = BUF_INIT(100);
+	struct err e = { "" };
+	int64_t start, slow = 0, until;
+	char url[64];
+	unsigned port;
+	int fd;
+
+	begin(2);
+	put("d/x", "hello");
+	store_close(s);
+	fd = hanging(&port);
+	(void)snprintf(url, sizeof(url), "webdav://127.0.0.1:%u/", port);
+	c.members[0].id = "a";
+	c.members[0].store = folder("a");
+	c.members[1].id = "b";
+	ck_assert_int_eq(store_open(url, &conf, &c.members[1].store, &e), 0);
+	ck_assert_int_eq(mirror_log_open(dir, &c.log, &e), 0);
+	ck_assert_int_eq(store_mirror_new(&c, &s), 0);
+	/* How fast the other one is nobody knows yet: it is asked once. */
+	ck_assert_int_eq(store_get(s, "d/x", &b), 0);
+	ck_assert_int_eq(store_get(s, "d/x", &b), 0);
+	until = clock_mono_ms() + 3000;
+	while (clock_mono_ms() < until) {
+		buf_reset(&b);
+		start = clock_mono_ms();
+		ck_assert_int_eq(store_get(s, "d/x", &b), 0);
+		if (clock_mono_ms() - start > slow)
+			slow = clock_mono_ms() - start;
+	}
+	ck_assert_int_lt(slow, 700);
+	buf_done(&b);
+	end();
+	(void)close(fd);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("mirror_change");
+	TCase *t = tcase_create("mirror_change");
+	SRunner *sr;
+	int failed;
+
+	tcase_set_timeout(t, 120);
+	tcase_add_test(t, one_alone_is_no_mirror);
+	tcase_add_test(t, a_new_member_gets_what_was_there_and_what_comes);
+	tcase_add_test(t, the_mark_reaches_a_new_member_in_time);
+	tcase_add_test(t, a_member_leaves_and_is_asked_no_more);
+	tcase_add_test(t, what_only_a_leaving_member_has_is_not_done);
+	tcase_add_test(t, members_come_and_go_under_load);
+	tcase_add_test(t, who_reads_waits_for_one_that_hangs_once);
+	suite_add_tcase(suite, t);
+	sr = srunner_create(suite);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? 1 : 0;
+}
