@@ -33,8 +33,10 @@ cat >"$T/hook" <<'EOF'
 cd "${0%/*}" || exit 1
 exec 7>hook.lock
 flock 7
+# Opened for both, or the end of the answer before could be read as this one.
+exec 6<>answer
 echo "$1" >ask
-read -r rc <answer
+read -r rc <&6
 exit "$rc"
 EOF
 chmod 755 "$T/hook"
