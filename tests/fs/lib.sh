@@ -175,7 +175,7 @@ drive_mount() {
 	    --passphrase-fd 9 "$@" 9<<<"$PASS" >>"$T/daemon.log" 2>&1 8>&- &
 	MPID=$!
 	echo "$MPID" >"$T/daemon.pid"
-	until_ok 30 mount_settled && is_served
+	until_ok 120 mount_settled && is_served
 }
 # Mounted, or the daemon has given up.
 mount_settled() {

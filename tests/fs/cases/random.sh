@@ -44,14 +44,19 @@ mkfifo "$T/ask" "$T/answer"
 exec 5<>"$T/ask"
 
 with_model() {
-	local pid word
+	local pid word rc
 	is_plain || args+=(--hook "$T/hook")
 	"$TOOL" "$M/random" "${args[@]}" 5<&- &
 	pid=$!
 	while kill -0 "$pid" 2>/dev/null; do
 		read -r -t 1 -u 5 word || continue
 		asked "$word"
-		echo "$?" >"$T/answer"
+		rc=$?
+		[ "$rc" -eq 0 ] || {
+			echo "$word: $rc"
+			tail -n 5 "$T/asked.log" "$T/daemon.log"
+		}
+		echo "$rc" >"$T/answer"
 	done
 	wait "$pid"
 }
