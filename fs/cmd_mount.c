@@ -14,6 +14,7 @@
 
 #include "crypto/crypto.h"
 #include "fs/cli.h"
+#include "fs/manager.h"
 #include "fs/mount.h"
 #include "fs/parts.h"
 #include "fs/pass.h"
@@ -147,6 +148,7 @@ serve(struct args *a)
 	int r;
 
 	memory_setup();
+	manager_init();
 	parts_init(&p, a->name);
 	r = crypto_init();
 	if (r < 0)

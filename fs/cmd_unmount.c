@@ -10,9 +10,13 @@
 #include "util/err.h"
 #include "util/text.h"
 
+#define STALE_MAX 8	/* mounts on top of each other */
+
 static const struct cli_opt opts[] = {
 	{ "lazy", KEY_LAZY, NULL,
 	    "also if in use: gone for new programs at once" },
+	{ "stale", KEY_STALE, NULL,
+	    "only what a crash has left; a living mount stays" },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -45,24 +49,45 @@ unmount_dead(const char *arg, const char *name, struct err *e)
 	return mountpoint_unmount(m.path, mountpoint_is_dead(m.path), e);
 }
 
+/* Every mount of the drive whose process has died: more than one may lie on
+ * top of each other. */
+static int
+unmount_stale(const char *name, struct err *e)
+{
+	struct mounted m;
+	int i, r = 0;
+
+	for (i = 0; r == 0 && i < STALE_MAX && mounted_by_name(name, &m) == 0 &&
+	    mountpoint_is_dead(m.path); i++)
+		r = mountpoint_unmount(m.path, true, e);
+	return r;
+}
+
 static int
 run(const struct cmd *cmd, int argc, char **argv)
 {
 	struct control_req q = { .cmd = CONTROL_UNMOUNT };
 	char name[PLACE_NAME_MAX + 1];
 	struct err e = { "" };
+	bool is_stale = false;
 	json_t *o = NULL;
 	struct cli c;
 	int key, fd, r;
 
 	cli_init(&c, cmd, argc, argv, NULL);
-	while ((key = cli_next(&c)) > 0)
-		q.is_lazy = true;
+	while ((key = cli_next(&c)) > 0) {
+		if (key == KEY_STALE)
+			is_stale = true;
+		else
+			q.is_lazy = true;
+	}
 	if (key == CLI_STOP)
 		return c.exit_code;
 	r = client_name(c.args[0], name, &e);
-	if (r < 0)
-		return cli_fail(r, &e);
+	if (r == 0 && is_stale)
+		r = unmount_stale(name, &e);
+	if (r < 0 || is_stale)
+		return r < 0 ? cli_fail(r, &e) : 0;
 	fd = client_connect(name, &e);
 	if (fd < 0) {
 		r = unmount_dead(c.args[0], name, &e);

@@ -2,6 +2,7 @@
 #include "fs/mount.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,9 +19,11 @@
 #include "fs/mountpoint.h"
 #include "fs/inval.h"
 #include "fs/loop.h"
+#include "fs/manager.h"
 #include "fs/ops.h"
 #include "fs/parts.h"
 #include "fs/raw.h"
+#include "fs/session.h"
 #include "store/store.h"
 #include "sync/sync.h"
 #include "util/clock.h"
@@ -31,6 +34,8 @@
 #define THREADS_MAX 32
 #define NOFILE_MAX 65536
 #define DRAIN_PIECE_MS 500
+#define STOP_SPARE_S 30		/* the longest of what stopping does but for
+				 * uploads */
 #define READ_AHEAD_KIB 1024
 
 struct mount {
@@ -43,7 +48,7 @@ struct mount {
 	struct inval *inval;
 	struct control *control;
 	pthread_t watch;
-	bool has_session, is_mounted, has_watch;
+	bool is_mounted, has_watch;
 	int sig_fd, stop_fd;
 	sigset_t old_mask;
 };
@@ -138,6 +143,7 @@ watch_run(void *arg)
 
 	if (statvfs(m->mp, &v) == 0) {
 		readahead_raise(m);
+		manager_tell("READY=1\nSTATUS=mounted on %s", m->mp);
 		m->conf->ready(m->conf->arg, m->mp);
 	}
 	for (;;) {
@@ -149,6 +155,7 @@ watch_run(void *arg)
 		    read(m->sig_fd, &si, sizeof(si)) <= 0)
 			continue;
 		log_info("signal %u: unmounting", si.ssi_signo);
+		manager_tell("STOPPING=1\nSTATUS=unmounting");
 		loop_stop(m->loop);
 		return;
 	}
@@ -167,83 +174,20 @@ watch_stop(struct mount *m)
 	m->has_watch = false;
 }
 
-/* ---- the session -------------------------------------------------------- */
-
-/* What the FUSE library has to say goes where everything goes. */
-static void __attribute__((format(printf, 2, 0)))
-on_fuse_log(enum fuse_log_level level, const char *fmt, va_list ap)
-{
-	char line[512];
-	size_t n;
-
-	(void)vsnprintf(line, sizeof(line), fmt, ap);
-	n = strlen(line);
-	if (n > 0 && line[n - 1] == '\n')
-		line[n - 1] = '\0';
-	log_write(level <= FUSE_LOG_ERR ? LOG_LEVEL_ERROR :
-	    level == FUSE_LOG_WARNING ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG,
-	    "fuse: %s", line);
-}
-
-static int
-args_make(const struct mount *m, struct fuse_args *args)
-{
-	const struct opts *o = &m->p->opts;
-	char *text = NULL;
-	int r = 0;
-
-	if (asprintf(&text, "fsname=" MOUNT_SOURCE "%s,subtype=coffre,"
-	    "default_permissions%s%s%s%s", m->p->name,
-	    o->allow_other ? ",allow_other" : "", o->ro ? ",ro" : "",
-	    o->kernel ? "," : "", o->kernel ? o->kernel : "") < 0)
-		return -ENOMEM;
-	if (fuse_opt_add_arg(args, "coffre") < 0 ||
-	    fuse_opt_add_arg(args, "-o") < 0 ||
-	    fuse_opt_add_arg(args, text) < 0)
-		r = -ENOMEM;
-	free(text);
-	return r;
-}
-
-/* The library has logged what it knows; the usual reasons are told here. */
-static int
-mount_failed(const struct mount *m, struct err *e)
-{
-	if (access("/dev/fuse", F_OK) < 0)
-		return err_set(e, -ENODEV, "there is no /dev/fuse: load the "
-		    "kernel module 'fuse', or let the container have the "
-		    "device");
-	if (access("/dev/fuse", R_OK | W_OK) < 0)
-		return err_set(e, -EPERM, "you may not open /dev/fuse: have "
-		    "its mode set to 0666, as it usually is");
-	if (m->p->opts.allow_other && geteuid() != 0)
-		return err_set(e, -EPERM, "cannot mount on '%s': "
-		    "'allow_other' needs 'user_allow_other' in "
-		    "/etc/fuse.conf", m->mp);
-	return err_set(e, -EPERM, "cannot mount on '%s': the log says why",
-	    m->mp);
-}
+/* ---- helpers of the session -------------------------------------------- */
 
 static int
 session_open(struct mount *m, struct err *e)
 {
-	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	int r;
 
-	fuse_set_log_func(on_fuse_log);
-	r = args_make(m, &args);
+	r = session_new(m->p, &m->ctx, &m->se, e);
 	if (r < 0)
-		return err_set(e, r, "out of memory");
-	m->se = fuse_session_new(&args, &ops_table, sizeof(ops_table),
-	    &m->ctx);
-	fuse_opt_free_args(&args);
-	if (!m->se)
-		return err_set(e, -EINVAL, "the FUSE library refuses the mount "
-		    "options");
-	m->has_session = true;
+		return r;
 	m->ctx.se = m->se;
-	if (fuse_session_mount(m->se, m->mp) != 0)
-		return mount_failed(m, e);
+	r = session_mount(m->se, m->p, m->mp, e);
+	if (r < 0)
+		return r;
 	m->is_mounted = true;
 	r = raw_install(m->se);
 	return r < 0 ? err_set(e, r, "the FUSE library: %s", strerror(-r)) :
@@ -356,6 +300,9 @@ sync_end(struct mount *m)
 		drive_usage(m->p->drive, &u);
 		if (u.outbox_ops == 0 && u.staged_blocks == 0)
 			break;
+		manager_tell("EXTEND_TIMEOUT_USEC=%d\nSTATUS=uploading: "
+		    "%" PRIu64 " changes left", STOP_SPARE_S * 1000000,
+		    u.outbox_ops);
 		until = clock_mono_ms() + DRAIN_PIECE_MS;
 		r = sync_wait(m->p->sync, until < end ? until : end, NULL,
 		    NULL);
@@ -388,7 +335,7 @@ mount_down(struct mount *m, struct mount_left *ret)
 	}
 	inval_stop(m->inval);
 	loop_free(m->loop);
-	if (m->has_session)
+	if (m->se)
 		fuse_session_destroy(m->se);
 	store_close(m->p->store);
 	m->p->store = NULL;
@@ -435,6 +382,7 @@ mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
 			r = err_set(e, r < 0 ? r : -EIO, "the session with the "
 			    "kernel ended early");
 		log_info("unmounted r=%d", r);
+		manager_tell("STOPPING=1\nSTATUS=unmounted");
 	}
 	mount_down(m, ret);
 	signals_done(m);
