@@ -36,7 +36,7 @@ struct cmd {
 
 extern const struct cmd cmd_init, cmd_mount, cmd_unmount, cmd_status,
     cmd_store, cmd_scrub, cmd_sync, cmd_fsck, cmd_cache, cmd_recover,
-    cmd_fingerprint, cmd_trust, cmd_version;
+    cmd_fingerprint, cmd_trust, cmd_autostart, cmd_version;
 
 #define CLI_OPTS_MAX 64
 
@@ -93,6 +93,7 @@ enum {
 	KEY_LIMIT,
 	KEY_LAZY,
 	KEY_STALE,
+	KEY_SUPERVISE,
 	KEY_QUIET,
 	KEY_ACCEPT,
 	KEY_YES,

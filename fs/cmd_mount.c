@@ -19,6 +19,7 @@
 #include "fs/parts.h"
 #include "fs/pass.h"
 #include "fs/place.h"
+#include "fs/supervise.h"
 #include "util/err.h"
 #include "util/file.h"
 #include "util/log.h"
@@ -28,6 +29,8 @@
 
 static const struct cli_opt opts[] = {
 	{ "foreground", 'f', NULL, "stay in the foreground" },
+	{ "supervise", KEY_SUPERVISE, NULL,
+	    "start it again after a crash, where no manager does" },
 	{ "options", 'o', "OPT[=VALUE],...", "mount options, see below" },
 	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N",
 	    "read the passphrase from descriptor N" },
@@ -40,7 +43,7 @@ struct args {
 	const char *name, *mountpoint;
 	const char *list;	/* -o, joined */
 	struct pass_from from;
-	bool is_foreground;
+	bool is_foreground, is_supervised;
 	int ready_fd;		/* -1: nobody waits */
 };
 
@@ -179,6 +182,37 @@ serve(struct args *a)
 	return cli_exit_code(r);
 }
 
+static int
+on_serve(void *arg, int ready_fd)
+{
+	struct args *a = arg;
+
+	(void)close(a->ready_fd);
+	a->ready_fd = ready_fd;
+	return serve(a);
+}
+
+static void
+on_let_go(void *arg)
+{
+	struct args *a = arg;
+
+	let_go(a->ready_fd);
+	a->ready_fd = -1;
+	/* It was read to its end. */
+	if (a->from.fd > STDERR_FILENO)
+		(void)close(a->from.fd);
+	a->from.fd = -1;
+}
+
+static int
+serve_supervised(struct args *a)
+{
+	struct supervise s = { a->name, on_serve, on_let_go, a };
+
+	return supervise_run(&s);
+}
+
 /* Start the serving process and wait until it serves or has failed. */
 static int
 serve_behind(struct args *a)
@@ -200,7 +234,7 @@ serve_behind(struct args *a)
 	if (pid == 0) {
 		(void)close(fd[0]);
 		a->ready_fd = fd[1];
-		exit(serve(a));
+		exit(a->is_supervised ? serve_supervised(a) : serve(a));
 	}
 	(void)close(fd[1]);
 	do
@@ -246,6 +280,8 @@ run(const struct cmd *cmd, int argc, char **argv)
 	while ((key = cli_next(&c)) > 0) {
 		if (key == 'f') {
 			a.is_foreground = true;
+		} else if (key == KEY_SUPERVISE) {
+			a.is_supervised = true;
 		} else if (key == KEY_PASSPHRASE_COMMAND) {
 			a.from.command = optarg;
 		} else if (key == 'o') {
@@ -265,6 +301,11 @@ run(const struct cmd *cmd, int argc, char **argv)
 	a.name = c.args[0];
 	a.mountpoint = c.nargs > 1 ? c.args[1] : NULL;
 	a.list = list;
+	if (a.is_foreground && a.is_supervised) {
+		free(list);
+		return cli_usage(cmd, "--supervise is for a mount in the "
+		    "background");
+	}
 	/* A wrong option is said before a passphrase is asked for. */
 	opts_init(&scratch);
 	if (list)

@@ -10,8 +10,6 @@
 #include "util/err.h"
 #include "util/text.h"
 
-#define STALE_MAX 8	/* mounts on top of each other */
-
 static const struct cli_opt opts[] = {
 	{ "lazy", KEY_LAZY, NULL,
 	    "also if in use: gone for new programs at once" },
@@ -49,20 +47,6 @@ unmount_dead(const char *arg, const char *name, struct err *e)
 	return mountpoint_unmount(m.path, mountpoint_is_dead(m.path), e);
 }
 
-/* Every mount of the drive whose process has died: more than one may lie on
- * top of each other. */
-static int
-unmount_stale(const char *name, struct err *e)
-{
-	struct mounted m;
-	int i, r = 0;
-
-	for (i = 0; r == 0 && i < STALE_MAX && mounted_by_name(name, &m) == 0 &&
-	    mountpoint_is_dead(m.path); i++)
-		r = mountpoint_unmount(m.path, true, e);
-	return r;
-}
-
 static int
 run(const struct cmd *cmd, int argc, char **argv)
 {
@@ -85,7 +69,7 @@ run(const struct cmd *cmd, int argc, char **argv)
 		return c.exit_code;
 	r = client_name(c.args[0], name, &e);
 	if (r == 0 && is_stale)
-		r = unmount_stale(name, &e);
+		r = mountpoint_unmount_stale(name, &e);
 	if (r < 0 || is_stale)
 		return r < 0 ? cli_fail(r, &e) : 0;
 	fd = client_connect(name, &e);

@@ -16,6 +16,8 @@
 #include "util/err.h"
 #include "util/file.h"
 
+#define STALE_MAX 8	/* dead mounts on top of each other */
+
 /* Undo the octal escapes of /proc/self/mountinfo, in place. */
 static void
 unescape(char *s)
@@ -200,7 +202,7 @@ mountpoint_prepare(const char *path, char out[static PATH_MAX],
 	int i, r;
 
 	/* A crash may have left more than one on top of each other. */
-	for (i = 0; i < 8 && mountpoint_is_dead(path); i++) {
+	for (i = 0; i < STALE_MAX && mountpoint_is_dead(path); i++) {
 		r = mountpoint_unmount(path, true, e);
 		if (r < 0)
 			return r;
@@ -262,4 +264,17 @@ mountpoint_unmount(const char *path, bool is_lazy, struct err *e)
 		return err_set(e, r, "'%s' cannot be unmounted: %s", path,
 		    strerror(-r));
 	return 0;
+}
+
+int
+mountpoint_unmount_stale(const char *name, struct err *e)
+{
+	struct mounted m;
+	int i, r = 0;
+
+	/* More than one may lie on top of each other. */
+	for (i = 0; r == 0 && i < STALE_MAX && mounted_by_name(name, &m) == 0 &&
+	    mountpoint_is_dead(m.path); i++)
+		r = mountpoint_unmount(m.path, true, e);
+	return r;
 }

@@ -39,5 +39,7 @@ int mountpoint_prepare(const char *path, char out[static PATH_MAX],
 /* Unmount.  -EBUSY: in use (not when lazy: it then goes when it no longer
  * is). */
 int mountpoint_unmount(const char *path, bool is_lazy, struct err *e);
+/* Unmount what a crash has left of the drive; 0 also if there is nothing. */
+int mountpoint_unmount_stale(const char *name, struct err *e);
 
 #endif

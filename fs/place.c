@@ -165,6 +165,21 @@ place_drives(char ***ret, size_t *ret_n, struct err *e)
 }
 
 int
+place_autostart(const char *name, char out[static PATH_MAX], struct err *e)
+{
+	char base[PATH_MAX];
+	int r;
+
+	r = base_dir("XDG_CONFIG_HOME", ".config", base);
+	if (r == 0) {
+		*strrchr(base, '/') = '\0';
+		r = fits(snprintf(out, PATH_MAX,
+		    "%s/autostart/coffre-%s.desktop", base, name));
+	}
+	return r < 0 ? err_set(e, r, "no home directory: set HOME") : 0;
+}
+
+int
 place_mountpoint(char out[static PATH_MAX], struct err *e)
 {
 	char home[PATH_MAX];

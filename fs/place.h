@@ -31,6 +31,9 @@ int place_path(enum place what, const char *name, char out[static PATH_MAX],
 int place_socket_dir(const char *name, unsigned i, char out[static PATH_MAX]);
 /* The names of all configured drives, sorted; caller frees each and *ret. */
 int place_drives(char ***ret, size_t *ret_n, struct err *e);
+/* The desktop's autostart entry of a drive; -ENOENT (no home). */
+int place_autostart(const char *name, char out[static PATH_MAX],
+    struct err *e);
 /* ~/Coffre */
 int place_mountpoint(char out[static PATH_MAX], struct err *e);
 
