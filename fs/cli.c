@@ -253,6 +253,7 @@ cli_exit_code(int r)
 	case ENOTTY:
 		return EX_NOINPUT;
 	case EKEYREJECTED:
+	case ENOKEY:
 	case EACCES:
 	case EPERM:
 		return EX_NOPERM;

@@ -36,7 +36,8 @@ struct cmd {
 
 extern const struct cmd cmd_init, cmd_mount, cmd_unmount, cmd_status,
     cmd_store, cmd_scrub, cmd_sync, cmd_fsck, cmd_cache, cmd_recover,
-    cmd_fingerprint, cmd_trust, cmd_autostart, cmd_version;
+    cmd_fingerprint, cmd_trust, cmd_autostart,
+    cmd_unlock, cmd_lock, cmd_version;
 
 #define CLI_OPTS_MAX 64
 
@@ -93,6 +94,8 @@ enum {
 	KEY_LIMIT,
 	KEY_LAZY,
 	KEY_STALE,
+	KEY_LOCKED,
+	KEY_FORCE,
 	KEY_SUPERVISE,
 	KEY_QUIET,
 	KEY_ACCEPT,

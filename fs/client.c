@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "fs/mountpoint.h"
+#include "fs/pass.h"
 #include "util/err.h"
 
 static int
@@ -52,9 +53,8 @@ client_connect(const char *name, struct err *e)
 }
 
 static int
-send_all(int fd, const char *s)
+send_all(int fd, const char *s, size_t left)
 {
-	size_t left = strlen(s);
 	ssize_t n;
 
 	while (left > 0) {
@@ -120,8 +120,8 @@ answers_read(FILE *f, void (*line)(void *arg, const json_t *o), void *arg,
 	return r;
 }
 
-int
-client_ask(int fd, const struct control_req *q,
+static int
+ask(int fd, const struct control_req *q, const struct secret *secret,
     void (*line)(void *arg, const json_t *o), void *arg, json_t **ret,
     struct err *e)
 {
@@ -137,7 +137,9 @@ client_ask(int fd, const struct control_req *q,
 			(void)close(fd);
 		goto out;
 	}
-	r = send_all(fd, text);
+	r = send_all(fd, text, strlen(text));
+	if (r == 0 && secret)
+		r = send_all(fd, secret->p, secret->len);
 	if (r < 0)
 		(void)err_set(e, r, "the mount does not listen: %s",
 		    strerror(-r));
@@ -147,6 +149,27 @@ out:
 	if (f)
 		(void)fclose(f);
 	free(text);
+	return r;
+}
+
+int
+client_ask(int fd, const struct control_req *q,
+    void (*line)(void *arg, const json_t *o), void *arg, json_t **ret,
+    struct err *e)
+{
+	return ask(fd, q, NULL, line, arg, ret, e);
+}
+
+int
+client_unlock(int fd, const struct secret *pass, struct err *e)
+{
+	struct control_req q = { .cmd = CONTROL_UNLOCK };
+	json_t *o = NULL;
+	int r;
+
+	q.bytes = (unsigned)pass->len;
+	r = ask(fd, &q, pass, NULL, NULL, &o, e);
+	json_decref(o);
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include "fs/place.h"
 
 struct err;
+struct secret;
 
 /* client - asks a running mount, over its control socket. */
 
@@ -23,6 +24,8 @@ int client_connect(const char *name, struct err *e);
 int client_ask(int fd, const struct control_req *q,
     void (*line)(void *arg, const json_t *o), void *arg, json_t **ret,
     struct err *e);
+/* Have a locked drive unlocked.  Closes fd. */
+int client_unlock(int fd, const struct secret *pass, struct err *e);
 /* connect and ask */
 int client_call(const char *name, const struct control_req *q,
     void (*line)(void *arg, const json_t *o), void *arg, json_t **ret,

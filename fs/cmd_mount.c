@@ -29,6 +29,8 @@
 
 static const struct cli_opt opts[] = {
 	{ "foreground", 'f', NULL, "stay in the foreground" },
+	{ "locked", KEY_LOCKED, NULL,
+	    "ask for nothing: 'coffre unlock' comes later" },
 	{ "supervise", KEY_SUPERVISE, NULL,
 	    "start it again after a crash, where no manager does" },
 	{ "options", 'o', "OPT[=VALUE],...", "mount options, see below" },
@@ -43,7 +45,7 @@ struct args {
 	const char *name, *mountpoint;
 	const char *list;	/* -o, joined */
 	struct pass_from from;
-	bool is_foreground, is_supervised;
+	bool is_foreground, is_supervised, is_locked;
 	int ready_fd;		/* -1: nobody waits */
 };
 
@@ -138,6 +140,39 @@ memory_setup(void)
 	(void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
+/* Nobody is there to be asked, and no secret was given with the command. */
+static bool
+is_unattended(const struct args *a)
+{
+	int tty;
+
+	if (a->from.fd >= 0 || a->from.command)
+		return false;
+	tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (tty >= 0)
+		(void)close(tty);
+	return tty < 0;
+}
+
+/* A mount that starts by itself comes up without its secret, too: locked. */
+static int
+unlock(const struct args *a, struct parts *p, struct err *e)
+{
+	int r = 0;
+
+	if (!a->is_locked)
+		r = parts_unlock(p, &a->from, e);
+	if (r < 0 && (r == -ENOENT || !is_unattended(a)))
+		return r;
+	if (r < 0)
+		log_warn("%s", e->msg);
+	if (!p->keys)
+		cli_note("'%s' is mounted locked: 'coffre unlock %s' unlocks "
+		    "it", p->name, p->name);
+	e->msg[0] = '\0';
+	return 0;
+}
+
 /* The mount itself, in the process that serves it. */
 static int
 serve(struct args *a)
@@ -162,7 +197,7 @@ serve(struct args *a)
 	if (r == 0 && a->list)
 		r = opts_parse_list(&p.opts, a->list, &e);
 	if (r == 0)
-		r = parts_unlock(&p, &a->from, &e);
+		r = unlock(a, &p, &e);
 	if (a->from.fd > STDERR_FILENO)
 		(void)close(a->from.fd);	/* it held a secret */
 	if (r == 0)
@@ -280,6 +315,8 @@ run(const struct cmd *cmd, int argc, char **argv)
 	while ((key = cli_next(&c)) > 0) {
 		if (key == 'f') {
 			a.is_foreground = true;
+		} else if (key == KEY_LOCKED) {
+			a.is_locked = true;
 		} else if (key == KEY_SUPERVISE) {
 			a.is_supervised = true;
 		} else if (key == KEY_PASSPHRASE_COMMAND) {

@@ -152,6 +152,21 @@ print_unmounted(const char *name, bool is_json)
 	}
 }
 
+static void
+print_locked(json_t *o, bool is_json)
+{
+	if (is_json) {
+		(void)json_object_del(o, "ok");
+		json_object_set_new(o, "mounted", json_true());
+		(void)json_dumpf(o, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+	} else {
+		(void)printf("%s: locked; mounted on %s\n  to do     "
+		    "'coffre unlock %s'\n", str(o, "name"),
+		    str(o, "mountpoint"), str(o, "name"));
+	}
+}
+
 /* 0: mounted and well; 1: mounted, and something is wrong; -ENOTCONN. */
 static int
 print_one(const char *name, bool is_json, struct err *e)
@@ -169,6 +184,11 @@ print_one(const char *name, bool is_json, struct err *e)
 	if (r < 0) {
 		json_decref(o);
 		return r;
+	}
+	if (json_is_true(json_object_get(o, "locked"))) {
+		print_locked(o, is_json);
+		json_decref(o);
+		return 1;
 	}
 	link = str(json_object_get(o, "sync"), "link");
 	r = strcmp(link, "online") != 0 && strcmp(link, "offline") != 0;

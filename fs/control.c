@@ -13,8 +13,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "crypto/crypto.h"
 #include "fs/control_priv.h"
 #include "fs/parts.h"
+#include "fs/pass.h"
 #include "store/store.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -81,11 +83,43 @@ line_get(int fd, char *buf, size_t *have)
 	}
 }
 
+/* The passphrase that follows a line: from what was read already, then from
+ * the line itself.  It is left nowhere else. */
+static int
+secret_get(int fd, char *buf, size_t *have, size_t len, struct secret *ret)
+{
+	char *p = crypto_secret_alloc(len + 1);
+	size_t n = *have < len ? *have : len;
+	ssize_t got;
+
+	if (!p)
+		return -ENOMEM;
+	memcpy(p, buf, n);
+	*have -= n;
+	memmove(buf, buf + n, *have);
+	crypto_wipe(buf + *have, CONTROL_REQ_MAX - *have);
+	while (n < len) {
+		got = recv(fd, p + n, len - n, 0);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			crypto_secret_free(p);
+			return got < 0 ? -errno : -EPIPE;
+		}
+		n += (size_t)got;
+	}
+	p[len] = '\0';
+	ret->p = p;
+	ret->len = len;
+	return 0;
+}
+
 static void
 conn_run(void *arg)
 {
 	struct control_conn *k = arg;
 	struct err e = { "" };
+	struct secret pass = { NULL, 0 };
 	struct control_req q;
 	char buf[CONTROL_REQ_MAX];
 	size_t have = 0;
@@ -99,12 +133,18 @@ conn_run(void *arg)
 		if (n <= 0)
 			break;
 		r = control_req_parse(buf, (size_t)n - 1, &q, &e);
-		if (r < 0)
-			control_error(k, r, e.msg);
-		else
-			control_answer(k, &q);
 		have -= (size_t)n;
 		memmove(buf, buf + n, have);
+		if (r < 0) {
+			control_error(k, r, e.msg);
+			continue;
+		}
+		if (q.bytes > 0 && secret_get(k->fd, buf, &have, q.bytes,
+		    &pass) < 0)
+			break;
+		k->secret = &pass;
+		control_answer(k, &q);
+		pass_done(&pass);
 	}
 	/* The descriptor is closed by whoever joins this thread, so that
 	 * control_stop may shut it down at any time before. */
@@ -310,7 +350,8 @@ control_stop(struct control *c)
 			store_interrupt(c->host.parts->store, true);
 		conn_reap(&c->conn[i]);
 	}
-	store_interrupt(c->host.parts->store, false);
+	if (c->host.parts->store)
+		store_interrupt(c->host.parts->store, false);
 }
 
 void

@@ -7,6 +7,9 @@
 
 struct err;
 struct parts;
+struct secret;
+struct stage;
+struct stage_left;
 
 /*
  * control - the unix socket of a running mount: who may use the drive asks it
@@ -17,10 +20,14 @@ struct control;
 
 struct control_host {
 	const struct parts *parts;	/* borrowed until control_stop */
+	struct stage *stage;		/* likewise: is the drive there? */
 	const char *mountpoint;		/* likewise */
 	int64_t since_ns;		/* mounted when, real time */
 	/* Unmount; when it returns 0 the session ends soon. */
 	int (*unmount)(void *arg, bool is_lazy, struct err *e);
+	int (*unlock)(void *arg, const struct secret *pass, struct err *e);
+	int (*lock)(void *arg, bool is_forced, struct stage_left *ret,
+	    struct err *e);
 	void *arg;
 };
 

@@ -8,6 +8,7 @@
 #include "drive/drive.h"
 #include "fs/control_priv.h"
 #include "fs/parts.h"
+#include "fs/stage.h"
 #include "store/mirror.h"
 #include "store/store.h"
 #include "sync/sync.h"
@@ -313,8 +314,8 @@ do_fingerprint(struct control_conn *k)
 	    words));
 }
 
-void
-control_answer(struct control_conn *k, const struct control_req *q)
+static void
+answer_with_drive(struct control_conn *k, const struct control_req *q)
 {
 	switch (q->cmd) {
 	case CONTROL_STATUS:
@@ -322,9 +323,6 @@ control_answer(struct control_conn *k, const struct control_req *q)
 		break;
 	case CONTROL_SYNC:
 		do_sync(k, q);
-		break;
-	case CONTROL_UNMOUNT:
-		do_unmount(k, q);
 		break;
 	case CONTROL_CACHE:
 		do_cache(k, q);
@@ -341,9 +339,28 @@ control_answer(struct control_conn *k, const struct control_req *q)
 	case CONTROL_SCRUB:
 		control_scrub(k, q);
 		break;
+	case CONTROL_UNMOUNT:
 	case CONTROL_VERSION:
+	case CONTROL_UNLOCK:
+	case CONTROL_LOCK:
+		break;
+	}
+}
+
+void
+control_answer(struct control_conn *k, const struct control_req *q)
+{
+	if (q->cmd == CONTROL_UNMOUNT) {
+		do_unmount(k, q);
+	} else if (q->cmd == CONTROL_VERSION) {
 		control_send(k, json_pack("{s:b, s:s}", "ok", 1, "version",
 		    VERSION));
-		break;
+	} else if (q->cmd == CONTROL_UNLOCK || q->cmd == CONTROL_LOCK) {
+		control_lock(k, q);
+	} else if (stage_enter(k->c->host.stage)) {
+		answer_with_drive(k, q);
+		stage_leave(k->c->host.stage);
+	} else {
+		control_locked(k, q);
 	}
 }

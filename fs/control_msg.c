@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/pass.h"
 #include "util/err.h"
 
 #define TIMEOUT_S_MAX (7 * 86400)
@@ -24,6 +25,8 @@ static const struct {
 	{ "version", CONTROL_VERSION },
 	{ "trust", CONTROL_TRUST },
 	{ "scrub", CONTROL_SCRUB },
+	{ "unlock", CONTROL_UNLOCK },
+	{ "lock", CONTROL_LOCK },
 };
 
 static int
@@ -53,6 +56,7 @@ field_parse(const char *key, const json_t *v, struct control_req *q,
 		{ "repair", offsetof(struct control_req, is_repair) },
 		{ "remote", offsetof(struct control_req, is_remote) },
 		{ "accept", offsetof(struct control_req, is_accept) },
+		{ "force", offsetof(struct control_req, is_forced) },
 	};
 	json_int_t n = json_integer_value(v);
 	size_t i;
@@ -90,6 +94,13 @@ field_parse(const char *key, const json_t *v, struct control_req *q,
 		q->budget = (uint64_t)n;
 		return 0;
 	}
+	if (strcmp(key, "bytes") == 0) {
+		if (!json_is_integer(v) || n < 1 || n > PASS_MAX)
+			return err_set(e, -EINVAL, "'bytes': from 1 to %d",
+			    PASS_MAX);
+		q->bytes = (unsigned)n;
+		return 0;
+	}
 	return err_set(e, -EINVAL, "unknown field '%.40s'", key);
 }
 
@@ -120,6 +131,10 @@ control_req_parse(const char *line, size_t len, struct control_req *ret,
 	}
 	if (!q.cmd) {
 		r = err_set(e, -EINVAL, "'cmd' is missing");
+		goto out;
+	}
+	if ((q.cmd == CONTROL_UNLOCK) != (q.bytes > 0)) {
+		r = err_set(e, -EINVAL, "'bytes' belongs to 'unlock'");
 		goto out;
 	}
 	*ret = q;
@@ -160,6 +175,11 @@ control_req_format(const struct control_req *q)
 		json_object_set_new(o, "remote", json_true());
 	if (q->is_accept)
 		json_object_set_new(o, "accept", json_true());
+	if (q->is_forced)
+		json_object_set_new(o, "force", json_true());
+	if (q->bytes)
+		json_object_set_new(o, "bytes",
+		    json_integer((json_int_t)q->bytes));
 	text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	if (text && asprintf(&line, "%s\n", text) < 0)

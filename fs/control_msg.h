@@ -27,6 +27,8 @@ enum control_cmd {
 	CONTROL_VERSION,
 	CONTROL_SCRUB,
 	CONTROL_TRUST,
+	CONTROL_UNLOCK,
+	CONTROL_LOCK,
 };
 
 struct control_req {
@@ -39,6 +41,9 @@ struct control_req {
 	bool is_repair, is_remote;	/* fsck */
 	uint64_t budget;	/* scrub; 0: all */
 	bool is_accept;		/* trust */
+	bool is_forced;		/* lock */
+	unsigned bytes;		/* unlock: of the passphrase, which follows
+				 * the line as it is */
 };
 
 /* Read one line (without its end).  -EINVAL with a message. */

@@ -23,6 +23,7 @@ struct control_conn {
 	atomic_bool is_remote;	/* it waits for the store */
 	atomic_bool is_kept;	/* it has asked to unmount and hears the end */
 	bool is_gone;		/* the client no longer reads */
+	const struct secret *secret;	/* came with the request; may be NULL */
 };
 
 struct control {
@@ -44,6 +45,9 @@ void control_answer(struct control_conn *k, const struct control_req *q);
 void control_error(struct control_conn *k, int r, const char *msg);
 /* A text from elsewhere as JSON, whatever its bytes are. */
 json_t *control_text(const char *s);
+/* control_lock.c: lock and unlock; anything else, while it is locked. */
+void control_lock(struct control_conn *k, const struct control_req *q);
+void control_locked(struct control_conn *k, const struct control_req *q);
 /* control_store.c */
 void control_scrub(struct control_conn *k, const struct control_req *q);
 /* How each store is; an empty array where there is but one. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "drive/drive.h"
@@ -12,7 +13,10 @@
 struct handles {
 	struct mutex lock;
 	LIST_HEAD(, handle) all GUARDED_BY(lock);
-	unsigned nmaps GUARDED_BY(lock);	/* with a map_ino */
+	unsigned n GUARDED_BY(lock);
+	unsigned nmaps GUARDED_BY(lock);	/* that may be mapped */
+	LIST_HEAD(, handle) ghosts GUARDED_BY(lock);
+	atomic_uint nghosts;	/* written under lock */
 };
 
 int
@@ -24,6 +28,7 @@ handles_new(struct handles **ret)
 		return -ENOMEM;
 	mutex_init(&t->lock, RANK_MOUNT);
 	LIST_INIT(&t->all);
+	LIST_INIT(&t->ghosts);
 	*ret = t;
 	return 0;
 }
@@ -37,7 +42,8 @@ handle_shut(struct handle *h)
 		r = drive_file_close(h->file);
 	if (h->dir)
 		drive_closedir(h->dir);
-	free(h);
+	h->file = NULL;
+	h->dir = NULL;
 	return r;
 }
 
@@ -56,6 +62,11 @@ handles_free(struct handles *t) NO_TSA
 		if (r < 0)
 			log_error("a file that was open at unmount could not "
 			    "be kept: r=%d", r);
+		free(h);
+	}
+	while ((h = LIST_FIRST(&t->ghosts)) != NULL) {
+		LIST_REMOVE(h, link);
+		free(h);
 	}
 	mutex_done(&t->lock);
 	free(t);
@@ -63,7 +74,7 @@ handles_free(struct handles *t) NO_TSA
 
 static int
 handle_add(struct handles *t, struct drive_file *f, struct drive_dir *d,
-    uint64_t map_ino, struct handle **ret)
+    uint64_t ino, bool may_map, struct handle **ret)
 {
 	struct handle *h = calloc(1, sizeof(*h));
 
@@ -77,10 +88,12 @@ handle_add(struct handles *t, struct drive_file *f, struct drive_dir *d,
 	h->in = t;
 	h->file = f;
 	h->dir = d;
-	h->map_ino = map_ino;
+	h->ino = ino;
+	h->may_map = may_map;
 	mutex_lock(&t->lock);
 	LIST_INSERT_HEAD(&t->all, h, link);
-	t->nmaps += map_ino != 0;
+	t->n++;
+	t->nmaps += may_map;
 	mutex_unlock(&t->lock);
 	*ret = h;
 	return 0;
@@ -90,14 +103,14 @@ int
 handle_file(struct handles *t, struct drive_file *f, uint64_t ino, int flags,
     struct handle **ret)
 {
-	return handle_add(t, f, NULL, (flags & O_ACCMODE) == O_RDWR ? ino : 0,
+	return handle_add(t, f, NULL, ino, (flags & O_ACCMODE) == O_RDWR,
 	    ret);
 }
 
 int
 handle_dir(struct handles *t, struct drive_dir *d, struct handle **ret)
 {
-	return handle_add(t, NULL, d, 0, ret);
+	return handle_add(t, NULL, d, 0, false, ret);
 }
 
 bool
@@ -108,7 +121,7 @@ handles_may_map(struct handles *t, uint64_t ino)
 	mutex_lock(&t->lock);
 	if (t->nmaps > 0) {
 		LIST_FOREACH(h, &t->all, link)
-			if (h->map_ino == ino)
+			if (h->may_map && h->ino == ino)
 				break;
 	}
 	mutex_unlock(&t->lock);
@@ -118,9 +131,93 @@ handles_may_map(struct handles *t, uint64_t ino)
 int
 handle_close(struct handle *h)
 {
+	int r;
+
 	mutex_lock(&h->in->lock);
 	LIST_REMOVE(h, link);
-	h->in->nmaps -= h->map_ino != 0;
+	h->in->n--;
+	h->in->nmaps -= h->may_map;
 	mutex_unlock(&h->in->lock);
-	return handle_shut(h);
+	r = handle_shut(h);
+	free(h);
+	return r;
+}
+
+unsigned
+handles_count(struct handles *t)
+{
+	unsigned n;
+
+	mutex_lock(&t->lock);
+	n = t->n;
+	mutex_unlock(&t->lock);
+	return n;
+}
+
+void
+handles_end(struct handles *t)
+{
+	struct handle *h;
+	int r;
+
+	mutex_lock(&t->lock);
+	while ((h = LIST_FIRST(&t->all)) != NULL) {
+		LIST_REMOVE(h, link);
+		t->n--;
+		t->nmaps -= h->may_map;
+		/* Closed without the lock, which is held over no call. */
+		mutex_unlock(&t->lock);
+		r = handle_shut(h);
+		if (r < 0)
+			log_error("a file that was open could not be kept: "
+			    "r=%d", r);
+		mutex_lock(&t->lock);
+		LIST_INSERT_HEAD(&t->ghosts, h, link);
+		(void)atomic_fetch_add(&t->nghosts, 1);
+	}
+	mutex_unlock(&t->lock);
+}
+
+bool
+handles_has_ghosts(struct handles *t)
+{
+	return atomic_load_explicit(&t->nghosts, memory_order_acquire) > 0;
+}
+
+bool
+handles_is_ghost(struct handles *t, uint64_t fh, bool is_last)
+{
+	struct handle *h;
+
+	mutex_lock(&t->lock);
+	LIST_FOREACH(h, &t->ghosts, link)
+		if ((uintptr_t)h == fh)
+			break;
+	if (h && is_last) {
+		LIST_REMOVE(h, link);
+		(void)atomic_fetch_sub(&t->nghosts, 1);
+	}
+	mutex_unlock(&t->lock);
+	if (h && is_last)
+		free(h);
+	return h != NULL;
+}
+
+void
+handles_each_ghost(struct handles *t, void (*fn)(void *arg, uint64_t ino),
+    void *arg)
+{
+	uint64_t *v = NULL;
+	struct handle *h;
+	size_t n = 0, i;
+
+	mutex_lock(&t->lock);
+	v = calloc(atomic_load(&t->nghosts) + 1, sizeof(*v));
+	LIST_FOREACH(h, &t->ghosts, link)
+		if (v && h->ino)
+			v[n++] = h->ino;
+	mutex_unlock(&t->lock);
+	for (i = 0; i < n; i++)
+		fn(arg, v[i]);
+	free(v);
 }

@@ -22,7 +22,8 @@ struct handle {
 	struct handles *in;
 	struct drive_file *file;	/* one of the two */
 	struct drive_dir *dir;
-	uint64_t map_ino;	/* may be mapped for writing; 0: cannot */
+	uint64_t ino;		/* of the file */
+	bool may_map;		/* for writing */
 };
 
 int handles_new(struct handles **ret);
@@ -37,6 +38,17 @@ int handle_dir(struct handles *t, struct drive_dir *d, struct handle **ret);
 /* May a program have it mapped for writing?  The kernel keeps the handle as
  * long as the map. */
 bool handles_may_map(struct handles *t, uint64_t ino);
+/* How many are open. */
+unsigned handles_count(struct handles *t);
+/* Close everything that is open.  The kernel still names these handles, so
+ * each stays as a ghost, until it is released. */
+void handles_end(struct handles *t);
+bool handles_has_ghosts(struct handles *t);
+/* Is it one?  is_last: it is released. */
+bool handles_is_ghost(struct handles *t, uint64_t fh, bool is_last);
+/* Each file that a ghost had open; fn must not use handles. */
+void handles_each_ghost(struct handles *t, void (*fn)(void *arg,
+    uint64_t ino), void *arg);
 /* Close and free; the result of closing the file. */
 int handle_close(struct handle *h);
 

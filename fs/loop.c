@@ -31,6 +31,7 @@ struct worker {
 
 struct loop {
 	struct fuse_session *se;
+	struct loop_hook hook;
 	unsigned max;
 	struct worker *leader;	/* atomic; written under lock */
 	bool is_quiet;		/* atomic: nobody looks after the leader */
@@ -202,13 +203,26 @@ is_quick(const struct fuse_buf *b)
 }
 
 static void
+process(struct worker *w)
+{
+	const struct loop_hook *k = &w->l->hook;
+	enum loop_way way;
+
+	way = k->request(k->arg, w->buf.mem, w->buf.size);
+	if (way != LOOP_ANSWERED)
+		fuse_session_process_buf(w->l->se, &w->buf);
+	if (way == LOOP_ENTERED)
+		k->answered(k->arg);
+}
+
+static void
 answer(struct worker *w)
 {
 	struct loop *l = w->l;
 
 	if (!is_leader(w) || !is_quick(&w->buf)) {
 		loop_will_wait();
-		fuse_session_process_buf(l->se, &w->buf);
+		process(w);
 		return;
 	}
 	__atomic_store_n(&w->is_busy, true, __ATOMIC_RELAXED);
@@ -219,7 +233,7 @@ answer(struct worker *w)
 		cond_signal(&l->watch);
 		mutex_unlock(&l->lock);
 	}
-	fuse_session_process_buf(l->se, &w->buf);
+	process(w);
 	__atomic_store_n(&w->is_busy, false, __ATOMIC_RELAXED);
 }
 
@@ -248,13 +262,15 @@ worker_run(void *arg)
 /* ---- the loop ------------------------------------------------------------ */
 
 int
-loop_new(struct fuse_session *se, unsigned threads, struct loop **ret)
+loop_new(struct fuse_session *se, unsigned threads,
+    const struct loop_hook *hook, struct loop **ret)
 {
 	struct loop *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return -ENOMEM;
 	l->se = se;
+	l->hook = *hook;
 	l->max = threads;
 	mutex_init(&l->lock, RANK_UTIL);
 	cond_init(&l->watch);

@@ -3,6 +3,7 @@
 #define FS_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct fuse_session;
 
@@ -19,9 +20,22 @@ struct fuse_session;
  */
 struct loop;
 
+enum loop_way {
+	LOOP_PASS = 0,		/* for the session to answer */
+	LOOP_ENTERED,		/* likewise; answered() is called then */
+	LOOP_ANSWERED,		/* there is nothing left to do */
+};
+/* Who sees each request before the session does. */
+struct loop_hook {
+	enum loop_way (*request)(void *arg, const void *req, size_t len);
+	void (*answered)(void *arg);
+	void *arg;
+};
+
 /* At most threads of them.  Called once the session is mounted.  Returns 0
  * or a negative errno. */
-int loop_new(struct fuse_session *se, unsigned threads, struct loop **ret);
+int loop_new(struct fuse_session *se, unsigned threads,
+    const struct loop_hook *hook, struct loop **ret);
 /* Answer requests until the session has ended, then call ended(arg), which
  * makes waiting requests give up, and return when all threads have.  A
  * negative errno if the session could not go on. */

@@ -2,6 +2,7 @@
 #include "fs/mount.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -9,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/statvfs.h>
@@ -24,16 +26,19 @@
 #include "fs/parts.h"
 #include "fs/raw.h"
 #include "fs/session.h"
+#include "fs/stage.h"
 #include "store/store.h"
 #include "sync/sync.h"
 #include "util/clock.h"
 #include "util/err.h"
+#include "util/file.h"
 #include "util/log.h"
 #include "util/thread.h"
 
 #define THREADS_MAX 32
 #define NOFILE_MAX 65536
 #define DRAIN_PIECE_MS 500
+#define IDLE_LOOK_MS 1000
 #define STOP_SPARE_S 30		/* the longest of what stopping does but for
 				 * uploads */
 #define READ_AHEAD_KIB 1024
@@ -42,14 +47,14 @@ struct mount {
 	const struct mount_conf *conf;
 	struct parts *p;
 	char mp[PATH_MAX];
-	struct ops_ctx ctx;
+	struct stage stage;
 	struct fuse_session *se;
 	struct loop *loop;
 	struct inval *inval;
 	struct control *control;
 	pthread_t watch;
 	bool is_mounted, has_watch;
-	int sig_fd, stop_fd;
+	int sig_fd, stop_fd, lock_fd;
 	sigset_t old_mask;
 };
 
@@ -128,6 +133,31 @@ readahead_raise(const struct mount *m)
 	(void)fclose(f);	/* it is only slower without */
 }
 
+static void
+say_state(struct mount *m)
+{
+	bool is_open = stage_enter(&m->stage);
+
+	if (is_open)
+		stage_leave(&m->stage);
+	manager_tell("STATUS=mounted on %s%s", m->mp, is_open ? "" :
+	    ", locked");
+}
+
+static void
+lock_idle(struct mount *m)
+{
+	struct stage_left left;
+	struct err e = { "" };
+
+	if (stage_lock(&m->stage, false, &left, &e) < 0) {
+		log_info("not locked: %s", e.msg);
+		return;
+	}
+	log_info("locked: nobody has used it");
+	say_state(m);
+}
+
 /* The first request of the mount is ours: when it is answered, the drive is
  * of use.  Then wait for a signal that ends the mount. */
 static void
@@ -140,17 +170,22 @@ watch_run(void *arg)
 	};
 	struct signalfd_siginfo si;
 	struct statvfs v;
+	int64_t idle_ms = (int64_t)m->p->opts.lock_after * 1000;
 
 	if (statvfs(m->mp, &v) == 0) {
 		readahead_raise(m);
-		manager_tell("READY=1\nSTATUS=mounted on %s", m->mp);
+		manager_tell("READY=1");
+		say_state(m);
 		m->conf->ready(m->conf->arg, m->mp);
 	}
 	for (;;) {
-		if (poll(p, 2, -1) < 0 && errno != EINTR)
+		if (poll(p, 2, idle_ms > 0 ? IDLE_LOOK_MS : -1) < 0 &&
+		    errno != EINTR)
 			return;
 		if (p[0].revents)
 			return;
+		if (idle_ms > 0 && stage_is_idle(&m->stage, idle_ms))
+			lock_idle(m);
 		if (!(p[1].revents & POLLIN) ||
 		    read(m->sig_fd, &si, sizeof(si)) <= 0)
 			continue;
@@ -181,14 +216,15 @@ session_open(struct mount *m, struct err *e)
 {
 	int r;
 
-	r = session_new(m->p, &m->ctx, &m->se, e);
+	r = session_new(m->p, &m->stage.ctx, &m->se, e);
 	if (r < 0)
 		return r;
-	m->ctx.se = m->se;
+	m->stage.ctx.se = m->se;
 	r = session_mount(m->se, m->p, m->mp, e);
 	if (r < 0)
 		return r;
 	m->is_mounted = true;
+	m->stage.note.fd = fuse_session_fd(m->se);
 	r = raw_install(m->se);
 	return r < 0 ? err_set(e, r, "the FUSE library: %s", strerror(-r)) :
 	    0;
@@ -200,7 +236,7 @@ on_ended(void *arg)
 {
 	struct mount *m = arg;
 
-	m->ctx.is_stopping = true;
+	m->stage.ctx.is_stopping = true;
 }
 
 static int
@@ -212,21 +248,42 @@ on_unmount(void *arg, bool is_lazy, struct err *e)
 }
 
 static int
-helpers_start(struct mount *m, struct err *e)
+on_unlock(void *arg, const struct secret *pass, struct err *e)
 {
-	struct control_host h = { m->p, m->mp, clock_real_ns(), on_unmount,
-	    m };
-	struct drive_notify n = { inval_inode, inval_entry, NULL };
+	struct mount *m = arg;
 	int r;
 
-	r = loop_new(m->se, THREADS_MAX, &m->loop);
+	r = stage_unlock(&m->stage, pass, e);
+	say_state(m);
+	return r;
+}
+
+static int
+on_lock(void *arg, bool is_forced, struct stage_left *ret, struct err *e)
+{
+	struct mount *m = arg;
+	int r;
+
+	r = stage_lock(&m->stage, is_forced, ret, e);
+	say_state(m);
+	return r;
+}
+
+static int
+helpers_start(struct mount *m, struct err *e)
+{
+	struct control_host h = { m->p, &m->stage, m->mp, clock_real_ns(),
+	    on_unmount, on_unlock, on_lock, m };
+	struct loop_hook k = { stage_request, stage_answered, &m->stage };
+	int r;
+
+	r = loop_new(m->se, THREADS_MAX, &k, &m->loop);
 	if (r < 0)
 		return err_set(e, r, "%s", strerror(-r));
 	r = inval_start(m->se, &m->inval);
 	if (r < 0)
 		return err_set(e, r, "thread: %s", strerror(-r));
-	n.arg = m->inval;
-	drive_set_notify(m->p->drive, &n);
+	stage_set_inval(&m->stage, m->inval);
 	r = control_start(&h, &m->control, e);
 	if (r < 0)
 		return r;
@@ -239,6 +296,29 @@ helpers_start(struct mount *m, struct err *e)
 
 /* ---- up and down -------------------------------------------------------- */
 
+/* One mount of a drive, also while it is locked and nobody has it open. */
+static int
+lock_take(struct mount *m, struct err *e)
+{
+	char dir[PATH_MAX], path[PATH_MAX + 16];
+	int r;
+
+	r = place_path(PLACE_STATE, m->p->name, dir, e);
+	if (r < 0)
+		return r;
+	(void)snprintf(path, sizeof(path), "%s/mount.lock", dir);
+	r = file_mkdirs(dir);
+	if (r == 0) {
+		m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		if (m->lock_fd < 0 || flock(m->lock_fd, LOCK_EX | LOCK_NB) < 0)
+			r = -errno;
+	}
+	if (r == -EWOULDBLOCK)
+		return err_set(e, -EBUSY, "drive '%s' is mounted already: "
+		    "'coffre status %s' says where", m->p->name, m->p->name);
+	return r < 0 ? err_set(e, r, "'%s': %s", path, strerror(-r)) : 0;
+}
+
 static int
 mount_up(struct mount *m, struct err *e)
 {
@@ -247,7 +327,9 @@ mount_up(struct mount *m, struct err *e)
 	const char *where = m->conf->mountpoint;
 	int r;
 
-	r = parts_open_drive(p, e);
+	r = p->keys ? parts_open_drive(p, e) : 0;
+	if (r == 0)
+		r = lock_take(m, e);
 	if (r < 0)
 		return r;
 	if (!where)
@@ -261,14 +343,9 @@ mount_up(struct mount *m, struct err *e)
 	r = mountpoint_prepare(where, m->mp, e);
 	if (r < 0)
 		return r;
-	r = ops_ctx_init(&m->ctx, p->drive, (double)p->opts.attr_timeout);
-	if (r < 0)
-		return err_set(e, r, "%s", strerror(-r));
-	r = parts_open_store(p, e);
-	if (r == 0)
-		m->ctx.store = p->store;
-	if (r == 0)
-		r = parts_start_sync(p, e);
+	r = stage_init(&m->stage, p, e);
+	if (r == 0 && p->keys)
+		r = stage_up(&m->stage, e);
 	if (r == 0)
 		r = session_open(m, e);
 	if (r == 0)
@@ -326,8 +403,7 @@ mount_down(struct mount *m, struct mount_left *ret)
 	watch_stop(m);
 	control_stop(m->control);
 	/* Still open at a forced unmount: flushed and closed here. */
-	if (m->ctx.drive)
-		ops_ctx_done(&m->ctx);
+	stage_done(&m->stage);
 	sync_end(m);
 	if (m->p->drive) {
 		drive_set_notify(m->p->drive, &none);
@@ -368,7 +444,7 @@ mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	m->conf = c;
 	m->p = c->parts;
-	m->sig_fd = m->stop_fd = -1;
+	m->sig_fd = m->stop_fd = m->lock_fd = -1;
 	limits_raise();
 	r = signals_init(m);
 	if (r < 0)
@@ -385,6 +461,8 @@ mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
 		manager_tell("STOPPING=1\nSTATUS=unmounted");
 	}
 	mount_down(m, ret);
+	if (m->lock_fd >= 0)
+		(void)close(m->lock_fd);
 	signals_done(m);
 	free(m);
 	return r;

@@ -14,7 +14,8 @@ struct parts;
  */
 
 struct mount_conf {
-	struct parts *parts;	/* settings and keys are there; borrowed */
+	struct parts *parts;	/* settings are there; borrowed.  Without keys
+				 * the mount comes up locked */
 	const char *mountpoint;	/* NULL: of the settings, or ~/Coffre */
 	bool is_foreground;
 	/* Called once when programs may use the drive. */

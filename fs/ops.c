@@ -12,7 +12,7 @@
 #define OPS_BACKGROUND 64	/* read-aheads the kernel may have under way */
 
 int
-ops_ctx_init(struct ops_ctx *c, struct drive *d, double timeout)
+ops_ctx_init(struct ops_ctx *c, double timeout)
 {
 	int r;
 
@@ -22,10 +22,10 @@ ops_ctx_init(struct ops_ctx *c, struct drive *d, double timeout)
 	if (r < 0)
 		return r;
 	r = -pthread_key_create(&c->buf_key, free);
-	if (r < 0)
+	if (r < 0) {
 		handles_free(c->handles);
-	else
-		c->drive = d;
+		c->handles = NULL;
+	}
 	return r;
 }
 
@@ -79,10 +79,11 @@ static bool
 is_interrupted(void *arg)
 {
 	fuse_req_t req = arg;
+	struct ops_ctx *x = ctx_of(req);
 
 	/* Asked before each wait. */
 	loop_will_wait();
-	return ctx_of(req)->is_stopping || fuse_req_interrupted(req);
+	return x->is_stopping || x->is_locking || fuse_req_interrupted(req);
 }
 
 void

@@ -17,6 +17,7 @@
 #define OPS_IO_MAX (1u << 20)	/* bytes of one read or write */
 #define OPS_BLKSIZE (128u * 1024)	/* what programs are told to use */
 
+struct gate;
 struct handles;
 struct store;
 
@@ -26,12 +27,15 @@ struct ops_ctx {
 	struct store *store;	/* to ask how it is; NULL: not known */
 	double timeout;		/* of names and attributes, seconds */
 	pthread_key_t buf_key;	/* per thread: OPS_IO_MAX bytes, aligned */
+	struct gate *gate;	/* for requests that do not come by the loop */
 	atomic_bool is_stopping;	/* reads wait no longer */
+	atomic_bool is_locking;	/* nor do they until it is locked */
 	struct handles *handles;
 	struct fuse_session *se;
 };
 
-int ops_ctx_init(struct ops_ctx *c, struct drive *d, double timeout);
+/* The drive is set when there is one. */
+int ops_ctx_init(struct ops_ctx *c, double timeout);
 void ops_ctx_done(struct ops_ctx *c);
 extern const struct fuse_lowlevel_ops ops_table;
 

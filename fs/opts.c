@@ -79,6 +79,8 @@ const struct opt opts_table[] = {
 	    "a checkpoint every so many journal segments" },
 	{ "attr_timeout", OPT_UINT, CM, AT(attr_timeout), 3600, 0, 86400,
 	    "SECONDS", "the kernel remembers names and attributes for" },
+	{ "lock_after", OPT_UINT, CM, AT(lock_after), 0, 0, 604800,
+	    "SECONDS", "lock when unused for so long (0: never)" },
 	{ "log", OPT_TEXT, CM, AT(log), 0, 0, 0, "FILE",
 	    "log there (default: log in the state folder)" },
 	{ "log_level", OPT_LEVEL, CM, AT(log_level), LOG_LEVEL_WARN, 0,

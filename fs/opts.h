@@ -51,6 +51,7 @@ struct opts {
 	uint64_t up, down;	/* bytes a second */
 	uint64_t connections;
 	uint64_t timeout, quiet, drain, attr_timeout;	/* seconds */
+	uint64_t lock_after;	/* seconds; 0: never */
 	uint64_t checkpoint;	/* segments */
 	uint64_t copies;
 	uint64_t set;		/* bit n: opts_table[n] was set */

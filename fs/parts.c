@@ -56,32 +56,31 @@ parts_load(struct parts *p, struct err *e)
 	return conf_load(p->name, &p->opts, e);
 }
 
-int
-parts_unlock(struct parts *p, const struct pass_from *f, struct err *e)
+static int
+key_read(const struct parts *p, char path[static PATH_MAX], struct buf *ret,
+    struct err *e)
 {
-	struct buf file = BUF_INIT(KEYSTORE_MAX), keys = BUF_INIT(KEYSTORE_MAX);
-	struct pass_from from = *f;
-	struct secret pass = { NULL, 0 };
-	char path[PATH_MAX], what[128];
 	int r;
 
 	r = place_path(PLACE_KEY, p->name, path, e);
 	if (r < 0)
 		return r;
-	r = file_read(path, &file);
-	if (r < 0) {
-		err_set(e, r, "keys '%s': %s; 'coffre recover' makes new ones "
-		    "from the recovery key", path, strerror(-r));
-		goto out;
-	}
-	if (from.fd < 0 && !from.command)
-		from.command = p->opts.passphrase_command;
-	(void)snprintf(what, sizeof(what), "passphrase of drive '%s'",
-	    p->name);
-	r = pass_read(&from, what, false, &pass, e);
+	r = file_read(path, ret);
+	return r < 0 ? err_set(e, r, "keys '%s': %s; 'coffre recover' makes "
+	    "new ones from the recovery key", path, strerror(-r)) : 0;
+}
+
+int
+parts_unlock_with(struct parts *p, const struct secret *pass, struct err *e)
+{
+	struct buf file = BUF_INIT(KEYSTORE_MAX), keys = BUF_INIT(KEYSTORE_MAX);
+	char path[PATH_MAX];
+	int r;
+
+	r = key_read(p, path, &file, e);
 	if (r < 0)
 		goto out;
-	r = keystore_open(pass.p, pass.len, file.data, file.len, &keys);
+	r = keystore_open(pass->p, pass->len, file.data, file.len, &keys);
 	if (r == 0)
 		r = vault_keys_decode(keys.data, keys.len, &p->keys);
 	if (r == -EKEYREJECTED)
@@ -92,9 +91,33 @@ parts_unlock(struct parts *p, const struct pass_from *f, struct err *e)
 		    "makes new ones from the recovery key", path,
 		    strerror(-r));
 out:
-	pass_done(&pass);
 	buf_wipe(&keys);
 	buf_done(&file);
+	return r;
+}
+
+int
+parts_unlock(struct parts *p, const struct pass_from *f, struct err *e)
+{
+	struct buf file = BUF_INIT(KEYSTORE_MAX);
+	struct pass_from from = *f;
+	struct secret pass = { NULL, 0 };
+	char path[PATH_MAX], what[128];
+	int r;
+
+	/* Without keys there is no reason to ask. */
+	r = key_read(p, path, &file, e);
+	buf_done(&file);
+	if (r < 0)
+		return r;
+	if (from.fd < 0 && !from.command)
+		from.command = p->opts.passphrase_command;
+	(void)snprintf(what, sizeof(what), "passphrase of drive '%s'",
+	    p->name);
+	r = pass_read(&from, what, false, &pass, e);
+	if (r == 0)
+		r = parts_unlock_with(p, &pass, e);
+	pass_done(&pass);
 	return r;
 }
 

@@ -37,6 +37,9 @@ void parts_done(struct parts *p);
 int parts_load(struct parts *p, struct err *e);
 /* Ask for the passphrase and open the keystore.  -EKEYREJECTED: it is wrong. */
 int parts_unlock(struct parts *p, const struct pass_from *f, struct err *e);
+/* Open it with a passphrase that is known. */
+int parts_unlock_with(struct parts *p, const struct secret *pass,
+    struct err *e);
 /* Open the local drive.  -EBUSY: it is mounted. */
 int parts_open_drive(struct parts *p, struct err *e);
 /* Open the store, or the mirror of all; passwords come from NAME.cred or

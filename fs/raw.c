@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "fs/gate.h"
 #include "fs/handle.h"
 #include "fs/ops.h"
 #include "util/log.h"
@@ -114,13 +115,16 @@ static ssize_t
 raw_read(int fd, void *buf, size_t len, void *userdata)
 {
 	const struct fuse_in_header *h = buf;
+	struct ops_ctx *x = userdata;
 	ssize_t n;
 
 	for (;;) {
 		n = read(fd, buf, len);
-		if (n < (ssize_t)sizeof(*h) || h->opcode != FUSE_TMPFILE)
+		if (n < (ssize_t)sizeof(*h) || h->opcode != FUSE_TMPFILE ||
+		    !gate_enter(x->gate))
 			return n;
-		tmpfile_answer(fd, userdata, buf, (size_t)n);
+		tmpfile_answer(fd, x, buf, (size_t)n);
+		gate_leave(x->gate);
 	}
 }
 

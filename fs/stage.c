@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/stage.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "drive/drive.h"
+#include "fs/gate.h"
+#include "fs/handle.h"
+#include "fs/inval.h"
+#include "fs/parts.h"
+#include "store/store.h"
+#include "sync/sync.h"
+#include "util/clock.h"
+#include "util/err.h"
+#include "util/log.h"
+#include "vault/vault.h"
+
+#define LOCK_WAIT_MS 5000
+#define LOCK_LOOK_US 50000
+
+int
+stage_init(struct stage *s, struct parts *p, struct err *e)
+{
+	int r;
+
+	s->p = p;
+	s->note.fd = -1;
+	s->note.name = p->name;
+	atomic_flag_clear(&s->is_changing);
+	atomic_store(&s->used_ms, clock_mono_ms());
+	r = gate_new(&s->requests);
+	if (r == 0)
+		r = gate_new(&s->commands);
+	if (r == 0)
+		r = ops_ctx_init(&s->ctx, (double)p->opts.attr_timeout);
+	s->ctx.gate = s->requests;
+	return r < 0 ? err_set(e, r, "%s", strerror(-r)) : 0;
+}
+
+void
+stage_done(struct stage *s)
+{
+	if (s->ctx.handles)
+		ops_ctx_done(&s->ctx);
+	s->ctx.handles = NULL;
+	gate_free(s->requests);
+	gate_free(s->commands);
+	s->requests = s->commands = NULL;
+}
+
+void
+stage_set_inval(struct stage *s, struct inval *n)
+{
+	struct drive_notify to = { n ? inval_inode : NULL, n ? inval_entry :
+	    NULL, n };
+
+	s->inval = n;
+	if (s->p->drive)
+		drive_set_notify(s->p->drive, &to);
+}
+
+/* ---- up and down -------------------------------------------------------- */
+
+/* What there is of it, in reverse. */
+static void
+take_down(struct stage *s)
+{
+	struct parts *p = s->p;
+	struct inval *n = s->inval;
+
+	s->ctx.drive = NULL;
+	s->ctx.store = NULL;
+	if (p->sync)
+		sync_stop(p->sync, 0);
+	p->sync = NULL;
+	stage_set_inval(s, NULL);
+	s->inval = n;
+	store_close(p->store);
+	p->store = NULL;
+	if (p->drive)
+		drive_close(p->drive);
+	p->drive = NULL;
+	vault_keys_free(p->keys);
+	p->keys = NULL;
+	(void)malloc_trim(0);
+}
+
+int
+stage_up(struct stage *s, struct err *e)
+{
+	struct parts *p = s->p;
+	int r;
+
+	/* A mount opens it before it looks at its mount point. */
+	r = p->drive ? 0 : parts_open_drive(p, e);
+	if (r == 0)
+		r = parts_open_store(p, e);
+	if (r == 0)
+		r = parts_start_sync(p, e);
+	if (r < 0)
+		return r;
+	s->ctx.drive = p->drive;
+	s->ctx.store = p->store;
+	stage_set_inval(s, s->inval);
+	atomic_store(&s->used_ms, clock_mono_ms());
+	gate_open(s->commands);
+	gate_open(s->requests);
+	return 0;
+}
+
+bool
+stage_is_locked(const struct stage *s)
+{
+	return s->ctx.drive == NULL;
+}
+
+static int
+change_begin(struct stage *s, struct err *e)
+{
+	if (atomic_flag_test_and_set(&s->is_changing))
+		return err_set(e, -EBUSY, "drive '%s' is being locked or "
+		    "unlocked: try again", s->p->name);
+	return 0;
+}
+
+int
+stage_unlock(struct stage *s, const struct secret *pass, struct err *e)
+{
+	int r;
+
+	r = change_begin(s, e);
+	if (r < 0)
+		return r;
+	if (stage_is_locked(s)) {
+		r = parts_unlock_with(s->p, pass, e);
+		if (r == 0)
+			r = stage_up(s, e);
+		if (r < 0)
+			take_down(s);
+		else
+			log_info("unlocked");
+	}
+	atomic_flag_clear(&s->is_changing);
+	return r;
+}
+
+/* ---- locking ------------------------------------------------------------ */
+
+static int
+in_use(const struct stage *s, struct err *e)
+{
+	unsigned n = handles_count(s->ctx.handles);
+
+	return err_set(e, -EBUSY, "%u files or folders are open on drive "
+	    "'%s': close them ('fuser -vm' on the mount point lists who has "
+	    "them), or 'coffre lock --force'", n, s->p->name);
+}
+
+/* Nobody uses the drive, and whoever comes waits. */
+static int
+hold(struct stage *s, bool is_forced, struct err *e)
+{
+	int64_t end = clock_mono_ms() + LOCK_WAIT_MS;
+	int r;
+
+	/* A file that was just closed is so here a moment later. */
+	while (!is_forced && handles_count(s->ctx.handles) > 0) {
+		if (clock_mono_ms() > end)
+			return in_use(s, e);
+		(void)usleep(LOCK_LOOK_US);
+	}
+	end = clock_mono_ms() + LOCK_WAIT_MS;
+	if (gate_hold(s->commands, end) < 0)
+		return err_set(e, -EBUSY, "a command is at work on drive '%s': "
+		    "try again when it is done", s->p->name);
+	/* Who waits for the network gives up. */
+	s->ctx.is_locking = true;
+	r = gate_hold(s->requests, end);
+	s->ctx.is_locking = false;
+	if (r < 0)
+		r = err_set(e, r, "drive '%s' is busy: try again", s->p->name);
+	else if (!is_forced && handles_count(s->ctx.handles) > 0)
+		r = in_use(s, e);
+	else
+		return 0;
+	gate_open(s->requests);
+	gate_open(s->commands);
+	return r;
+}
+
+struct names {
+	char **v;
+	size_t n, cap;
+};
+
+static int
+name_add(void *arg, const struct drive_dirent *de)
+{
+	struct names *t = arg;
+	char **v;
+
+	if (t->n == t->cap) {
+		v = reallocarray(t->v, t->cap + 256, sizeof(*v));
+		if (!v)
+			return 1;
+		t->v = v;
+		t->cap += 256;
+	}
+	t->v[t->n] = strndup(de->name, de->name_len);
+	if (!t->v[t->n])
+		return 1;
+	t->n++;
+	return 0;
+}
+
+/* What the root holds: forgetting a name, the kernel forgets all below. */
+static void
+names_get(struct drive *d, struct names *t)
+{
+	struct drive_dir *dir;
+	int r;
+
+	r = drive_opendir(d, DRIVE_ROOT_INO, &dir);
+	if (r < 0) {
+		log_error("the root cannot be listed: r=%d", r);
+		return;
+	}
+	r = drive_readdir(d, dir, 0, false, name_add, t);
+	if (r < 0)
+		log_error("the root cannot be listed: r=%d", r);
+	drive_closedir(dir);
+}
+
+static void
+kernel_forget(struct stage *s, struct names *t)
+{
+	struct fuse_session *se = s->ctx.se;
+	size_t i;
+
+	for (i = 0; i < t->n; i++) {
+		(void)fuse_lowlevel_notify_inval_entry(se, DRIVE_ROOT_INO,
+		    t->v[i], strlen(t->v[i]));
+		free(t->v[i]);
+	}
+	free(t->v);
+	(void)fuse_lowlevel_notify_inval_inode(se, DRIVE_ROOT_INO, 0, 0);
+}
+
+static void
+forget_inode(void *arg, uint64_t ino)
+{
+	struct stage *s = arg;
+
+	(void)fuse_lowlevel_notify_inval_inode(s->ctx.se, ino, 0, 0);
+}
+
+int
+stage_lock(struct stage *s, bool is_forced, struct stage_left *ret,
+    struct err *e)
+{
+	struct names t = { NULL, 0, 0 };
+	struct drive_usage u;
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	r = change_begin(s, e);
+	if (r < 0)
+		return r;
+	if (!stage_is_locked(s)) {
+		r = hold(s, is_forced, e);
+		if (r < 0)
+			goto out;
+		names_get(s->p->drive, &t);
+		handles_end(s->ctx.handles);
+		drive_usage(s->p->drive, &u);
+		ret->ops = u.outbox_ops;
+		ret->bytes = u.staged_bytes;
+		take_down(s);
+		gate_shut(s->commands);
+		gate_shut(s->requests);
+		/* The kernel may wait for answers before it forgets. */
+		kernel_forget(s, &t);
+		handles_each_ghost(s->ctx.handles, forget_inode, s);
+		log_info("locked");
+	}
+out:
+	atomic_flag_clear(&s->is_changing);
+	return r;
+}
+
+bool
+stage_is_idle(struct stage *s, int64_t for_ms)
+{
+	struct sync_status st;
+	struct drive_usage u;
+	bool is_idle;
+
+	if (clock_mono_ms() - atomic_load(&s->used_ms) < for_ms ||
+	    handles_count(s->ctx.handles) > 0 || !stage_enter(s))
+		return false;
+	drive_usage(s->p->drive, &u);
+	sync_get_status(s->p->sync, &st);
+	/* Uploads come first, where they get on. */
+	is_idle = st.link != SYNC_ONLINE ||
+	    (u.outbox_ops == 0 && u.staged_blocks == 0);
+	stage_leave(s);
+	return is_idle;
+}
+
+bool
+stage_enter(struct stage *s)
+{
+	return gate_enter(s->commands);
+}
+
+void
+stage_leave(struct stage *s)
+{
+	gate_leave(s->commands);
+}
+
+/* ---- requests ----------------------------------------------------------- */
+
+/* Is it about a file that was open when the drive was locked by force? */
+static bool
+is_ghost(struct stage *s, const struct fuse_in_header *h, const uint8_t *body,
+    size_t len)
+{
+	bool is_last = h->opcode == FUSE_RELEASE ||
+	    h->opcode == FUSE_RELEASEDIR;
+	uint64_t fh;
+
+	switch (h->opcode) {
+	case FUSE_COPY_FILE_RANGE:
+		/* Two handles: the second lies behind two other numbers. */
+		if (len >= 32) {
+			memcpy(&fh, body + 24, sizeof(fh));
+			if (handles_is_ghost(s->ctx.handles, fh, false))
+				return true;
+		}
+		break;
+	case FUSE_READ:
+	case FUSE_WRITE:
+	case FUSE_RELEASE:
+	case FUSE_FLUSH:
+	case FUSE_FSYNC:
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
+	case FUSE_RELEASEDIR:
+	case FUSE_FSYNCDIR:
+	case FUSE_FALLOCATE:
+	case FUSE_LSEEK:
+		break;
+	default:
+		return false;
+	}
+	if (len < sizeof(fh))
+		return false;
+	memcpy(&fh, body, sizeof(fh));
+	return handles_is_ghost(s->ctx.handles, fh, is_last);
+}
+
+static void
+ghost_answer(const struct stage *s, const struct fuse_in_header *h)
+{
+	struct fuse_out_header out = { .len = sizeof(out),
+	    .unique = h->unique };
+
+	if (h->opcode != FUSE_RELEASE && h->opcode != FUSE_RELEASEDIR)
+		out.error = -EIO;
+	if (write(s->note.fd, &out, sizeof(out)) < 0)
+		log_debug("reply: r=%d", -errno);
+}
+
+enum loop_way
+stage_request(void *arg, const void *req, size_t len)
+{
+	struct stage *s = arg;
+	struct fuse_in_header h;
+
+	if (len < sizeof(h))
+		return LOOP_PASS;
+	memcpy(&h, req, sizeof(h));
+	if (h.opcode == FUSE_INIT || h.opcode == FUSE_DESTROY)
+		return LOOP_PASS;
+	if (h.opcode != FUSE_STATFS && h.opcode != FUSE_FORGET &&
+	    h.opcode != FUSE_BATCH_FORGET)
+		atomic_store_explicit(&s->used_ms, clock_mono_ms(),
+		    memory_order_relaxed);
+	if (handles_has_ghosts(s->ctx.handles) && is_ghost(s, &h,
+	    (const uint8_t *)req + sizeof(h), len - sizeof(h))) {
+		ghost_answer(s, &h);
+		return LOOP_ANSWERED;
+	}
+	/* What raw.c did not take came while there was no drive; the library
+	 * would say that there is no such request, for ever. */
+	if (!locked_is_own(req, len) && h.opcode != FUSE_TMPFILE &&
+	    gate_enter(s->requests))
+		return LOOP_ENTERED;
+	locked_answer(&s->note, req, len);
+	return LOOP_ANSWERED;
+}
+
+void
+stage_answered(void *arg)
+{
+	gate_leave(((struct stage *)arg)->requests);
+}

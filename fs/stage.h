@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FS_STAGE_H
+#define FS_STAGE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fs/locked.h"
+#include "fs/loop.h"
+#include "fs/ops.h"
+
+struct err;
+struct gate;
+struct inval;
+struct parts;
+struct secret;
+
+/*
+ * stage - the drive of a mount: brought up when there are keys, taken down
+ * when it is locked, while the mount stays.  What the kernel asks goes to the
+ * drive or to the note of the locked state.
+ */
+struct stage {
+	struct parts *p;	/* borrowed; its keys come and go */
+	struct ops_ctx ctx;	/* user data of the session */
+	struct inval *inval;	/* NULL: not yet, or no longer */
+	struct gate *requests;	/* of the kernel */
+	struct gate *commands;	/* of the control socket */
+	struct locked note;
+	atomic_flag is_changing;	/* one at a time locks or unlocks */
+	atomic_llong used_ms;	/* when a program last asked for anything */
+};
+
+struct stage_left {
+	uint64_t ops, bytes;	/* not on the store when it was locked */
+};
+
+int stage_init(struct stage *s, struct parts *p, struct err *e);
+/* Close what is open, and free.  The drive itself is the caller's to close. */
+void stage_done(struct stage *s);
+/* With keys: open the drive and its store and let everybody in. */
+int stage_up(struct stage *s, struct err *e);
+/* The kernel is told of changes from now on; NULL: no longer. */
+void stage_set_inval(struct stage *s, struct inval *n);
+
+/* Open the keystore with the passphrase and bring the drive up; 0 also if it
+ * is up. */
+int stage_unlock(struct stage *s, const struct secret *pass, struct err *e);
+/*
+ * Take the drive down: what was written is kept, the keys are wiped, the
+ * kernel forgets what it remembered.  Waits some seconds for files that are
+ * open (-EBUSY); forced, they fail from now on.
+ */
+int stage_lock(struct stage *s, bool is_forced, struct stage_left *ret,
+    struct err *e);
+bool stage_is_locked(const struct stage *s);
+/* Nobody has used the drive for so long, and nothing is to be uploaded that
+ * could be. */
+bool stage_is_idle(struct stage *s, int64_t for_ms);
+
+/* For commands: the drive is there until stage_leave, or false. */
+bool stage_enter(struct stage *s);
+void stage_leave(struct stage *s);
+
+/* For the loop: see there. */
+enum loop_way stage_request(void *arg, const void *req, size_t len);
+void stage_answered(void *arg);
+
+#endif
