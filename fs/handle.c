@@ -113,6 +113,12 @@ handle_dir(struct handles *t, struct drive_dir *d, struct handle **ret)
 	return handle_add(t, NULL, d, 0, false, ret);
 }
 
+int
+handle_virtual(struct handles *t, struct handle **ret)
+{
+	return handle_add(t, NULL, NULL, 0, false, ret);
+}
+
 bool
 handles_may_map(struct handles *t, uint64_t ino)
 {

@@ -20,7 +20,7 @@ struct handles;
 struct handle {
 	LIST_ENTRY(handle) link;
 	struct handles *in;
-	struct drive_file *file;	/* one of the two */
+	struct drive_file *file;	/* one of the two, or neither */
 	struct drive_dir *dir;
 	uint64_t ino;		/* of the file */
 	bool may_map;		/* for writing */
@@ -35,6 +35,8 @@ void handles_free(struct handles *t);
 int handle_file(struct handles *t, struct drive_file *f, uint64_t ino,
     int flags, struct handle **ret);
 int handle_dir(struct handles *t, struct drive_dir *d, struct handle **ret);
+/* For the file that is made up: neither of the two. */
+int handle_virtual(struct handles *t, struct handle **ret);
 /* May a program have it mapped for writing?  The kernel keeps the handle as
  * long as the map. */
 bool handles_may_map(struct handles *t, uint64_t ino);

@@ -1,10 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "fs/handle.h"
 #include "fs/ops.h"
 #include "fs/reply.h"
+#include "fs/virtual.h"
+
+static void
+open_virtual(fuse_req_t req, struct fuse_file_info *fi)
+{
+	struct handle *h = NULL;
+	int r;
+
+	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
+		ops_make_real(req);
+		return;
+	}
+	r = handle_virtual(ctx_of(req)->handles, &h);
+	reply_open(req, r, fi, h);
+}
 
 void
 op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -13,6 +29,10 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct handle *h = NULL;
 	int r;
 
+	if (virtual_is(ino)) {
+		open_virtual(req, fi);
+		return;
+	}
 	r = drive_file_open(drive_of(req), ino, fi->flags, &f);
 	if (r == 0)
 		r = handle_file(ctx_of(req)->handles, f, ino, fi->flags, &h);
@@ -35,6 +55,7 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	if (r == 0)
 		r = handle_file(ctx_of(req)->handles, f, a.ino, fi->flags,
 		    &h);
+	virtual_changed(ctx_of(req)->virtual, parent, name);
 	reply_create(req, r, &a, fi, h);
 }
 
@@ -45,10 +66,16 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	struct drive_wait w;
 	void *p = ops_buf(req);
 	ssize_t n = -ENOMEM;
+	const char *text;
 
-	(void)ino;
 	if (size > OPS_IO_MAX)
 		size = OPS_IO_MAX;
+	if (virtual_is(ino)) {
+		size = virtual_read(ctx_of(req)->virtual, (uint64_t)off, size,
+		    &text);
+		reply_buf(req, (ssize_t)size, text);
+		return;
+	}
 	req_wait(req, &w);
 	if (p)
 		n = drive_read(file_of(fi), p, size, (uint64_t)off, &w);
@@ -91,8 +118,7 @@ op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
 void
 op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	(void)ino;
-	reply_err(req, drive_flush(file_of(fi)));
+	reply_err(req, virtual_is(ino) ? 0 : drive_flush(file_of(fi)));
 }
 
 void
@@ -106,9 +132,8 @@ void
 op_fsync(fuse_req_t req, fuse_ino_t ino, int datasync,
     struct fuse_file_info *fi)
 {
-	(void)ino;
 	(void)datasync;
-	reply_err(req, drive_fsync(file_of(fi)));
+	reply_err(req, virtual_is(ino) ? 0 : drive_fsync(file_of(fi)));
 }
 
 void
@@ -124,6 +149,11 @@ void
 op_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence,
     struct fuse_file_info *fi)
 {
+	if (virtual_is(ino)) {
+		reply_lseek(req, virtual_lseek(ctx_of(req)->virtual, off,
+		    whence));
+		return;
+	}
 	req_settle_maps(req, ino);
 	reply_lseek(req, drive_lseek(file_of(fi), off, whence));
 }
@@ -135,8 +165,11 @@ op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 {
 	struct drive_wait w;
 
-	(void)ino_in;
 	(void)ino_out;
+	if (virtual_is(ino_in)) {
+		reply_err(req, -EXDEV);	/* the kernel reads and writes */
+		return;
+	}
 	if (flags != 0) {
 		reply_err(req, -EINVAL);
 		return;

@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <limits.h>
 #include <sys/stat.h>
 
 #include "fs/ops.h"
 #include "fs/reply.h"
+#include "fs/virtual.h"
+
+/* A name came into being, or could not. */
+static void
+named(fuse_req_t req, int r, const struct drive_attr *a, fuse_ino_t parent,
+    const char *name)
+{
+	virtual_changed(ctx_of(req)->virtual, parent, name);
+	reply_entry(req, r, a);
+}
 
 void
 op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
@@ -16,7 +27,7 @@ op_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	(void)rdev;	/* devices are refused by the drive */
 	r = drive_mknod(drive_of(req), req_cred(req, (mode & S_ISGID) != 0,
 	    &cred), parent, name, mode, &a);
-	reply_entry(req, r, &a);
+	named(req, r, &a, parent, name);
 }
 
 void
@@ -28,7 +39,7 @@ op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 	r = drive_mknod(drive_of(req), req_cred(req, false, &cred), parent,
 	    name, (mode & 07777) | S_IFDIR, &a);
-	reply_entry(req, r, &a);
+	named(req, r, &a, parent, name);
 }
 
 void
@@ -41,7 +52,7 @@ op_symlink(fuse_req_t req, const char *target, fuse_ino_t parent,
 
 	r = drive_symlink(drive_of(req), req_cred(req, false, &cred), parent,
 	    name, target, &a);
-	reply_entry(req, r, &a);
+	named(req, r, &a, parent, name);
 }
 
 void
@@ -60,14 +71,16 @@ op_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name)
 	struct drive_attr a;
 	int r;
 
-	r = drive_link(drive_of(req), ino, parent, name, &a);
-	reply_entry(req, r, &a);
+	r = virtual_is(ino) ? -EPERM : drive_link(drive_of(req), ino, parent,
+	    name, &a);
+	named(req, r, &a, parent, name);
 }
 
 void
 op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	reply_err(req, drive_unlink(drive_of(req), parent, name));
+	reply_err(req, virtual_gone(parent, name, drive_unlink(drive_of(req),
+	    parent, name)));
 }
 
 void
@@ -80,6 +93,12 @@ void
 op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
     fuse_ino_t newparent, const char *newname, unsigned flags)
 {
-	reply_err(req, drive_rename(drive_of(req), parent, name, newparent,
-	    newname, flags));
+	struct ops_ctx *x = ctx_of(req);
+	int r;
+
+	r = drive_rename(x->drive, parent, name, newparent, newname, flags);
+	virtual_changed(x->virtual, parent, name);	/* an exchange */
+	virtual_changed(x->virtual, newparent, newname);
+	r = virtual_gone(parent, name, r);
+	reply_err(req, virtual_gone(newparent, newname, r));
 }

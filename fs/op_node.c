@@ -5,24 +5,35 @@
 
 #include "fs/ops.h"
 #include "fs/reply.h"
+#include "fs/virtual.h"
 #include "util/clock.h"
 
 #define NS 1000000000
 
+static int
+attr_get(fuse_req_t req, fuse_ino_t ino, struct drive_attr *ret)
+{
+	if (!virtual_is(ino))
+		return drive_getattr(drive_of(req), ino, ret);
+	virtual_attr(ctx_of(req)->virtual, ret);
+	return 0;
+}
+
 void
 op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	struct ops_ctx *x = ctx_of(req);
 	struct drive_attr a;
 	int r;
 
 	/* "." is asked by file handles (NFS) of an inode that was forgotten:
 	 * if it is gone the handle is stale. */
 	if (strcmp(name, ".") == 0) {
-		r = drive_getattr(drive_of(req), parent, &a);
+		r = attr_get(req, parent, &a);
 		if (r == -ENOENT)
 			r = -ESTALE;
 	} else {
-		r = drive_lookup(drive_of(req), parent, name, &a);
+		r = virtual_lookup(x->virtual, x->drive, parent, name, &a);
 	}
 	reply_lookup(req, r, &a);
 }
@@ -31,7 +42,8 @@ void
 op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n)
 {
 	(void)n;
-	drive_forget(drive_of(req), ino);
+	if (!virtual_is(ino))
+		drive_forget(drive_of(req), ino);
 	fuse_reply_none(req);
 }
 
@@ -40,8 +52,10 @@ op_forget_multi(fuse_req_t req, size_t n, struct fuse_forget_data *f)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		drive_forget(drive_of(req), f[i].ino);
+	for (i = 0; i < n; i++) {
+		if (!virtual_is(f[i].ino))
+			drive_forget(drive_of(req), f[i].ino);
+	}
 	fuse_reply_none(req);
 }
 
@@ -52,7 +66,7 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int r;
 
 	(void)fi;
-	r = drive_getattr(drive_of(req), ino, &a);
+	r = attr_get(req, ino, &a);
 	reply_attr(req, r, &a);
 }
 
@@ -87,6 +101,10 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 	int r;
 
 	(void)fi;
+	if (virtual_is(ino)) {
+		ops_make_real(req);
+		return;
+	}
 	memset(&in, 0, sizeof(in));
 	in.mode = st->st_mode;
 	in.uid = st->st_uid;

@@ -6,6 +6,7 @@
 
 #include "fs/ops.h"
 #include "fs/reply.h"
+#include "fs/virtual.h"
 #include "store/mirror.h"
 
 /* Where a file's content is; made up here, not kept. */
@@ -73,6 +74,8 @@ op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 		size = OPS_IO_MAX;
 	if (is_foreign(name))
 		n = -EOPNOTSUPP;
+	else if (virtual_is(ino))
+		n = -ENODATA;
 	else if (size > 0 && !p)
 		n = -ENOMEM;
 	else if (strcmp(name, STATE_NAME) == 0)
@@ -94,6 +97,9 @@ op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 
 	if (is_foreign(name))
 		r = -EOPNOTSUPP;
+	else if (virtual_is(ino))
+		r = virtual_make_real(ctx_of(req)->virtual, drive_of(req),
+		    req_cred(req, false, &cred));
 	else if (strcmp(name, STATE_NAME) == 0)
 		r = -EPERM;
 	else	/* an ACL may clear the setgid bit of who is not in the group */
@@ -111,7 +117,9 @@ op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 	if (size > OPS_IO_MAX)
 		size = OPS_IO_MAX;
-	if (size == 0 || p)
+	if (virtual_is(ino))
+		n = 0;
+	else if (size == 0 || p)
 		n = drive_listxattr(drive_of(req), ino, p, size);
 	if (size == 0)
 		reply_xattr_size(req, n);
@@ -125,7 +133,9 @@ op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	struct req_cred cred;
 	int r;
 
-	if (strcmp(name, STATE_NAME) == 0)
+	if (virtual_is(ino))
+		r = -ENODATA;
+	else if (strcmp(name, STATE_NAME) == 0)
 		r = -EPERM;
 	else
 		r = drive_removexattr(drive_of(req), req_cred(req, false,

@@ -7,6 +7,8 @@
 
 #include "fs/handle.h"
 #include "fs/loop.h"
+#include "fs/reply.h"
+#include "fs/virtual.h"
 #include "util/log.h"
 
 #define OPS_BACKGROUND 64	/* read-aheads the kernel may have under way */
@@ -73,6 +75,16 @@ req_cred(fuse_req_t req, bool with_groups, struct req_cred *ret)
 	if (n > 0)
 		ret->c.ngroups = (uint32_t)n;
 	return &ret->c;
+}
+
+void
+ops_make_real(fuse_req_t req)
+{
+	struct ops_ctx *x = ctx_of(req);
+	struct req_cred cred;
+
+	reply_err(req, virtual_make_real(x->virtual, x->drive, req_cred(req,
+	    false, &cred)));
 }
 
 static bool

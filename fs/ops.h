@@ -20,6 +20,7 @@
 struct gate;
 struct handles;
 struct store;
+struct virtual;
 
 /* What every op needs; the user data of the session. */
 struct ops_ctx {
@@ -31,6 +32,7 @@ struct ops_ctx {
 	atomic_bool is_stopping;	/* reads wait no longer */
 	atomic_bool is_locking;	/* nor do they until it is locked */
 	struct handles *handles;
+	struct virtual *virtual;	/* borrowed */
 	struct fuse_session *se;
 };
 
@@ -63,6 +65,9 @@ struct req_cred {
  * only where the answer may depend on them. */
 const struct drive_cred *req_cred(fuse_req_t req, bool with_groups,
     struct req_cred *ret);
+/* Answer what would change the file that is made up: a real one takes its
+ * place, and the kernel asks again. */
+void ops_make_real(fuse_req_t req);
 /* How long a read may wait: until the program is interrupted or we stop. */
 void req_wait(fuse_req_t req, struct drive_wait *ret);
 

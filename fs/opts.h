@@ -34,6 +34,7 @@ struct opts {
 	char *store;
 	char *label;
 	char *mountpoint;
+	char *title, *icon;
 	char *user;
 	char *ca;
 	char *pin;

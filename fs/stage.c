@@ -13,6 +13,7 @@
 #include "fs/handle.h"
 #include "fs/inval.h"
 #include "fs/parts.h"
+#include "fs/virtual.h"
 #include "store/store.h"
 #include "sync/sync.h"
 #include "util/clock.h"
@@ -38,6 +39,9 @@ stage_init(struct stage *s, struct parts *p, struct err *e)
 		r = gate_new(&s->commands);
 	if (r == 0)
 		r = ops_ctx_init(&s->ctx, (double)p->opts.attr_timeout);
+	if (r == 0)
+		r = virtual_new(p->opts.title ? p->opts.title : p->name,
+		    p->opts.icon, &s->ctx.virtual);
 	s->ctx.gate = s->requests;
 	return r < 0 ? err_set(e, r, "%s", strerror(-r)) : 0;
 }
@@ -48,16 +52,35 @@ stage_done(struct stage *s)
 	if (s->ctx.handles)
 		ops_ctx_done(&s->ctx);
 	s->ctx.handles = NULL;
+	virtual_free(s->ctx.virtual);
+	s->ctx.virtual = NULL;
 	gate_free(s->requests);
 	gate_free(s->commands);
 	s->requests = s->commands = NULL;
 }
 
+static void
+on_inode(void *arg, uint64_t ino)
+{
+	struct stage *s = arg;
+
+	inval_inode(s->inval, ino);
+}
+
+static void
+on_entry(void *arg, uint64_t parent, const char *name)
+{
+	struct stage *s = arg;
+
+	virtual_changed(s->ctx.virtual, parent, name);
+	inval_entry(s->inval, parent, name);
+}
+
 void
 stage_set_inval(struct stage *s, struct inval *n)
 {
-	struct drive_notify to = { n ? inval_inode : NULL, n ? inval_entry :
-	    NULL, n };
+	struct drive_notify to = { n ? on_inode : NULL, n ? on_entry : NULL,
+	    s };
 
 	s->inval = n;
 	if (s->p->drive)
