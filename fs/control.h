@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct err;
+struct meter;
 struct parts;
 struct secret;
 struct stage;
@@ -22,6 +23,7 @@ struct control_host {
 	const struct parts *parts;	/* borrowed until control_stop */
 	struct stage *stage;		/* likewise: is the drive there? */
 	const char *mountpoint;		/* likewise */
+	struct meter *meter;		/* likewise */
 	int64_t since_ns;		/* mounted when, real time */
 	/* Unmount; when it returns 0 the session ends soon. */
 	int (*unmount)(void *arg, bool is_lazy, struct err *e);

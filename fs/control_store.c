@@ -1,15 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "fs/control_priv.h"
+#include "fs/meter.h"
 #include "fs/parts.h"
 #include "store/mirror.h"
 #include "store/store.h"
 #include "sync/scrub.h"
 #include "util/buf.h"
+#include "util/clock.h"
 #include "util/err.h"
+#include "util/text.h"
+
+#define METER_NEWS_MS (60 * 60 * 1000)	/* what is older is no news */
 
 /* control_store - what is asked of the stores of a mounted drive. */
 
@@ -36,6 +42,26 @@ control_stores(const struct control_conn *k)
 	return all;
 }
 
+/* Programs that fetched too much unasked. */
+static void
+meter_notes(struct meter *m, json_t *all)
+{
+	struct meter_report rep[METER_PROGRAMS];
+	int64_t now = clock_mono_ms();
+	char line[512], size[32];
+	unsigned i, n = meter_report(m, rep);
+
+	for (i = 0; i < n; i++) {
+		if (now - rep[i].last_ms > METER_NEWS_MS)
+			continue;
+		(void)snprintf(line, sizeof(line), "'%.15s' was refused "
+		    "%" PRIu64 " reads: it wants more than %s a minute (setting "
+		    "'unasked')", rep[i].name, rep[i].refused,
+		    size_format(meter_limit(m), size));
+		json_array_append_new(all, control_text(line));
+	}
+}
+
 json_t *
 control_notes(const struct control_conn *k)
 {
@@ -53,6 +79,7 @@ control_notes(const struct control_conn *k)
 		json_array_append_new(all, control_text(line));
 	}
 	buf_done(&b);
+	meter_notes(k->c->host.meter, all);
 	return all;
 }
 

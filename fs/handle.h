@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "fs/program.h"
+
 struct drive_dir;
 struct drive_file;
 
@@ -24,6 +26,9 @@ struct handle {
 	struct drive_dir *dir;
 	uint64_t ino;		/* of the file */
 	bool may_map;		/* for writing */
+	bool is_fetched;	/* atomic: a read waited for the store */
+	/* Of the program, if what it fetches is metered; "" otherwise. */
+	char metered[PROGRAM_NAME_MAX + 1];
 };
 
 int handles_new(struct handles **ret);

@@ -272,8 +272,9 @@ on_lock(void *arg, bool is_forced, struct stage_left *ret, struct err *e)
 static int
 helpers_start(struct mount *m, struct err *e)
 {
-	struct control_host h = { m->p, &m->stage, m->mp, clock_real_ns(),
-	    on_unmount, on_unlock, on_lock, m };
+	struct control_host h = { m->p, &m->stage, m->mp,
+	    m->stage.ctx.meter, clock_real_ns(), on_unmount, on_unlock,
+	    on_lock, m };
 	struct loop_hook k = { stage_request, stage_answered, &m->stage };
 	int r;
 
@@ -343,7 +344,7 @@ mount_up(struct mount *m, struct err *e)
 	r = mountpoint_prepare(where, m->mp, e);
 	if (r < 0)
 		return r;
-	r = stage_init(&m->stage, p, e);
+	r = stage_init(&m->stage, p, m->mp, e);
 	if (r == 0 && p->keys)
 		r = stage_up(&m->stage, e);
 	if (r == 0)

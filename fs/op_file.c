@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "fs/handle.h"
+#include "fs/meter.h"
 #include "fs/ops.h"
 #include "fs/reply.h"
+#include "fs/thumbs.h"
 #include "fs/virtual.h"
 
 static void
@@ -22,6 +25,29 @@ open_virtual(fuse_req_t req, struct fuse_file_info *fi)
 	reply_open(req, r, fi, h);
 }
 
+/*
+ * Programs that read what nobody asked them to read: makers of previews are
+ * refused what is not here, and what they fetch of the rest is metered.  0,
+ * or -EACCES.
+ */
+static int
+open_unasked(fuse_req_t req, fuse_ino_t ino, int flags, struct handle *h)
+{
+	struct ops_ctx *x = ctx_of(req);
+	char name[PROGRAM_NAME_MAX + 1];
+	enum program_kind kind;
+
+	kind = program_of(fuse_req_ctx(req)->pid, flags, name);
+	if (kind == PROGRAM_OTHER)
+		return 0;
+	if (kind == PROGRAM_THUMBNAILER && x->no_thumbnails &&
+	    drive_missing(x->drive, ino, 0, UINT64_MAX, 1) != 0)
+		return -EACCES;
+	memcpy(h->metered, name, sizeof(name));
+	drive_file_spare(h->file);
+	return 0;
+}
+
 void
 op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
@@ -36,6 +62,11 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	r = drive_file_open(drive_of(req), ino, fi->flags, &f);
 	if (r == 0)
 		r = handle_file(ctx_of(req)->handles, f, ino, fi->flags, &h);
+	if (r == 0 && (fi->flags & O_ACCMODE) == O_RDONLY) {
+		r = open_unasked(req, ino, fi->flags, h);
+		if (r < 0)
+			(void)handle_close(h);	/* nothing was written */
+	}
 	reply_open(req, r, fi, h);
 }
 
@@ -59,11 +90,25 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 	reply_create(req, r, &a, fi, h);
 }
 
+/* Has a metered program fetched enough for now? */
+static bool
+is_over(fuse_req_t req, fuse_ino_t ino, uint64_t off, size_t size,
+    const struct handle *h)
+{
+	struct ops_ctx *x = ctx_of(req);
+	int64_t n;
+
+	if (!h->metered[0])
+		return false;
+	n = drive_missing(x->drive, ino, off, size, UINT64_MAX);
+	return n > 0 && !meter_take(x->meter, h->metered, (uint64_t)n);
+}
+
 void
 op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct fuse_file_info *fi)
 {
-	struct drive_wait w;
+	struct ops_wait w;
 	void *p = ops_buf(req);
 	ssize_t n = -ENOMEM;
 	const char *text;
@@ -76,9 +121,11 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		reply_buf(req, (ssize_t)size, text);
 		return;
 	}
-	req_wait(req, &w);
-	if (p)
-		n = drive_read(file_of(fi), p, size, (uint64_t)off, &w);
+	if (is_over(req, ino, (uint64_t)off, size, handle_of(fi)))
+		n = -EACCES;
+	else if (p)
+		n = drive_read(file_of(fi), p, size, (uint64_t)off,
+		    req_wait(req, handle_of(fi), &w));
 	reply_buf(req, n, p);
 }
 
@@ -124,7 +171,8 @@ op_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 void
 op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
-	(void)ino;
+	if (handle_of(fi)->is_fetched)
+		thumbs_fetched(ctx_of(req)->thumbs, ino);
 	reply_err(req, handle_close(handle_of(fi)));
 }
 
@@ -163,7 +211,7 @@ op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
     struct fuse_file_info *in, fuse_ino_t ino_out, off_t off_out,
     struct fuse_file_info *out, size_t len, int flags)
 {
-	struct drive_wait w;
+	struct ops_wait w;
 
 	(void)ino_out;
 	if (virtual_is(ino_in)) {
@@ -174,7 +222,7 @@ op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		reply_err(req, -EINVAL);
 		return;
 	}
-	req_wait(req, &w);
 	reply_count(req, drive_copy_range(file_of(in), (uint64_t)off_in,
-	    file_of(out), (uint64_t)off_out, len, &w));
+	    file_of(out), (uint64_t)off_out, len, req_wait(req,
+	    handle_of(in), &w)));
 }

@@ -90,20 +90,24 @@ ops_make_real(fuse_req_t req)
 static bool
 is_interrupted(void *arg)
 {
-	fuse_req_t req = arg;
-	struct ops_ctx *x = ctx_of(req);
+	struct ops_wait *o = arg;
+	struct ops_ctx *x = ctx_of(o->req);
 
 	/* Asked before each wait. */
 	loop_will_wait();
-	return x->is_stopping || x->is_locking || fuse_req_interrupted(req);
+	__atomic_store_n(&o->h->is_fetched, true, __ATOMIC_RELAXED);
+	return x->is_stopping || x->is_locking || fuse_req_interrupted(o->req);
 }
 
-void
-req_wait(fuse_req_t req, struct drive_wait *ret)
+const struct drive_wait *
+req_wait(fuse_req_t req, struct handle *h, struct ops_wait *ret)
 {
-	ret->is_interrupted = is_interrupted;
-	ret->arg = req;
-	ret->timeout_ms = 0;
+	ret->w.is_interrupted = is_interrupted;
+	ret->w.arg = ret;
+	ret->w.timeout_ms = 0;
+	ret->req = req;
+	ret->h = h;
+	return &ret->w;
 }
 
 void

@@ -18,8 +18,11 @@
 #define OPS_BLKSIZE (128u * 1024)	/* what programs are told to use */
 
 struct gate;
+struct handle;
 struct handles;
+struct meter;
 struct store;
+struct thumbs;
 struct virtual;
 
 /* What every op needs; the user data of the session. */
@@ -32,7 +35,11 @@ struct ops_ctx {
 	atomic_bool is_stopping;	/* reads wait no longer */
 	atomic_bool is_locking;	/* nor do they until it is locked */
 	struct handles *handles;
-	struct virtual *virtual;	/* borrowed */
+	/* Borrowed; thumbs may be NULL. */
+	struct virtual *virtual;
+	struct meter *meter;
+	struct thumbs *thumbs;
+	bool no_thumbnails;	/* of what is not here */
 	struct fuse_session *se;
 };
 
@@ -68,8 +75,15 @@ const struct drive_cred *req_cred(fuse_req_t req, bool with_groups,
 /* Answer what would change the file that is made up: a real one takes its
  * place, and the kernel asks again. */
 void ops_make_real(fuse_req_t req);
-/* How long a read may wait: until the program is interrupted or we stop. */
-void req_wait(fuse_req_t req, struct drive_wait *ret);
+/* How long a read may wait: until the program is interrupted or we stop.
+ * That it waited is noted in h. */
+struct ops_wait {
+	struct drive_wait w;
+	fuse_req_t req;
+	struct handle *h;
+};
+const struct drive_wait *req_wait(fuse_req_t req, struct handle *h,
+    struct ops_wait *ret);
 
 /* What programs wrote through maps lies in the kernel until it sends it, and
  * then counts as written just now: have it sent before what must come after

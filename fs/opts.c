@@ -19,6 +19,12 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
+/* Values that are words, by their number. */
+static const char *const words[][4] = {
+	[OPT_LEVEL] = { "error", "warn", "info", "debug" },
+	[OPT_ALLOW] = { "deny", "allow" },
+};
+
 const struct opt opts_table[] = {
 	{ "store", OPT_TEXT, OPT_CONF, AT(store), 0, 0, 0, "URL",
 	    "where the drive's objects are kept" },
@@ -85,6 +91,11 @@ const struct opt opts_table[] = {
 	    "SECONDS", "the kernel remembers names and attributes for" },
 	{ "lock_after", OPT_UINT, CM, AT(lock_after), 0, 0, 604800,
 	    "SECONDS", "lock when unused for so long (0: never)" },
+	{ "thumbnails", OPT_ALLOW, CM, AT(thumbnails), THUMBNAILS_DENY, 0,
+	    THUMBNAILS_ALLOW, "WORD", "deny or allow previews of what is not "
+	    "here" },
+	{ "unasked", OPT_SIZE, CM, AT(unasked), 16 * MIB, 0, SIZE_TOP, "SIZE",
+	    "what a file manager may fetch unasked in a minute" },
 	{ "log", OPT_TEXT, CM, AT(log), 0, 0, 0, "FILE",
 	    "log there (default: log in the state folder)" },
 	{ "log_level", OPT_LEVEL, CM, AT(log_level), LOG_LEVEL_WARN, 0,
@@ -94,8 +105,6 @@ const size_t opts_count = sizeof(opts_table) / sizeof(*opts_table);
 
 _Static_assert(sizeof(opts_table) / sizeof(*opts_table) <= 64,
     "one bit each in opts.set");
-
-static const char *const level_name[] = { "error", "warn", "info", "debug" };
 
 static char **
 field_text(struct opts *o, const struct opt *t)
@@ -220,18 +229,21 @@ set_num(uint64_t *f, const struct opt *t, const char *v, struct err *e)
 }
 
 static int
-set_level(uint64_t *f, const struct opt *t, const char *v, struct err *e)
+set_word(uint64_t *f, const struct opt *t, const char *v, struct err *e)
 {
-	size_t i;
+	char all[64] = "";
+	size_t i, n = 0;
 
-	for (i = 0; i < sizeof(level_name) / sizeof(*level_name); i++) {
-		if (strcmp(v, level_name[i]) == 0) {
+	for (i = 0; i <= t->max; i++) {
+		if (strcmp(v, words[t->type][i]) == 0) {
 			*f = i;
 			return 0;
 		}
+		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s",
+		    i == 0 ? "" : i < t->max ? ", " : " or ", words[t->type][i]);
 	}
-	return err_set(e, -EINVAL, "option '%s': error, warn, info or debug "
-	    "expected, not '%.40s'", t->name, v);
+	return err_set(e, -EINVAL, "option '%s': %s expected, not '%.40s'",
+	    t->name, all, v);
 }
 
 static int
@@ -274,7 +286,8 @@ opts_set(struct opts *o, const struct opt *t, const char *value,
 		r = set_num(field_num(o, t), t, value, e);
 		break;
 	case OPT_LEVEL:
-		r = set_level(field_num(o, t), t, value, e);
+	case OPT_ALLOW:
+		r = set_word(field_num(o, t), t, value, e);
 		break;
 	case OPT_TEXT:
 		r = set_text(field_text(o, t), t, value, e);
@@ -406,8 +419,9 @@ opts_format(const struct opts *o, const struct opt *t, char out[static 32])
 		s = *(const char *const *)(const void *)at;
 		return s ? s : "";
 	case OPT_LEVEL:
+	case OPT_ALLOW:
 		n = *(const uint64_t *)(const void *)at;
-		return level_name[n];
+		return words[t->type][n];
 	case OPT_SIZE:
 		return size_exact(*(const uint64_t *)(const void *)at, out);
 	case OPT_UINT:

@@ -20,6 +20,7 @@ enum opt_type {
 	OPT_SIZE = 3,		/* bytes, with K, M, G, T */
 	OPT_TEXT = 4,
 	OPT_LEVEL = 5,		/* error, warn, info, debug */
+	OPT_ALLOW = 6,		/* deny, allow */
 };
 
 /* Where an option may stand. */
@@ -55,6 +56,8 @@ struct opts {
 	uint64_t lock_after;	/* seconds; 0: never */
 	uint64_t checkpoint;	/* segments */
 	uint64_t copies;
+	uint64_t thumbnails;	/* enum opt_thumbnails */
+	uint64_t unasked;	/* bytes a minute */
 	uint64_t set;		/* bit n: opts_table[n] was set */
 	char *kernel;		/* mount options passed on to the kernel */
 };
@@ -67,6 +70,11 @@ struct opt {
 	uint64_t def, min, max;	/* of numbers */
 	const char *arg;	/* what the value is, for help; NULL: none */
 	const char *help;	/* one line */
+};
+
+enum opt_thumbnails {
+	THUMBNAILS_DENY = 0,
+	THUMBNAILS_ALLOW = 1,
 };
 
 extern const struct opt opts_table[];

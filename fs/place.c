@@ -45,9 +45,10 @@ home_dir(char out[static PATH_MAX])
 	return fits(snprintf(out, PATH_MAX, "%s", found->pw_dir));
 }
 
-/* $VAR/coffre, or ~/DEFAULT/coffre. */
+/* $VAR/TAIL, or ~/DEFAULT/TAIL. */
 static int
-base_dir(const char *var, const char *def, char out[static PATH_MAX])
+xdg_path(const char *var, const char *def, const char *tail,
+    char out[static PATH_MAX])
 {
 	const char *v = getenv(var);
 	char home[PATH_MAX];
@@ -55,11 +56,24 @@ base_dir(const char *var, const char *def, char out[static PATH_MAX])
 
 	/* The XDG specification has relative paths ignored. */
 	if (v && *v == '/')
-		return fits(snprintf(out, PATH_MAX, "%s/coffre", v));
+		return fits(snprintf(out, PATH_MAX, "%s/%s", v, tail));
 	r = home_dir(home);
 	if (r < 0)
 		return r;
-	return fits(snprintf(out, PATH_MAX, "%s/%s/coffre", home, def));
+	return fits(snprintf(out, PATH_MAX, "%s/%s/%s", home, def, tail));
+}
+
+static int
+base_dir(const char *var, const char *def, char out[static PATH_MAX])
+{
+	return xdg_path(var, def, "coffre", out);
+}
+
+int
+place_thumbnail_marks(char out[static PATH_MAX])
+{
+	return xdg_path("XDG_CACHE_HOME", ".cache",
+	    "thumbnails/fail/gnome-thumbnail-factory", out);
 }
 
 int

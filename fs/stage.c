@@ -12,7 +12,9 @@
 #include "fs/gate.h"
 #include "fs/handle.h"
 #include "fs/inval.h"
+#include "fs/meter.h"
 #include "fs/parts.h"
+#include "fs/thumbs.h"
 #include "fs/virtual.h"
 #include "store/store.h"
 #include "sync/sync.h"
@@ -25,11 +27,12 @@
 #define LOCK_LOOK_US 50000
 
 int
-stage_init(struct stage *s, struct parts *p, struct err *e)
+stage_init(struct stage *s, struct parts *p, const char *mp, struct err *e)
 {
 	int r;
 
 	s->p = p;
+	s->mp = mp;
 	s->note.fd = -1;
 	s->note.name = p->name;
 	atomic_flag_clear(&s->is_changing);
@@ -42,6 +45,9 @@ stage_init(struct stage *s, struct parts *p, struct err *e)
 	if (r == 0)
 		r = virtual_new(p->opts.title ? p->opts.title : p->name,
 		    p->opts.icon, &s->ctx.virtual);
+	if (r == 0)
+		r = meter_new(p->opts.unasked, &s->ctx.meter);
+	s->ctx.no_thumbnails = p->opts.thumbnails == THUMBNAILS_DENY;
 	s->ctx.gate = s->requests;
 	return r < 0 ? err_set(e, r, "%s", strerror(-r)) : 0;
 }
@@ -49,11 +55,15 @@ stage_init(struct stage *s, struct parts *p, struct err *e)
 void
 stage_done(struct stage *s)
 {
+	thumbs_stop(s->ctx.thumbs);
+	s->ctx.thumbs = NULL;
 	if (s->ctx.handles)
 		ops_ctx_done(&s->ctx);
 	s->ctx.handles = NULL;
 	virtual_free(s->ctx.virtual);
+	meter_free(s->ctx.meter);
 	s->ctx.virtual = NULL;
+	s->ctx.meter = NULL;
 	gate_free(s->requests);
 	gate_free(s->commands);
 	s->requests = s->commands = NULL;
@@ -96,6 +106,8 @@ take_down(struct stage *s)
 	struct parts *p = s->p;
 	struct inval *n = s->inval;
 
+	thumbs_stop(s->ctx.thumbs);
+	s->ctx.thumbs = NULL;
 	s->ctx.drive = NULL;
 	s->ctx.store = NULL;
 	if (p->sync)
@@ -127,6 +139,10 @@ stage_up(struct stage *s, struct err *e)
 		r = parts_start_sync(p, e);
 	if (r < 0)
 		return r;
+	/* Without a home there are no previews to look after. */
+	r = thumbs_start(p->drive, s->mp, &s->ctx.thumbs);
+	if (r < 0 && r != -ENOENT)
+		return err_set(e, r, "thread: %s", strerror(-r));
 	s->ctx.drive = p->drive;
 	s->ctx.store = p->store;
 	stage_set_inval(s, s->inval);

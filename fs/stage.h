@@ -23,6 +23,7 @@ struct secret;
  */
 struct stage {
 	struct parts *p;	/* borrowed; its keys come and go */
+	const char *mp;		/* borrowed: where it is mounted */
 	struct ops_ctx ctx;	/* user data of the session */
 	struct inval *inval;	/* NULL: not yet, or no longer */
 	struct gate *requests;	/* of the kernel */
@@ -36,7 +37,9 @@ struct stage_left {
 	uint64_t ops, bytes;	/* not on the store when it was locked */
 };
 
-int stage_init(struct stage *s, struct parts *p, struct err *e);
+/* p and the path of the mount point are borrowed. */
+int stage_init(struct stage *s, struct parts *p, const char *mp,
+    struct err *e);
 /* Close what is open, and free.  The drive itself is the caller's to close. */
 void stage_done(struct stage *s);
 /* With keys: open the drive and its store and let everybody in. */

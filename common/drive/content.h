@@ -76,6 +76,8 @@ struct drive_file {
 	uint64_t next_off;	/* atomic: where a sequential read goes on */
 	uint64_t ra_end;	/* atomic: index up to which was asked for */
 	uint64_t ra_blocks;	/* atomic: window, blocks */
+	bool has_read;		/* atomic: not for the first time any more */
+	bool is_sparing;	/* set at open */
 };
 
 /* A content version frozen for upload. */
@@ -229,10 +231,6 @@ int fetch_row(struct drive *d, const struct block *b,
 
 /* ---- read.c -------------------------------------------------------------- */
 
-/* The plaintext at [o, o + len) of block idx, zeros where there is none.
- * Fetches if need be. */
-int node_read_block(struct drive *d, struct node *n, uint64_t idx,
-    uint32_t o, uint32_t len, uint8_t *out, const struct drive_wait *w);
 /* Make the patch at the top of (ino, idx) a whole block, through the fetcher
  * if its base is not here. */
 int patch_complete(struct drive *d, struct node *n, uint64_t idx);

@@ -170,6 +170,8 @@ int drive_create(struct drive *d, const struct drive_cred *c, uint64_t parent,
 int drive_tmpfile(struct drive *d, const struct drive_cred *c,
     uint64_t parent, mode_t mode, int flags, struct drive_attr *ret_attr,
     struct drive_file **ret);
+/* Before the first read: fetch nothing but what is read through it. */
+void drive_file_spare(struct drive_file *f);
 uint64_t drive_file_ino(const struct drive_file *f);
 /* Asked now and then while a call waits for the network: true ends the wait
  * with -EINTR. */
@@ -209,6 +211,11 @@ enum drive_state {
 	DRIVE_STORED = 2,	/* on the store, published */
 };
 int drive_file_state(struct drive *d, uint64_t ino, enum drive_state *ret);
+
+/* Bytes of [off, off + len) of a file that are on the store and not here, as
+ * whole blocks; counting ends once there are `enough`.  Negative: errno. */
+int64_t drive_missing(struct drive *d, uint64_t ino, uint64_t off,
+    uint64_t len, uint64_t enough);
 
 struct drive_usage {
 	uint64_t inodes, file_bytes;

@@ -53,6 +53,12 @@ drive_create(struct drive *d, const struct drive_cred *c, uint64_t parent,
 	return drive_file_open(d, ret_attr->ino, flags & ~O_TRUNC, ret);
 }
 
+void
+drive_file_spare(struct drive_file *f)
+{
+	f->is_sparing = true;
+}
+
 uint64_t
 drive_file_ino(const struct drive_file *f)
 {

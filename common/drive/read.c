@@ -15,6 +15,13 @@
 
 #define AHEAD_MAX 128		/* blocks: 16 MiB */
 #define READ_TRIES 8
+#define NEAR 8			/* blocks asked for together: 1 MiB */
+
+/* How a block that is not here is got. */
+struct ask {
+	const struct drive_wait *w;
+	size_t n;		/* blocks asked for, from it on */
+};
 
 /* ---- one block ----------------------------------------------------------- */
 
@@ -164,10 +171,13 @@ row_spoiled(struct drive *d, const struct block *b)
 	return drive_end(d, r < 0 ? r : 0);
 }
 
-int
-node_read_block(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
-    uint32_t len, uint8_t *out, const struct drive_wait *w)
+/* The plaintext at [o, o + len) of block idx, zeros where there is none. */
+static int
+read_block(const struct drive_file *f, uint64_t idx, uint32_t o,
+    uint32_t len, uint8_t *out, const struct ask *ask)
 {
+	struct drive *d = f->d;
+	struct node *n = f->n;
 	int tries, r, got;
 	struct block b;
 
@@ -210,7 +220,7 @@ node_read_block(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
 		if (r == -EAGAIN && tries >= 3)
 			r = row_spoiled(d, &b);
 		else if (r == 0)
-			r = fetch_from(d, n->ino, idx, idx ? 8 : 1, true, w);
+			r = fetch_from(d, n->ino, idx, ask->n, true, ask->w);
 		if (r < 0 && r != -EAGAIN)
 			return r;
 	}
@@ -340,6 +350,12 @@ read_ahead(struct drive_file *f, uint64_t off, size_t size, uint64_t row_end)
 	uint64_t idx = (off + size) / BLOCK_SIZE;
 	uint64_t end = __atomic_load_n(&f->ra_end, __ATOMIC_RELAXED);
 
+	/* Nobody goes forward yet, or shall be helped to. */
+	if (!__atomic_exchange_n(&f->has_read, true, __ATOMIC_RELAXED) ||
+	    f->is_sparing) {
+		__atomic_store_n(&f->next_off, off + size, __ATOMIC_RELAXED);
+		return;
+	}
 	/* The kernel's own read-ahead overtakes: a little disorder is still
 	 * going forward. */
 	if (off > next + 4 * BLOCK_SIZE || off + 8 * BLOCK_SIZE < next) {
@@ -364,12 +380,26 @@ read_ahead(struct drive_file *f, uint64_t off, size_t size, uint64_t row_end)
 	(void)fetch_from(f->d, f->n->ino, idx, win, false, NULL);
 }
 
+/*
+ * The first read of a file may be that of a program which only looks what
+ * kind of file it is, at the beginning or the end: it gets what it asks for.
+ */
+static size_t
+ask_size(bool is_first, uint64_t idx, uint64_t end)
+{
+	if (is_first)
+		return (size_t)((end + BLOCK_SIZE - 1) / BLOCK_SIZE - idx);
+	return idx ? NEAR : 1;
+}
+
 ssize_t
 drive_read(struct drive_file *f, void *out, size_t size, uint64_t off,
     const struct drive_wait *w)
 {
 	uint8_t *at = out;
 	uint64_t pos = off, row_end;
+	struct ask ask = { w, 1 };
+	bool is_first;
 	size_t left;
 	int r;
 
@@ -382,6 +412,8 @@ drive_read(struct drive_file *f, void *out, size_t size, uint64_t off,
 		size = (size_t)(f->n->size - off);
 	row_end = f->n->row_end;
 	mutex_unlock(&f->n->lock);
+	is_first = f->is_sparing || !__atomic_load_n(&f->has_read,
+	    __ATOMIC_RELAXED);
 	if (size)
 		read_ahead(f, off, size, row_end);
 	left = size;
@@ -391,8 +423,8 @@ drive_read(struct drive_file *f, void *out, size_t size, uint64_t off,
 
 		if (len > left)
 			len = (uint32_t)left;
-		r = node_read_block(f->d, f->n, pos / BLOCK_SIZE, o, len, at,
-		    w);
+		ask.n = ask_size(is_first, pos / BLOCK_SIZE, off + size);
+		r = read_block(f, pos / BLOCK_SIZE, o, len, at, &ask);
 		/* All or nothing: the kernel takes less than it asked for to
 		 * be the end of the file and shows zeros in its place. */
 		if (r < 0)
