@@ -168,6 +168,8 @@ install: all
 	install -m 644 packaging/coffre.bash $(DESTDIR)$(COMPDIR)/coffre
 	install -m 644 packaging/presets $(DESTDIR)$(DATADIR)/coffre/
 
+include packaging/package.mk
+
 # What needs packages goes through a second make, which reads pkg-config anew.
 deps:
 	@scripts/install-deps.sh

@@ -10,6 +10,7 @@
 #include "fs/cli.h"
 
 static const struct cmd *const cmds[] = {
+	&cmd_setup,
 	&cmd_init, &cmd_mount, &cmd_unmount, &cmd_status, &cmd_sync,
 	&cmd_store, &cmd_scrub,
 	&cmd_fsck, &cmd_cache, &cmd_recover, &cmd_fingerprint, &cmd_trust,

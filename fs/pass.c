@@ -43,6 +43,10 @@ line_read(int fd, bool is_tty, struct secret *ret)
 			r = -errno;
 			break;
 		}
+		if (got == 0 && n == 0 && is_tty) {
+			r = -ECANCELED;	/* ^D */
+			break;
+		}
 		if (got == 0 || c == '\n')
 			break;
 		if (is_tty && c == CTRL_C) {
@@ -133,6 +137,12 @@ tty_ask(int tty, const char *what, const char *again, struct secret *ret)
 	(void)tcsetattr(tty, TCSAFLUSH, &old);
 	(void)sigprocmask(SIG_SETMASK, &was, NULL);
 	return r;
+}
+
+int
+pass_ask(int tty, const char *what, struct secret *ret)
+{
+	return tty_ask(tty, what, "", ret);
 }
 
 static int

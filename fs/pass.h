@@ -30,6 +30,9 @@ struct pass_from {
  */
 int pass_read(const struct pass_from *f, const char *what, bool is_new,
     struct secret *ret, struct err *e);
+/* Ask once on that terminal, without echo; may come out empty.  -EINTR:
+ * ^C; -ECANCELED: ^D. */
+int pass_ask(int tty, const char *what, struct secret *ret);
 /* The first line of a file that only the user may read (-EPERM). */
 int pass_read_file(const char *path, struct secret *ret, struct err *e);
 /* Wipe and free. */

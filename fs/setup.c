@@ -54,6 +54,14 @@ take(struct setup *s, const struct cmd *cmd, int key)
 	return 0;
 }
 
+void
+setup_init(struct setup *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->passphrase_from.fd = s->password_from.fd = s->recovery_fd = -1;
+	parts_init(&s->parts, "");
+}
+
 bool
 setup_begin(struct setup *s, const struct cmd *cmd, int argc, char **argv,
     int *ret_code)
@@ -61,9 +69,7 @@ setup_begin(struct setup *s, const struct cmd *cmd, int argc, char **argv,
 	struct cli c;
 	int key;
 
-	memset(s, 0, sizeof(*s));
-	s->passphrase_from.fd = s->password_from.fd = s->recovery_fd = -1;
-	parts_init(&s->parts, "");
+	setup_init(s);
 	cli_init(&c, cmd, argc, argv, &s->parts.opts);
 	while ((key = cli_next(&c)) > 0) {
 		*ret_code = take(s, cmd, key);
@@ -144,14 +150,11 @@ is_there(enum place what, const char *name, const char *file)
 	return access(whole, F_OK) == 0;
 }
 
-int
-setup_check(struct setup *s, bool is_recovery, struct err *e)
+static int
+name_check(const char *name, char state[static PATH_MAX], struct err *e)
 {
-	const char *name = s->parts.name;
-	char path[PATH_MAX];
-	int r;
+	int r = crypto_init();
 
-	r = crypto_init();
 	if (r < 0)
 		return err_set(e, r, "the cryptographic library lacks what "
 		    "is needed");
@@ -159,13 +162,19 @@ setup_check(struct setup *s, bool is_recovery, struct err *e)
 		return err_set(e, -EINVAL, "'%.80s' cannot be a drive's name: "
 		    "letters, digits, '-', '_' and '.', at most %d", name,
 		    PLACE_NAME_MAX);
-	r = place_path(PLACE_STATE, name, path, e);
+	return place_path(PLACE_STATE, name, state, e);
+}
+
+int
+setup_check_name(const struct setup *s, struct err *e)
+{
+	const char *name = s->parts.name;
+	char path[PATH_MAX];
+	int r;
+
+	r = name_check(name, path, e);
 	if (r < 0)
 		return r;
-	s->is_resumed = is_recovery && is_there(PLACE_KEY, name, "") &&
-	    !is_there(PLACE_CONF, name, "");
-	if (s->is_resumed)
-		return setup_absolute(&s->parts.opts, e);
 	if (is_there(PLACE_CONF, name, "") || is_there(PLACE_KEY, name, ""))
 		return err_set(e, -EEXIST, "there is a drive '%s' on this "
 		    "machine: choose another name", name);
@@ -173,7 +182,24 @@ setup_check(struct setup *s, bool is_recovery, struct err *e)
 		return err_set(e, -EEXIST, "'%s' is left of a drive that was "
 		    "called '%s': move that folder away or choose another "
 		    "name", path, name);
-	return setup_absolute(&s->parts.opts, e);
+	return 0;
+}
+
+int
+setup_check(struct setup *s, bool is_recovery, struct err *e)
+{
+	const char *name = s->parts.name;
+	char path[PATH_MAX];
+	int r;
+
+	r = name_check(name, path, e);
+	if (r < 0)
+		return r;
+	s->is_resumed = is_recovery && is_there(PLACE_KEY, name, "") &&
+	    !is_there(PLACE_CONF, name, "");
+	if (!s->is_resumed)
+		r = setup_check_name(s, e);
+	return r < 0 ? r : setup_absolute(&s->parts.opts, e);
 }
 
 int

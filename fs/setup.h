@@ -31,6 +31,8 @@ struct setup {
 	{ "password-fd", KEY_PASSWORD_FD, "N", \
 	    "read the store's password from descriptor N" }
 
+/* Nothing known yet. */
+void setup_init(struct setup *s);
 /* Read the words.  false: return *ret_code (help, or a usage error).  s is to
  * be given to setup_done in either case. */
 bool setup_begin(struct setup *s, const struct cmd *cmd, int argc,
@@ -39,6 +41,8 @@ void setup_done(struct setup *s);
 /* Refuse a name that is taken (-EEXIST) or bad; make paths absolute.  A name
  * that has keys and no configuration is one being recovered. */
 int setup_check(struct setup *s, bool is_recovery, struct err *e);
+/* Of that the name of a new drive alone. */
+int setup_check_name(const struct setup *s, struct err *e);
 /* Make the paths in a store's settings absolute. */
 int setup_absolute(struct opts *o, struct err *e);
 int setup_passphrase(struct setup *s, struct err *e);

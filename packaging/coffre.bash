@@ -1,22 +1,79 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-# bash completion for coffre(1).  Commands and options are asked of the
-# program itself; drives are the configuration files.
+# bash completion for coffre(1).  Commands, options and settings are asked of
+# the program itself; drives are the configuration files.
+_coffre_commands()
+{
+	coffre "$@" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'
+}
+
+# Settings behind -o: what follows the line "Options of -o".
+_coffre_settings()
+{
+	coffre "$@" --help 2>/dev/null | sed -n '/^Options of -o/,$ {
+		s/^  \([a-z_]*=\).*/\1/p
+		s/^  \([a-z_]*\)\( .*\)*$/\1/p
+	}'
+}
+
+_coffre_drives()
+{
+	local f
+
+	for f in "${XDG_CONFIG_HOME:-$HOME/.config}"/coffre/*.conf; do
+		f=${f##*/}
+		[ "$f" = '*.conf' ] || echo "${f%.conf}"
+	done
+}
+
+_coffre_providers()
+{
+	coffre store presets --json 2>/dev/null |
+	    sed -n 's/^{"id":"\([^"]*\)".*/\1/p' | sort -u
+}
+
 _coffre()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]} cmd=${COMP_WORDS[1]-} words
-	local conf=${XDG_CONFIG_HOME:-$HOME/.config}/coffre f
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]}
+	local cmd=("${COMP_WORDS[1]-}") usage words i
 
+	COMPREPLY=()
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		words=$(coffre --help 2>/dev/null |
-		    sed -n 's/^  \([a-z][a-z]*\) .*/\1/p')
-	elif [[ $cur == -* ]]; then
-		words=$(coffre "$cmd" --help 2>/dev/null |
-		    grep -oE -- '--[a-z][a-z-]+')
+		mapfile -t COMPREPLY < <(compgen -W "$(_coffre_commands) \
+		    --help --version" -- "$cur")
+		return
+	fi
+	# A command may have commands of its own.
+	usage=$(coffre "${cmd[0]}" --help 2>/dev/null | head -n 1)
+	if [[ $usage == *" COMMAND "* ]]; then
+		if [ "$COMP_CWORD" -eq 2 ]; then
+			mapfile -t COMPREPLY < <(compgen -W \
+			    "$(_coffre_commands "${cmd[0]}")" -- "$cur")
+			return
+		fi
+		cmd+=("${COMP_WORDS[2]}")
+	fi
+	case $prev in
+	--*-file|--ca|--key) return ;;	# a file, by default
+	--*-fd|--*-command|--user|--pin|--label|--country|--limit|--free)
+		compopt +o default
+		return
+		;;
+	esac
+	if [[ $prev == -o || $prev == --options ]]; then
+		i=
+		[[ $cur != *,* ]] || i=${cur%,*},
+		mapfile -t COMPREPLY < <(compgen -P "$i" -W \
+		    "$(_coffre_settings "${cmd[@]}")" -- "${cur##*,}")
+		compopt -o nospace
+		return
+	fi
+	if [[ $cur == -* ]]; then
+		words=$(coffre "${cmd[@]}" --help 2>/dev/null |
+		    sed -n 's/^  \(-[a-z], \)* *\(--[a-z-]*\).*/\2/p')
+	elif [ "${cmd[*]}" = "store presets" ]; then
+		words=$(_coffre_providers)
 	else
-		for f in "$conf"/*.conf; do
-			f=${f##*/}
-			words+=" ${f%.conf}"
-		done
+		words=$(_coffre_drives)
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -48,7 +48,7 @@ for n in $names; do
 		complain "$man5 does not tell of '$n'"
 done
 
-for m in "$man1" "$man5"; do
+for m in fs/*.[1-8]; do
 	if command -v man >/dev/null; then
 		out=$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l \
 		    -Tutf8 -Z "$m" 2>&1 >/dev/null)

@@ -8,6 +8,7 @@
 #	install-deps.sh --check		also what `make check` and fuzzing need
 #	install-deps.sh --bench		also the peers that `make bench` measures
 #	install-deps.sh --conform	also what `make conform` runs
+#	install-deps.sh --deb		also what builds and tests packages
 #	install-deps.sh --stores	also the servers of `make test-stores`
 set -eu
 
@@ -22,6 +23,9 @@ check='clang clang-tidy llvm cppcheck shellcheck man-db'
 bench='gocryptfs'
 stores='radosgw ceph-mon ceph-osd ceph-common uuid-runtime python3-keystone
 python3-keystonemiddleware'
+deb='debhelper lintian libgtk-4-dev libnautilus-extension-dev
+libcaja-extension-dev
+libnemo-extension-dev debootstrap desktop-file-utils appstream'
 conform='fio dbench bonnie++ stress-ng libpython3.11-testsuite zlib1g-dev
 perl dpkg-dev'
 
@@ -31,9 +35,10 @@ for a in "$@"; do
 	--check) want="$want $check" ;;
 	--bench) want="$want $bench" ;;
 	--conform) want="$want $conform" ;;
+	--deb) want="$want $deb" ;;
 	--stores) want="$want $stores" ;;
 	*) echo "usage: $0 [--check] [--bench] [--conform]" \
-	    "[--stores]" >&2; exit 64 ;;
+	    "[--deb] [--stores]" >&2; exit 64 ;;
 	esac
 done
 

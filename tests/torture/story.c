@@ -385,7 +385,7 @@ tell_sync(struct teller *t, bool with_checkpoint)
 		if (r == 0)
 			return 0;
 		sync_kick(t->m.sync);
-		if (try > 3 && reopen(t))
+		if (try > 0 && reopen(t))
 			return 1;
 	}
 	sync_get_status(t->m.sync, &st);

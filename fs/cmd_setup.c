@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "crypto/crypto.h"
+#include "fs/ask.h"
+#include "fs/birth.h"
+#include "fs/cli.h"
+#include "fs/cloud.h"
+#include "fs/paper.h"
+#include "fs/place.h"
+#include "fs/setup.h"
+#include "fs/stores.h"
+#include "fs/strength.h"
+#include "fs/where.h"
+#include "store/store.h"
+#include "util/err.h"
+#include "vault/vault.h"
+
+static const struct cli_opt opts[] = {
+	{ NULL, 0, NULL, NULL },
+};
+
+#define NOTHING_MADE "setup was ended; nothing was made"
+
+struct wizard {
+	struct ask *ask;
+	struct setup s;
+	char name[ASK_MAX];
+	char mountpoint[PATH_MAX];
+};
+
+/* ---- ended at any time --------------------------------------------------- */
+
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+#define NENDING (sizeof(ending) / sizeof(*ending))
+
+/* Nothing was written yet, so there is nothing to undo but the screen. */
+static void
+on_signal(int sig)
+{
+	static const char text[] = "\ncoffre: " NOTHING_MADE "\n";
+
+	ask_restore();
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(128 + sig);
+	(void)signal(sig, SIG_DFL);
+	(void)raise(sig);
+}
+
+static void
+signals_set(void (*handler)(int))
+{
+	struct sigaction a = { .sa_handler = handler };
+	size_t i;
+
+	for (i = 0; i < NENDING; i++)
+		(void)sigaction(ending[i], &a, NULL);
+}
+
+static void
+signals_hold(int how)
+{
+	sigset_t set;
+	size_t i;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTSTP);
+	for (i = 0; i < NENDING; i++)
+		(void)sigaddset(&set, ending[i]);
+	(void)sigprocmask(how, &set, NULL);
+}
+
+/* ---- the name ------------------------------------------------------------ */
+
+static bool
+is_taken(const char *name)
+{
+	char path[PATH_MAX];
+
+	return place_path(PLACE_CONF, name, path, NULL) == 0 &&
+	    access(path, F_OK) == 0;
+}
+
+static int
+name_ask(struct wizard *w)
+{
+	struct err e = { "" };
+	char def[32] = "coffre";
+	int i, r;
+
+	for (i = 2; i < 100 && is_taken(def); i++)
+		(void)snprintf(def, sizeof(def), "coffre%d", i);
+	for (;;) {
+		r = w->ask->ops->line(w->ask, "What to call the drive on this "
+		    "machine", def, w->name);
+		if (r < 0)
+			return r;
+		w->s.parts.name = w->name;
+		r = setup_check_name(&w->s, &e);
+		if (r == 0)
+			return 0;
+		ask_tell(w->ask, "%s.", e.msg);
+		if (r != -EINVAL && r != -EEXIST)
+			return r;
+	}
+}
+
+/* ---- the store ----------------------------------------------------------- */
+
+static void
+note(void *arg, const char *line)
+{
+	ask_tell(arg, "The store: %s", line);
+}
+
+static int
+password_ask(struct wizard *w, struct err *e)
+{
+	struct opts *o = &w->s.parts.opts;
+	int r;
+
+	if (cloud_is(o->store))
+		return cloud_login(o, &w->s.password, e);
+	if (!stores_wants_password(o->store))
+		return 0;
+	r = w->ask->ops->secret(w->ask, strncmp(o->store, "s3:", 3) == 0 ?
+	    "Secret access key" : "Password at the store (better one for "
+	    "applications)", &w->s.password);
+	if (r == 0 && w->s.password.len == 0)
+		r = err_set(e, -EINVAL, "the password is empty");
+	return r;
+}
+
+/* Ask for one, log in, and write, read and delete something there. */
+static int
+store_try(struct wizard *w, struct err *e)
+{
+	struct parts *p = &w->s.parts;
+	char url[ASK_MAX];
+	int r;
+
+	r = where_ask(w->ask, url, e);
+	if (r == 0)
+		r = opts_set(&p->opts, opts_find("store", OPT_CONF), url, e);
+	if (r == 0)
+		r = setup_absolute(&p->opts, e);
+	if (r == 0)
+		r = password_ask(w, e);
+	if (r == 0)
+		r = parts_open_store_with(p, w->s.password.p, e);
+	if (r < 0)
+		return r;
+	ask_tell(w->ask, "Trying %s ...", store_url(p->store));
+	r = store_probe(p->store, e);
+	if (r == 0)
+		r = birth_is_free(p->store, e);
+	return r;
+}
+
+static void
+store_forget(struct wizard *w)
+{
+	parts_done(&w->s.parts);
+	parts_init(&w->s.parts, w->name);
+	pass_done(&w->s.password);
+}
+
+static int
+store_ask(struct wizard *w)
+{
+	struct err e;
+	int r;
+
+	for (;;) {
+		e.msg[0] = '\0';
+		r = store_try(w, &e);
+		if (r == 0) {
+			ask_tell(w->ask, "The store works.");
+			birth_notes(w->s.parts.store, note, w->ask);
+			return 0;
+		}
+		if (r == -ECANCELED)
+			return r;
+		ask_tell(w->ask, "That does not work: %s.", *e.msg ? e.msg :
+		    strerror(-r));
+		r = w->ask->ops->yes(w->ask, "Try again with other answers",
+		    true);
+		if (r <= 0)
+			return r < 0 ? r : -ECANCELED;
+		store_forget(w);
+	}
+}
+
+/* ---- the passphrase ------------------------------------------------------ */
+
+/* What it is worth; 1: take it. */
+static int
+strength_ask(struct wizard *w, const struct secret *s)
+{
+	unsigned bits = strength_bits(s->p, s->len);
+
+	if (bits >= STRENGTH_GOOD) {
+		ask_tell(w->ask, "Strength: good.");
+		return 1;
+	}
+	if (bits >= STRENGTH_FAIR) {
+		ask_tell(w->ask, "Strength: fair.");
+		return 1;
+	}
+	ask_tell(w->ask, "Strength: weak, unless a generator made it.  Who "
+	    "gets hold of this machine's disk can try many; five or six words "
+	    "that do not belong together are good.");
+	return w->ask->ops->yes(w->ask, "Use it all the same", false);
+}
+
+/* 1: done; 0: once more. */
+static int
+passphrase_try(struct wizard *w, struct secret *ret)
+{
+	struct secret two = { NULL, 0 };
+	bool is_same;
+	int r;
+
+	r = w->ask->ops->secret(w->ask, "New passphrase", ret);
+	if (r < 0)
+		return r;
+	if (ret->len == 0) {
+		ask_tell(w->ask, "A passphrase is needed.");
+		return 0;
+	}
+	r = strength_ask(w, ret);
+	if (r <= 0)
+		return r;
+	r = w->ask->ops->secret(w->ask, "The passphrase again", &two);
+	if (r < 0)
+		return r;
+	is_same = two.len == ret->len && crypto_equal(two.p, ret->p, two.len);
+	pass_done(&two);
+	if (!is_same)
+		ask_tell(w->ask, "The two differ.");
+	return is_same;
+}
+
+static int
+passphrase_ask(struct wizard *w)
+{
+	int r;
+
+	ask_tell(w->ask, "The passphrase opens the drive on this machine.  It "
+	    "is sent nowhere, and nobody can tell it to you again.");
+	do {
+		pass_done(&w->s.passphrase);
+		r = passphrase_try(w, &w->s.passphrase);
+	} while (r == 0);
+	return r < 0 ? r : 0;
+}
+
+/* ---- the mount point ----------------------------------------------------- */
+
+static bool
+has_drives(void)
+{
+	char **names = NULL;
+	size_t n = 0, i;
+
+	if (place_drives(&names, &n, NULL) < 0)
+		return false;
+	for (i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+	return n > 0;
+}
+
+static int
+mountpoint_ask(struct wizard *w)
+{
+	char def[PATH_MAX], answer[ASK_MAX];
+	struct err e = { "" };
+	int r;
+
+	r = place_mountpoint(def, &e);
+	if (r < 0)
+		return r;
+	/* Another drive's, or something is in it. */
+	if (has_drives() || where_folder(def, w->mountpoint, &e) < 0)
+		(void)snprintf(def + strlen(def), sizeof(def) - strlen(def),
+		    "-%s", w->name);
+	for (;;) {
+		r = w->ask->ops->line(w->ask, "Folder to show the drive in",
+		    def, answer);
+		if (r < 0)
+			return r;
+		r = where_folder(answer, w->mountpoint, &e);
+		if (r == 0)
+			break;
+		ask_tell(w->ask, "%s.", e.msg);
+	}
+	return opts_set(&w->s.parts.opts, opts_find("mountpoint", OPT_CONF),
+	    w->mountpoint, &e);
+}
+
+/* ---- the drive ----------------------------------------------------------- */
+
+/* All at once: not even a signal comes between keys here and the drive
+ * there. */
+static int
+make(struct wizard *w, const struct vault_birth *b, struct err *e)
+{
+	int r;
+
+	signals_hold(SIG_BLOCK);
+	r = birth_make(&w->s, b, e);
+	signals_set(SIG_DFL);
+	if (r == 0)
+		ask_tell(w->ask, "The drive '%s' is made.", w->name);
+	signals_hold(SIG_UNBLOCK);
+	return r;
+}
+
+/* By the command itself, which gets the passphrase as it would from a
+ * keyring. */
+static int
+mount_now(struct wizard *w)
+{
+	char word[] = "mount", opt[] = "--passphrase-fd", number[16];
+	char *argv[] = { word, opt, number, w->name, NULL };
+	const struct secret *p = &w->s.passphrase;
+	int fd[2], code;
+
+	if (pipe(fd) < 0)
+		return cli_fail(-errno, NULL);
+	/* A pipe holds more than any passphrase. */
+	if (write(fd[1], p->p, p->len) == (ssize_t)p->len) {
+		(void)close(fd[1]);
+		(void)snprintf(number, sizeof(number), "%d", fd[0]);
+		code = cmd_mount.run(&cmd_mount, 4, argv);
+	} else {
+		(void)close(fd[1]);
+		code = cli_fail(-EIO, NULL);
+	}
+	(void)close(fd[0]);
+	return code;
+}
+
+static int
+finish(struct wizard *w)
+{
+	int r, code = 0;
+
+	r = w->ask->ops->yes(w->ask, "Mount it now", true);
+	if (r == 1)
+		code = mount_now(w);
+	if (r == 1 && code == 0)
+		ask_tell(w->ask, "It is in '%s'.  'coffre unmount %s' puts it "
+		    "away.", w->mountpoint, w->name);
+	else
+		ask_tell(w->ask, "'coffre mount %s' shows it in '%s'.",
+		    w->name, w->mountpoint);
+	return code;
+}
+
+static int
+steps(struct wizard *w, struct err *e)
+{
+	struct vault_birth b;
+	int r;
+
+	memset(&b, 0, sizeof(b));
+	r = name_ask(w);
+	if (r == 0)
+		r = store_ask(w);
+	if (r == 0)
+		r = mountpoint_ask(w);
+	if (r == 0)
+		r = passphrase_ask(w);
+	if (r == 0)
+		r = birth_keys(&w->s, &b, e);
+	if (r == 0)
+		r = paper_ask(w->ask, &w->s, &b);
+	if (r == 0)
+		r = make(w, &b, e);
+	vault_birth_done(&b);
+	return r;
+}
+
+static int
+run(const struct cmd *cmd, int argc, char **argv)
+{
+	struct err e = { "" };
+	struct wizard w;
+	struct cli c;
+	int code, key, r;
+
+	cli_init(&c, cmd, argc, argv, NULL);
+	while ((key = cli_next(&c)) > 0)
+		;
+	if (key == CLI_STOP)
+		return c.exit_code;
+	memset(&w, 0, sizeof(w));
+	setup_init(&w.s);
+	r = ask_terminal(&w.ask, &e);
+	if (r < 0)
+		return cli_fail(r, &e);
+	signals_set(on_signal);
+	ask_tell(w.ask, "A new drive, in a few questions.  Nothing is made "
+	    "before the last one; Ctrl-C ends it.");
+	r = steps(&w, &e);
+	if (r == -ECANCELED && !*e.msg)
+		(void)err_set(&e, r, "%s", NOTHING_MADE);
+	code = r < 0 ? cli_fail(r, &e) : finish(&w);
+	ask_close(w.ask);
+	setup_done(&w.s);
+	return code;
+}
+
+const struct cmd cmd_setup = {
+	.name = "setup",
+	.args = "",
+	.summary = "make a new drive, question by question",
+	.about = "Ask for a name, a store, a folder to mount on and a "
+	    "passphrase, try the store, show the recovery key and ask it "
+	    "back; then make the drive and mount it.  Needs a terminal; "
+	    "'coffre init' does it without questions.",
+	.opts = opts,
+	.args_min = 0,
+	.args_max = 0,
+	.run = run,
+};

@@ -1,0 +1,110 @@
+#compdef coffre
+# SPDX-License-Identifier: GPL-3.0-or-later
+# zsh completion for coffre(1).  Commands, options and settings are asked of
+# the program itself; drives are the configuration files.
+
+# Lines "  name   what it does" as NAME:WHAT.
+_coffre_commands()
+{
+	local -a list
+
+	list=(${(f)"$(coffre "$@" --help 2>/dev/null |
+	    sed -n 's/^  \([a-z][a-z]*\)  *\(.*\)/\1:\2/p')"})
+	_describe -t commands command list
+}
+
+# One line an option, in the words of _arguments; a help text that stands on
+# the next line is joined first.
+_coffre_options()
+{
+	coffre "$@" --help 2>/dev/null | sed -n '/^Options of -o/q
+	    /^  .*--[a-z]/ {
+		/^  [^ ].*  [^ ]/b out
+		/^ *--[^ ]* [^ ]*  /b out
+		/^ *--[^ ]*  /b out
+		N
+		s/\n  */  /
+		:out
+		p
+	    }' | while read -r line; do
+		local what=${line##*  } left=${line%%  *} short= arg=
+		what=${${what//\[/(}//\]/)}
+		what=${what//:/\\:}
+		if [[ $left == -?,\ * ]]; then
+			short=${left[1,2]}
+			left=${left#*, }
+		fi
+		case $left in
+		*\ *)
+			arg=":${left#* }:"
+			left=${left%% *}
+			case $left in
+			--options) arg+="_coffre_settings $*" ;;
+			--*-file|--ca|--key) arg+=_files ;;
+			*) arg+=' ' ;;
+			esac
+			;;
+		*\[=*)
+			left=${left%%\[*}
+			;;
+		esac
+		[[ -z $short ]] || print -r -- "$short""[$what]$arg"
+		print -r -- "$left""[$what]$arg"
+	done
+}
+
+_coffre_settings()
+{
+	local -a list
+
+	list=(${(f)"$(coffre "$1" --help 2>/dev/null |
+	    sed -n '/^Options of -o/,$ {
+		s/^  \([a-z_]*\)=[^ ]*  *\(.*\)/\1=[\2]:value/p
+		s/^  \([a-z_]*\)  *\(.*\)/\1[\2]/p
+	    }')"})
+	_values -s , setting $list
+}
+
+_coffre_drives()
+{
+	local -a list
+
+	list=(${XDG_CONFIG_HOME:-$HOME/.config}/coffre/*.conf(N:t:r))
+	_alternative "drives:drive:($list)" 'files:path:_files'
+}
+
+_coffre_providers()
+{
+	local -a list
+
+	list=(${(f)"$(coffre store presets --json 2>/dev/null |
+	    sed -n 's/^{"id":"\([^"]*\)".*/\1/p' | sort -u)"})
+	compadd -a list
+}
+
+_coffre()
+{
+	local -a cmd opts
+	local usage what=_coffre_drives
+
+	if (( CURRENT == 2 )); then
+		_coffre_commands
+		return
+	fi
+	cmd=($words[2])
+	usage=${"$(coffre $cmd --help 2>/dev/null)"%%$'\n'*}
+	if [[ $usage == *' COMMAND '* ]]; then
+		if (( CURRENT == 3 )); then
+			_coffre_commands $cmd
+			return
+		fi
+		cmd+=($words[3])
+	fi
+	opts=(${(f)"$(_coffre_options $cmd)"})
+	[[ $cmd != 'store presets' ]] || what=_coffre_providers
+	words=(coffre ${words[$#cmd+2,-1]})
+	(( CURRENT -= $#cmd ))
+	_arguments -S $opts "*:drive:$what"
+}
+
+_coffre "$@"

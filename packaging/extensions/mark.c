@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "mark.h"
+
+#include <glib.h>
+#include <mntent.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#define STATE_NAME "user.coffre.state"
+#define FSTYPE "fuse.coffre"
+
+/* The mount points of drives.  The table of mounts says by poll(2) that it
+ * has changed, so it is read only then. */
+static FILE *table;
+static GPtrArray *drives;
+
+static void
+drives_read(void)
+{
+	struct mntent m;
+	char buf[4096];
+
+	g_ptr_array_set_size(drives, 0);
+	rewind(table);
+	while (getmntent_r(table, &m, buf, sizeof(buf))) {
+		if (strcmp(m.mnt_type, FSTYPE) == 0)
+			g_ptr_array_add(drives, g_strdup(m.mnt_dir));
+	}
+}
+
+static void
+drives_refresh(void)
+{
+	struct pollfd p = { .events = POLLPRI };
+
+	if (!table) {
+		table = setmntent("/proc/self/mounts", "re");
+		if (!table)
+			return;
+		drives = g_ptr_array_new_with_free_func(g_free);
+		drives_read();
+	}
+	p.fd = fileno(table);
+	if (poll(&p, 1, 0) > 0)
+		drives_read();
+}
+
+/* By its name alone: to look at the file itself may wait, for another file
+ * system than ours. */
+static bool
+is_on_drive(const char *path)
+{
+	guint i;
+
+	drives_refresh();
+	for (i = 0; drives && i < drives->len; i++) {
+		const char *dir = drives->pdata[i];
+		size_t n = strlen(dir);
+
+		if (strncmp(path, dir, n) == 0 && path[n] == '/')
+			return true;
+	}
+	return false;
+}
+
+enum mark
+mark_of_path(const char *path, char text[static MARK_TEXT_MAX])
+{
+	struct stat st;
+	ssize_t n;
+
+	text[0] = '\0';
+	/* A folder has a state too, but no content that could be away. */
+	if (!is_on_drive(path) || lstat(path, &st) < 0 ||
+	    !S_ISREG(st.st_mode))
+		return MARK_NONE;
+	n = lgetxattr(path, STATE_NAME, text, MARK_TEXT_MAX - 1);
+	text[n > 0 ? n : 0] = '\0';
+	/* More may follow the word: "stored, on 1 of 2 stores". */
+	if (strncmp(text, "stored", 6) == 0)
+		return MARK_STORED;
+	if (strncmp(text, "queued", 6) == 0)
+		return MARK_QUEUED;
+	if (strncmp(text, "local", 5) == 0)
+		return MARK_LOCAL;
+	text[0] = '\0';
+	return MARK_NONE;
+}
+
+enum mark
+mark_of_uri(const char *uri, char text[static MARK_TEXT_MAX])
+{
+	char *path = uri ? g_filename_from_uri(uri, NULL, NULL) : NULL;
+	enum mark m = MARK_NONE;
+
+	text[0] = '\0';
+	if (path)
+		m = mark_of_path(path, text);
+	g_free(path);
+	return m;
+}
+
+const char *
+mark_emblem(enum mark m)
+{
+	switch (m) {
+	case MARK_LOCAL:
+		return "emblem-important";
+	case MARK_QUEUED:
+		return "emblem-synchronizing";
+	case MARK_STORED:
+		return "emblem-default";
+	case MARK_NONE:
+		break;
+	}
+	return NULL;
+}
+
+bool
+mark_is_passing(enum mark m)
+{
+	return m == MARK_LOCAL || m == MARK_QUEUED;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef MARK_H
+#define MARK_H
+
+#include <stdbool.h>
+
+/*
+ * mark - where the content of a file on a Coffre drive is, as a file manager
+ * shows it.  The driver answers from memory, so nothing here waits; a file
+ * that is on no such drive is never asked.  For the main thread only.
+ */
+
+enum mark {
+	MARK_NONE = 0,		/* not on a drive, or not said: a folder */
+	MARK_LOCAL = 1,		/* only here */
+	MARK_QUEUED = 2,	/* on its way */
+	MARK_STORED = 3,	/* on the store */
+};
+
+#define MARK_TEXT_MAX 128
+
+/* text: what the driver said, "" for MARK_NONE. */
+enum mark mark_of_path(const char *path, char text[static MARK_TEXT_MAX]);
+/* The same of a file:// address. */
+enum mark mark_of_uri(const char *uri, char text[static MARK_TEXT_MAX]);
+/* The name of its emblem; NULL: none. */
+const char *mark_emblem(enum mark m);
+/* May it become another by itself? */
+bool mark_is_passing(enum mark m);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <gtk/gtk.h>
+#include <libnemo-extension/nemo-extension-types.h>
+#include <libnemo-extension/nemo-file-info.h>
+#include <libnemo-extension/nemo-info-provider.h>
+#include <libnemo-extension/nemo-menu-provider.h>
+
+#define FM(x) Nemo##x
+#define fm_(x) nemo_##x
+#define FM_TYPE(x) NEMO_TYPE_##x
+#define FM_IFACE(x) Nemo##x##Iface
+#define FM_COMPLETE NEMO_OPERATION_COMPLETE
+#define FM_WINDOW GtkWidget *window,
+#define FM_UNUSED (void)window;

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Of the makefile: what belongs to an installed program besides itself, the
+# extensions for file managers, and packages.
+
+ICONDIR ?= $(DATADIR)/icons/hicolor
+APPDIR  ?= $(DATADIR)/applications
+METADIR ?= $(DATADIR)/metainfo
+ZSHDIR  ?= $(DATADIR)/zsh/site-functions
+APPID   := org.coffre.Coffre
+
+.PHONY: install-desktop extensions deb test-deb install-nautilus \
+	install-caja install-nemo
+
+install: install-desktop
+install-desktop:
+	install -d $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(ZSHDIR) \
+		$(DESTDIR)$(APPDIR) $(DESTDIR)$(METADIR) \
+		$(DESTDIR)$(ICONDIR)/scalable/apps \
+		$(DESTDIR)$(ICONDIR)/symbolic/apps
+	install -m 644 fs/coffre.7 $(DESTDIR)$(MANDIR)/man7/
+	install -m 644 packaging/coffre.zsh $(DESTDIR)$(ZSHDIR)/_coffre
+	install -m 644 packaging/$(APPID).desktop $(DESTDIR)$(APPDIR)/
+	install -m 644 packaging/$(APPID).metainfo.xml $(DESTDIR)$(METADIR)/
+	install -m 644 packaging/icons/coffre.svg \
+		$(DESTDIR)$(ICONDIR)/scalable/apps/
+	install -m 644 packaging/icons/coffre-symbolic.svg \
+		$(DESTDIR)$(ICONDIR)/symbolic/apps/
+
+# ---- extensions: one a file manager, where its -dev package is there ----
+
+EXTDIR := packaging/extensions
+EXTSRC := $(wildcard $(EXTDIR)/*.[ch] tests/extensions/*.[ch])
+ext_nautilus := libnautilus-extension-4 gtk4
+ext_caja     := libcaja-extension gtk+-3.0
+ext_nemo     := libnemo-extension gtk+-3.0
+EXTS     = $(foreach m,nautilus caja nemo,$(shell \
+	pkg-config --exists $(ext_$(m)) 2>/dev/null && echo $(m)))
+# The headers of others are not ours to keep free of warnings.
+extc     = -std=gnu11 -D_GNU_SOURCE $(WARN) -Werror -I$(EXTDIR) $(HARD) \
+	$(OPT) $(patsubst -I%,-isystem%,$(shell \
+	pkg-config --cflags $(ext_$*))) $(CPPFLAGS) $(CFLAGS)
+extl     = $(LDSAN) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) \
+	$(shell pkg-config --libs $(ext_$*))
+
+extensions:
+	@$(SUB) $(foreach m,$(EXTS),$(B)/extensions/libcoffre-$(m).so)
+	@echo "extensions built for: $(or $(EXTS),none (their -dev packages \
+	are missing))"
+
+$(B)/extensions/libcoffre-%.so: $(EXTDIR)/%.c $(EXTSRC) $(B)/.flags
+	@mkdir -p $(@D)
+	@echo "  CCLD    $@"
+	$(Q)$(CC) $(extc) -fPIC -shared -Wl,-z,defs -o $@ $< \
+		$(EXTDIR)/mark.c $(extl)
+
+# Stands in for the file manager in tests.
+$(B)/extensions/host-%: tests/extensions/host.c $(EXTSRC) $(B)/.flags
+	@mkdir -p $(@D)
+	@echo "  CCLD    $@"
+	$(Q)$(CC) $(extc) -pie -include $*.h -o $@ $< $(extl)
+
+# Where each looks is its own matter.
+install-nautilus: EXTTO = $(shell pkg-config --define-variable=prefix=$(PREFIX) \
+	--variable=extensiondir libnautilus-extension-4)
+install-caja: EXTTO = $(shell pkg-config --define-variable=prefix=$(PREFIX) \
+	--variable=extensiondir libcaja-extension)
+install-nemo: EXTTO = $(shell pkg-config --define-variable=prefix=$(PREFIX) \
+	--variable=extensiondir libnemo-extension)
+install-nautilus install-caja install-nemo: install-%: \
+		$(B)/extensions/libcoffre-%.so
+	@test -n '$(EXTTO)' || { echo "no folder of extensions" >&2; exit 1; }
+	install -d $(DESTDIR)$(EXTTO)
+	install -m 644 $< $(DESTDIR)$(EXTTO)/
+
+# ---- packages ----
+
+deb:
+	@scripts/install-deps.sh --deb
+	@B=$(B) scripts/make-deb.sh
+
+# Built, looked at by lintian, and put on and off a clean system.
+test-deb: deb
+	@B=$(B) tests/package/deb.sh
