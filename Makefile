@@ -128,7 +128,10 @@ $(UNITBIN): $(B)/%: $(B)/%.o $(TLIBOBJ) $(B)/libcoffre.a
 
 $(TOOLBIN): $(B)/%: $(B)/%.o $(B)/libcoffre.a
 	@echo "  LD      $@"
-	$(Q)$(CC) $(ALLL) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(ALLL) -o $@ $(filter %.o,$^) $(B)/libcoffre.a $(LIBS)
+
+# The yardstick reads requests as the driver does.
+$(B)/tests/bench/nullfs: $(B)/fs/loop.o
 
 # Reads vectors of the merge rules, also those of other implementations.
 $(B)/tests/merge_view: $(B)/tests/tools/merge_view

@@ -20,7 +20,7 @@ php-sabre-dav php-xml php-mbstring rclone
 swift-proxy swift-account swift-container swift-object python3-swift memcached
 python3 sqlite3 rsync git acl attr util-linux procps psmisc openssl jq'
 check='clang clang-tidy llvm cppcheck shellcheck man-db'
-bench='gocryptfs'
+bench='gocryptfs davfs2 jq curl'
 stores='radosgw ceph-mon ceph-osd ceph-common uuid-runtime python3-keystone
 python3-keystonemiddleware'
 deb='debhelper lintian libgtk-4-dev libnautilus-extension-dev
@@ -71,7 +71,8 @@ echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 apt() {
 	$asroot env DEBIAN_FRONTEND=noninteractive apt-get -qq \
-	    -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@"
+	    -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 \
+	    -o DPkg::Lock::Timeout=600 "$@"
 }
 # An old list of packages names files that are gone, so it is renewed first.
 apt update

@@ -1,32 +1,62 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Measure a drive beside an empty FUSE file system (nullfs), gocryptfs and the
-# local disk, in turns: each round does each work once on each of them, so
-# that a noisy machine is noisy for all.  A table of medians and of ratios to
-# nullfs goes to standard output, all numbers to B/bench.json.
+# Measure a drive beside an empty FUSE file system (nullfs), gocryptfs, the
+# local disk, and, where content goes to a server, curl, rclone and davfs2.
+# In turns: each round does each work once on each of them, so that a noisy
+# machine is noisy for all.
 #
-#	bench.sh [--quick] [--rounds N] [--only WORK,WORK]
+#	bench.sh [--quick] [--rounds N] [--only WORK,WORK] [--keep] [--readme]
+#	bench.sh --list
 #
-# Cold means that the page cache was dropped before.  The drive uploads in
-# the background while it is measured, as it does in life.
+# A table of medians, of ratios and of what is to be reached goes to standard
+# output, all numbers to B/bench.json.  --keep leaves what is there of works
+# that are not measured now; --readme puts the table into README.md; --list
+# names the works.
+#
+# Cold means that the page cache, names and inodes of the kernel were dropped
+# before.  What a drive has to upload is uploaded between two measurements.
+# Parts and measurements are called by their names:
+# shellcheck disable=SC2317
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
 B=${B:-build}
 rounds=5
-files=10000
-mib=1024
-works=create,stat,rename,unlink,seqwrite,seqread,randread,upload
+files=10000		# small ones
+mib=1024		# of a large one
+link_mib=256		# ... on the slow line
+many=100000		# files in folders
+million=1000000		# files for the memory
+src_files=600		# C files of the source tree
+src_headers=4400
+works=
+keep=
+readme=
 while [ $# -gt 0 ]; do
 	case $1 in
-	--quick) rounds=2 files=2000 mib=256 ;;
+	--quick)
+		rounds=2 files=2000 mib=256 link_mib=32 many=20000
+		million=50000 src_files=60 src_headers=500
+		;;
 	--rounds) rounds=$2; shift ;;
 	--only) works=$2; shift ;;
-	*) echo "usage: $0 [--quick] [--rounds N] [--only WORKS]" >&2
+	--keep) keep=--keep ;;
+	--readme) readme=--readme ;;
+	--list) exec python3 tests/bench/table.py --list ;;
+	*) echo "usage: $0 [--quick] [--rounds N] [--only WORKS] [--keep]" \
+	    "[--readme] [--list]" >&2
 	    exit 64 ;;
 	esac
 	shift
+done
+known=$(python3 tests/bench/table.py --list | cut -f1 | paste -sd,)
+works=${works:-$known}
+for w in ${works//,/ }; do
+	[[ ,$known, == *,$w,* ]] || {
+		echo "bench: there is no work '$w'; --list names them" >&2
+		exit 64
+	}
 done
 
 # The frame of the tests on a mount makes the home, the drive and the end.
@@ -35,34 +65,43 @@ case $B in
 *) B=$PWD/$B ;;
 esac
 export B
+# shellcheck source=tests/fs/lib.sh
 . tests/fs/lib.sh
 [ "$(id -u)" -eq 0 ] || { echo "bench: needs root to drop caches" >&2; exit 1; }
 WORK=$B/tests/bench/work
+LOG=$B/bench.log
 
-fs_prepare >"$B/bench.log" 2>&1 || exit 1
-need "mounted" drive_mount >>"$B/bench.log" 2>&1
-mkdir "$T/mnt/work" "$T/null" "$T/gcf" "$T/gcf.cipher" "$T/disk"
+# Is one of these works asked for?
+wanted() {
+	local w
+	for w in "$@"; do
+		[[ ,$works, != *,$w,* ]] || return 0
+	done
+	return 1
+}
 
-peers="coffre null disk"
-"$B/tests/bench/nullfs" "$T/null" || exit 1
-if command -v gocryptfs >/dev/null; then
-	gocryptfs -q -init -extpass echo -extpass bench "$T/gcf.cipher" &&
-	    gocryptfs -q -nosyslog -extpass echo -extpass bench \
-	    "$T/gcf.cipher" "$T/gcf" >>"$B/bench.log" 2>&1 && peers="coffre null gocryptfs disk"
-fi
+# value WORK PEER NUMBER
+value() {
+	echo "$1 $2 ${3:-0}" >>"$T/values"
+}
 
-where() {
-	case $1 in
-	coffre) echo "$T/mnt/work" ;;
-	null) echo "$T/null" ;;
-	gocryptfs) echo "$T/gcf" ;;
-	disk) echo "$T/disk" ;;
-	esac
+clock() {
+	date +%s.%N
+}
+# seconds FROM TO
+seconds() {
+	python3 -c 'import sys; print("%.4f" % (float(sys.argv[2]) -
+	    float(sys.argv[1])))' "$1" "$2"
+}
+# rate AMOUNT FROM TO
+rate() {
+	python3 -c 'import sys; a, f, t = map(float, sys.argv[1:])
+print("%.2f" % (a / (t - f)))' "$1" "$2" "$3"
 }
 
 # Nothing of the last measurement goes on during the next.
 settle() {
-	drive_sync 600 >>"$B/bench.log" 2>&1 || echo "not synced" >&2
+	drive_sync 900 >>"$LOG" 2>&1 || echo "bench: not synced" >&2
 	sync
 }
 
@@ -71,82 +110,51 @@ cold() {
 	echo 3 >/proc/sys/vm/drop_caches
 }
 
-measure() {
-	local work=$1 peer=$2 n=$files value
-	case $work in
-	seqwrite|seqread) n=$mib ;;
-	randread) n=5000 ;;
-	esac
-	case $work in
-	stat|seqread|randread) cold ;;
-	esac
-	value=$("$WORK" "$work" "$(where "$peer")" "$n" | cut -d' ' -f2)
-	echo "$work $peer ${value:-0}" >>"$T/values"
-	[ "$peer" != coffre ] || settle
-	[ "$work" != seqwrite ] || sync
+tell() {
+	[ ! -t 2 ] || printf '\r%-60s\r' "$*" >&2
+	echo "# $(date +%T) $*" >>"$LOG"
 }
 
+# A drive of that name on a folder of its own; init's options may follow.
+drive_new() {
+	NAME=$1
+	mkdir -p "$T/store-$NAME"
+	coffre init --store "dir:$T/store-$NAME" \
+	    --recovery-file "$T/recovery-$NAME" "$NAME" && drive_mount
+}
+
+# shellcheck source=tests/bench/local.sh
+. tests/bench/local.sh
+# shellcheck source=tests/bench/source.sh
+. tests/bench/source.sh
+# shellcheck source=tests/bench/remote.sh
+. tests/bench/remote.sh
+# shellcheck source=tests/bench/figures.sh
+. tests/bench/figures.sh
+
+# A part that cannot be measured is told of, and its rows stay empty.
+part() {
+	"$@" || echo "bench: $1: could not be measured, see $LOG" >&2
+}
+
+fs_prepare >"$LOG" 2>&1 || exit 1
 : >"$T/values"
-for round in $(seq "$rounds"); do
-	[ ! -t 2 ] || printf 'round %s of %s\r' "$round" "$rounds" >&2
-	for work in create stat rename unlink seqwrite seqread randread; do
-		case ,$works, in
-		*,"$work",*) ;;
-		*) continue ;;
-		esac
-		for peer in $peers; do
-			measure "$work" "$peer"
-		done
-	done
-	for peer in $peers; do
-		rm -rf "$(where "$peer")"/big "$(where "$peer")"/file*
-	done
-	settle
-done
-if [[ ,$works, == *,upload,* ]]; then
-	# shellcheck source=tests/bench/upload.sh
-	. tests/bench/upload.sh
-fi
+started=$(date +%F)
+! wanted create stat smallread rename unlink lslr seqwrite seqread randread ||
+	part local_part
+! wanted tarx gitstatus build || part source_part
+! wanted upload uploadsmall download || part remote_part
+! wanted linkup linkdown linksmall linksmallread || part link_part
+! wanted firstls || part firstls_part
+! wanted memory || part memory_part
+! wanted storetree storebig || part bytes_part
+tell ""
 
-cd / || exit 1
-fusermount3 -u "$T/null"
-[ "$peers" = "coffre null disk" ] || fusermount3 -u "$T/gcf"
-drive_unmount >>"$B/bench.log" 2>&1 || echo "the drive did not unmount" >&2
-
-python3 - "$T/values" "$B/bench.json" <<'PY'
-import json, os, statistics, sys
-units = {"seqwrite": "MB/s", "seqread": "MB/s", "upload": "MB/s"}
-said = {"create": "create, write 4 KiB, close", "stat": "stat, cold",
-        "rename": "rename", "unlink": "unlink",
-        "seqwrite": "write in order and fsync",
-        "seqread": "read in order, cold", "randread": "read 4 KiB, cold",
-        "upload": "upload to WebDAV"}
-runs = {}
-for line in open(sys.argv[1]):
-    work, peer, value = line.split()
-    runs.setdefault(work, {}).setdefault(peer, []).append(float(value))
-peers = ["coffre", "null", "gocryptfs", "disk", "curl"]
-out = {}
-print("%-28s %6s" % ("", ""), *("%17s" % p for p in peers))
-for work, by in runs.items():
-    base = "null" if "null" in by else "curl"
-    cells, o = [], {"unit": units.get(work, "1/s")}
-    for p in peers:
-        if p not in by:
-            cells.append("%17s" % "")
-            continue
-        m = statistics.median(by[p])
-        ratio = statistics.median(
-            a / b if b else 0 for a, b in zip(by[p], by[base]))
-        o[p] = {"runs": by[p], "median": m, "ratio": round(ratio, 3)}
-        cells.append("%9.0f (%5.2f)" % (m, ratio))
-    out[work] = o
-    print("%-28s %6s" % (said[work], o["unit"]), *cells)
-print("In brackets: the median of the ratios to null (upload: to curl),")
-print("run by run.  Medians of", max(len(v) for by in runs.values()
-      for v in by.values()), "runs, %d cores." % os.cpu_count())
-json.dump(out, open(sys.argv[2], "w"), indent=1)
-PY
+cd "$TOP" || exit 1
+python3 tests/bench/table.py "$T/values" "$B/bench.json" --date "$started" \
+    --files "$files" --mib "$mib" --link-mib "$link_mib" --many "$many" \
+    --million "$million" --src "$((src_files + src_headers))" \
+    ${keep:+"$keep"} ${readme:+"$readme"}
 rc=$?
 echo "all numbers: $B/bench.json"
 exit "$rc"

@@ -1,29 +1,39 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * nullfs MOUNTPOINT [FUSE OPTIONS] - a file system that does nothing, as fast
- * as FUSE allows: the yardstick that Coffre is measured with.  One folder;
- * names and attributes are kept in memory, written data is dropped, and reads
- * give zeros.  The settings are those of Coffre's mount.
+ * as FUSE allows: the yardstick that Coffre is measured with.  Folders, names
+ * and attributes are kept in memory, written data is dropped, and reads give
+ * zeros.  The settings are those of Coffre's mount, and so is the loop that
+ * reads requests.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "fs/loop.h"
+
 #define BUCKETS 65536
+#define THREADS_MAX 32
 #define NODES_MAX 4000000
 #define IO_MAX (1u << 20)
 #define TIMEOUT 3600.0
 
+/* A node is never freed: a listing may stand on it. */
 struct node {
 	struct node *next;	/* of the same bucket */
+	TAILQ_HEAD(children, node) children;
+	TAILQ_ENTRY(node) sibling;
+	fuse_ino_t parent;
 	char name[256];
 	struct stat st;
 };
@@ -35,25 +45,40 @@ static uint64_t nnodes = 2;
 static char zeros[IO_MAX];
 
 static struct node **
-find(const char *name)
+find(fuse_ino_t parent, const char *name)
 {
-	uint32_t h = 2166136261u;
+	uint32_t h = 2166136261u ^ (uint32_t)parent;
 	struct node **p;
 	const char *s;
 
 	for (s = name; *s; s++)
 		h = (h ^ (uint8_t)*s) * 16777619u;
 	for (p = &buckets[h % BUCKETS]; *p; p = &(*p)->next)
-		if (strcmp((*p)->name, name) == 0)
+		if ((*p)->parent == parent && strcmp((*p)->name, name) == 0)
 			break;
 	return p;
 }
 
 /* Lock held. */
-static struct node *
-add(fuse_req_t req, const char *name, mode_t mode)
+static void
+join(struct node *n, fuse_ino_t parent)
 {
-	struct node **p = find(name), *n;
+	n->parent = parent;
+	TAILQ_INSERT_TAIL(&nodes[parent]->children, n, sibling);
+}
+
+/* Lock held.  What it points to stays. */
+static void
+leave(struct node *n)
+{
+	TAILQ_REMOVE(&nodes[n->parent]->children, n, sibling);
+}
+
+/* Lock held. */
+static struct node *
+add(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct node **p = find(parent, name), *n;
 
 	if (*p || nnodes >= NODES_MAX || strlen(name) > 255)
 		return NULL;
@@ -63,22 +88,30 @@ add(fuse_req_t req, const char *name, mode_t mode)
 	snprintf(n->name, sizeof(n->name), "%s", name);
 	n->st.st_ino = nnodes;
 	n->st.st_mode = mode;
-	n->st.st_nlink = 1;
+	n->st.st_nlink = S_ISDIR(mode) ? 2 : 1;
+	TAILQ_INIT(&n->children);
 	n->st.st_uid = fuse_req_ctx(req)->uid;
 	n->st.st_gid = fuse_req_ctx(req)->gid;
 	clock_gettime(CLOCK_REALTIME, &n->st.st_mtim);
 	nodes[nnodes++] = n;
 	*p = n;
+	join(n, parent);
 	return n;
 }
 
-static void
-root_stat(struct stat *st)
+static int
+root_make(void)
 {
-	memset(st, 0, sizeof(*st));
-	st->st_ino = 1;
-	st->st_mode = S_IFDIR | 0777;
-	st->st_nlink = 2;
+	struct node *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return -1;
+	n->st.st_ino = FUSE_ROOT_ID;
+	n->st.st_mode = S_IFDIR | 0777;
+	n->st.st_nlink = 2;
+	TAILQ_INIT(&n->children);
+	nodes[FUSE_ROOT_ID] = n;
+	return 0;
 }
 
 static void
@@ -114,9 +147,8 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fuse_entry_param e;
 	struct node *n;
 
-	(void)parent;
 	pthread_mutex_lock(&lock);
-	n = *find(name);
+	n = *find(parent, name);
 	if (n)
 		entry_of(n, &e);
 	pthread_mutex_unlock(&lock);
@@ -133,10 +165,7 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	(void)fi;
 	pthread_mutex_lock(&lock);
-	if (ino == FUSE_ROOT_ID)
-		root_stat(&st);
-	else
-		st = nodes[ino]->st;
+	st = nodes[ino]->st;
 	pthread_mutex_unlock(&lock);
 	fuse_reply_attr(req, &st, TIMEOUT);
 }
@@ -149,14 +178,26 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *in, int set,
 
 	(void)fi;
 	pthread_mutex_lock(&lock);
-	root_stat(&st);
-	if (ino != FUSE_ROOT_ID) {
-		if (set & FUSE_SET_ATTR_SIZE)
-			nodes[ino]->st.st_size = in->st_size;
-		st = nodes[ino]->st;
-	}
+	if (set & FUSE_SET_ATTR_SIZE)
+		nodes[ino]->st.st_size = in->st_size;
+	st = nodes[ino]->st;
 	pthread_mutex_unlock(&lock);
 	fuse_reply_attr(req, &st, TIMEOUT);
+}
+
+/* A new node's entry; false: there is none. */
+static bool
+make(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+    struct fuse_entry_param *ret)
+{
+	struct node *n;
+
+	pthread_mutex_lock(&lock);
+	n = add(req, parent, name, mode);
+	if (n)
+		entry_of(n, ret);
+	pthread_mutex_unlock(&lock);
+	return n != NULL;
 }
 
 static void
@@ -164,17 +205,21 @@ op_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
     struct fuse_file_info *fi)
 {
 	struct fuse_entry_param e;
-	struct node *n;
 
-	(void)parent;
-	pthread_mutex_lock(&lock);
-	n = add(req, name, mode);
-	if (n)
-		entry_of(n, &e);
-	pthread_mutex_unlock(&lock);
 	fi->keep_cache = 1;
-	if (n)
+	if (make(req, parent, name, S_IFREG | (mode & 07777), &e))
 		fuse_reply_create(req, &e, fi);
+	else
+		fuse_reply_err(req, EEXIST);
+}
+
+static void
+op_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct fuse_entry_param e;
+
+	if (make(req, parent, name, S_IFDIR | (mode & 07777), &e))
+		fuse_reply_entry(req, &e);
 	else
 		fuse_reply_err(req, EEXIST);
 }
@@ -187,6 +232,7 @@ op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		nodes[ino]->st.st_size = 0;
 	pthread_mutex_unlock(&lock);
 	fi->keep_cache = 1;
+	fi->noflush = (fi->flags & O_ACCMODE) == O_RDONLY;
 	fuse_reply_open(req, fi);
 }
 
@@ -244,16 +290,30 @@ op_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct node **p, *n;
 
-	(void)parent;
 	pthread_mutex_lock(&lock);
-	p = find(name);
+	p = find(parent, name);
 	n = *p;
 	if (n) {
 		*p = n->next;
+		leave(n);
 		n->st.st_nlink = 0;
 	}
 	pthread_mutex_unlock(&lock);
 	fuse_reply_err(req, n ? 0 : ENOENT);
+}
+
+static void
+op_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct node *n;
+
+	pthread_mutex_lock(&lock);
+	n = *find(parent, name);
+	pthread_mutex_unlock(&lock);
+	if (n && !TAILQ_EMPTY(&n->children))
+		fuse_reply_err(req, ENOTEMPTY);
+	else
+		op_unlink(req, parent, name);
 }
 
 static void
@@ -262,34 +322,79 @@ op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 {
 	struct node **p, **q, *n;
 
-	(void)parent;
-	(void)newparent;
 	(void)flags;
 	pthread_mutex_lock(&lock);
-	p = find(name);
+	p = find(parent, name);
 	n = *p;
 	if (n) {
 		*p = n->next;
-		q = find(newname);
+		leave(n);
+		q = find(newparent, newname);
+		if (*q)
+			leave(*q);
 		n->next = *q ? (*q)->next : NULL;
 		*q = n;
 		snprintf(n->name, sizeof(n->name), "%s", newname);
+		join(n, newparent);
 	}
 	pthread_mutex_unlock(&lock);
 	fuse_reply_err(req, n ? 0 : ENOENT);
 }
 
 static void
+op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	fi->keep_cache = 1;
+	fi->cache_readdir = 1;
+	fuse_reply_open(req, fi);
+}
+
+/* A position is the number of the node given last. */
+static void
+list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool is_plus)
+{
+	struct fuse_entry_param e;
+	char *b = malloc(size);
+	const struct node *n;
+	size_t len = 0, one;
+
+	pthread_mutex_lock(&lock);
+	n = off ? TAILQ_NEXT(nodes[off], sibling) :
+	    TAILQ_FIRST(&nodes[ino]->children);
+	for (; b && n; n = TAILQ_NEXT(n, sibling)) {
+		if (n->st.st_nlink == 0 || n->parent != ino)
+			continue;
+		entry_of(n, &e);
+		if (is_plus)
+			one = fuse_add_direntry_plus(req, b + len, size - len,
+			    n->name, &e, (off_t)n->st.st_ino);
+		else
+			one = fuse_add_direntry(req, b + len, size - len,
+			    n->name, &n->st, (off_t)n->st.st_ino);
+		if (one > size - len)
+			break;
+		len += one;
+	}
+	pthread_mutex_unlock(&lock);
+	fuse_reply_buf(req, b, len);
+	free(b);
+}
+
+static void
 op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct fuse_file_info *fi)
 {
-	static char none;
-
-	(void)ino;
-	(void)size;
-	(void)off;
 	(void)fi;
-	fuse_reply_buf(req, &none, 0);	/* no work lists */
+	list(req, ino, size, off, false);
+}
+
+static void
+op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+    struct fuse_file_info *fi)
+{
+	(void)fi;
+	list(req, ino, size, off, true);
 }
 
 static const struct fuse_lowlevel_ops ops = {
@@ -304,22 +409,34 @@ static const struct fuse_lowlevel_ops ops = {
 	.flush = op_done,
 	.release = op_done,
 	.fsync = op_fsync,
+	.mkdir = op_mkdir,
 	.unlink = op_unlink,
+	.rmdir = op_rmdir,
 	.rename = op_rename,
+	.opendir = op_opendir,
 	.readdir = op_readdir,
+	.readdirplus = op_readdirplus,
+	.releasedir = op_done,
 };
+
+static void
+ended(void *arg)
+{
+	(void)arg;
+}
 
 int
 main(int argc, char **argv)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
 	struct fuse_cmdline_opts o;
-	struct fuse_loop_config *cfg;
 	struct fuse_session *se;
+	struct loop *loop;
 	int r = 1;
 
 	nodes = calloc(NODES_MAX, sizeof(*nodes));
-	if (!nodes || fuse_parse_cmdline(&args, &o) != 0 || !o.mountpoint) {
+	if (!nodes || root_make() < 0 ||
+	    fuse_parse_cmdline(&args, &o) != 0 || !o.mountpoint) {
 		fprintf(stderr, "usage: nullfs MOUNTPOINT [-o OPTIONS]\n");
 		return 64;
 	}
@@ -329,10 +446,10 @@ main(int argc, char **argv)
 	if (fuse_set_signal_handlers(se) == 0 &&
 	    fuse_session_mount(se, o.mountpoint) == 0) {
 		fuse_daemonize(o.foreground);
-		cfg = fuse_loop_cfg_create();
-		fuse_loop_cfg_set_clone_fd(cfg, 0);
-		r = fuse_session_loop_mt(se, cfg);
-		fuse_loop_cfg_destroy(cfg);
+		if (loop_new(se, THREADS_MAX, &loop) == 0) {
+			r = loop_run(loop, ended, NULL);
+			loop_free(loop);
+		}
 		fuse_session_unmount(se);
 	}
 	fuse_session_destroy(se);

@@ -5,6 +5,8 @@
  *
  *	create	N files of 4 KiB: create, write, close
  *	stat	N files: stat each
+ *	read	N files: open, read 4 KiB, close
+ *	many	N files of 100 bytes, a thousand a folder
  *	rename	N files: rename each
  *	unlink	N files: unlink each
  *	seqwrite	one file of N MiB by 1 MiB, then fsync
@@ -23,6 +25,7 @@
 
 #define MIB (1 << 20)
 #define SMALL 4096
+#define TINY 100
 
 static uint8_t buf[MIB];
 
@@ -78,6 +81,45 @@ do_stat(long n)
 	for (i = 0; i < n; i++)
 		if (stat(name_of(i), &st) < 0 || st.st_size != SMALL)
 			die("stat");
+	return (double)n;
+}
+
+static double
+do_read(long n)
+{
+	long i;
+	int fd;
+
+	for (i = 0; i < n; i++) {
+		fd = open(name_of(i), O_RDONLY);
+		if (fd < 0)
+			die("open");
+		if (read(fd, buf, SMALL) != SMALL)
+			die("read");
+		close(fd);
+	}
+	return (double)n;
+}
+
+static double
+do_many(long n)
+{
+	char name[64];
+	long i;
+	int fd;
+
+	for (i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "dir%04ld", i / 1000);
+		if (i % 1000 == 0 && mkdir(name, 0755) < 0)
+			die("mkdir");
+		snprintf(name, sizeof(name), "dir%04ld/file%03ld", i / 1000,
+		    i % 1000);
+		fd = open(name, O_CREAT | O_EXCL | O_WRONLY, 0644);
+		if (fd < 0)
+			die("create");
+		if (write(fd, buf, TINY) != TINY || close(fd) < 0)
+			die("write");
+	}
 	return (double)n;
 }
 
@@ -175,6 +217,8 @@ static const struct {
 } works[] = {
 	{ "create", do_create, 10000 },
 	{ "stat", do_stat, 10000 },
+	{ "read", do_read, 10000 },
+	{ "many", do_many, 100000 },
 	{ "rename", do_rename, 10000 },
 	{ "unlink", do_unlink, 10000 },
 	{ "seqwrite", do_seqwrite, 1024 },
