@@ -2,6 +2,7 @@
 #include "fs/reply.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "drive/drive.h"
@@ -134,6 +135,8 @@ reply_open(fuse_req_t req, int r, struct fuse_file_info *fi,
 	}
 	fi->fh = (uintptr_t)h;
 	fi->keep_cache = 1;
+	/* What was only read has nothing to commit when it is closed. */
+	fi->noflush = (fi->flags & O_ACCMODE) == O_RDONLY;
 	r = fuse_reply_open(req, fi);
 	sent(r);
 	if (r < 0)
