@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -425,10 +426,13 @@ mount_down(struct mount *m, struct mount_left *ret)
 }
 
 static void
-limits_raise(void)
+limits_set(void)
 {
 	struct rlimit l;
 
+	/* One heap for all threads: what one frees another can use, and it
+	 * grows by more than a page with each call of the kernel. */
+	(void)mallopt(M_ARENA_MAX, 1);
 	if (getrlimit(RLIMIT_NOFILE, &l) < 0)
 		return;
 	l.rlim_cur = l.rlim_max < NOFILE_MAX ? l.rlim_max : NOFILE_MAX;
@@ -446,7 +450,7 @@ mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
 	m->conf = c;
 	m->p = c->parts;
 	m->sig_fd = m->stop_fd = m->lock_fd = -1;
-	limits_raise();
+	limits_set();
 	r = signals_init(m);
 	if (r < 0)
 		(void)err_set(e, r, "signals: %s", strerror(-r));
