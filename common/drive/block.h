@@ -48,6 +48,14 @@ block_is_local(const struct block *b)
 	return b->frame != UINT32_MAX || b->has_data;
 }
 
+/* Only the store has its bytes. */
+static inline bool
+block_is_away(const struct block *b)
+{
+	return b->state != BLOCK_PATCH && b->state != BLOCK_HOLE &&
+	    b->has_ref && !block_is_local(b);
+}
+
 /* The current row: 1, or 0 if there is none (a hole). */
 int block_get(struct drive *d, uint64_t ino, uint64_t idx, struct block *ret);
 /* The next row below b of the same index that is no patch: 1 or 0. */

@@ -221,13 +221,28 @@ int clear_rows(struct drive *d, struct inode *i, uint64_t from, uint64_t to,
 
 /* ---- fetch.c ------------------------------------------------------------- */
 
-/* Ask for what is missing of blocks [idx, idx + n); wait for the first if
- * need is set. */
+enum fetch_how {
+	FETCH_NEED = 1 << 0,	/* wait for the first */
+	FETCH_NEAR = 1 << 1,	/* other small files may come along */
+};
+
+/* Ask for what is missing of blocks [idx, idx + n). */
 int fetch_from(struct drive *d, uint64_t ino, uint64_t idx, size_t n,
-    bool need, const struct drive_wait *w);
+    unsigned how, const struct drive_wait *w);
 /* The row itself is wanted (the base of a patch). */
 int fetch_row(struct drive *d, const struct block *b,
     const struct drive_wait *w);
+
+/* ---- near.c -------------------------------------------------------------- */
+
+#define NEAR_MAX 512		/* files asked for at once */
+
+/* The content of a small file is not here: what else shall be asked for,
+ * at most NEAR_MAX blocks of other files, into v.  Returns their number. */
+size_t near_missed(struct drive *d, uint64_t ino, struct fetch_want *v)
+    REQUIRES(d->db_lock);
+/* A file is read from its beginning.  Asks for others, waits for nothing. */
+void near_read(struct drive *d, uint64_t ino);
 
 /* ---- read.c -------------------------------------------------------------- */
 

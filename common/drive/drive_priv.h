@@ -76,6 +76,13 @@ struct drive {
 	struct slab *slab;	/* slab.c: the block file */
 	struct cache *cache;	/* cache.c: opened blocks */
 	struct stage *stage;	/* stage.c: what waits for upload */
+	/* near.c: what was asked for from file to file.  Written under db_lock;
+	 * mark and end are read by anybody (atomic). */
+	struct near {
+		uint64_t last;		/* number of the last miss */
+		uint64_t mark, end;	/* second half of the last window */
+		unsigned files;		/* of the last window; 0: none yet */
+	} near;
 
 	/* Waiting of the sync engine (drive_wake, drive_sync_wait and _kick
 	 * are in drive.c); rank RANK_UTIL. */

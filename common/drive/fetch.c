@@ -34,8 +34,7 @@ want_row(void *arg, const struct block *b)
 
 	if (b->idx >= w->end)
 		return 1;
-	if (b->state != BLOCK_PATCH && b->state != BLOCK_HOLE &&
-	    b->has_ref && !block_is_local(b)) {
+	if (block_is_away(b)) {
 		f = &w->v[w->n++];
 		f->ino = b->ino;
 		f->idx = b->idx;
@@ -46,11 +45,13 @@ want_row(void *arg, const struct block *b)
 }
 
 int
-fetch_from(struct drive *d, uint64_t ino, uint64_t idx, size_t n, bool need,
-    const struct drive_wait *w)
+fetch_from(struct drive *d, uint64_t ino, uint64_t idx, size_t n,
+    unsigned how, const struct drive_wait *w)
 {
 	struct wants wants = { .cap = n, .end = idx + n };
 	struct drive_fetcher f;
+	size_t more = (how & FETCH_NEAR) && idx == 0 ? NEAR_MAX : 0;
+	bool need = (how & FETCH_NEED) != 0;
 	int r;
 
 	mutex_lock(&d->conf_lock);
@@ -58,16 +59,18 @@ fetch_from(struct drive *d, uint64_t ino, uint64_t idx, size_t n, bool need,
 	mutex_unlock(&d->conf_lock);
 	if (!f.fetch)
 		return -EHOSTUNREACH;
-	wants.v = calloc(n, sizeof(*wants.v));
+	wants.v = calloc(n + more, sizeof(*wants.v));
 	if (!wants.v)
 		return -ENOMEM;
 	mutex_lock(&d->db_lock);
 	r = block_each(d, ino, idx, UINT64_MAX, false, want_row, &wants);
-	mutex_unlock(&d->db_lock);
 	if (r > 0)
 		r = 0;
 	if (need && (wants.n == 0 || wants.v[0].idx != idx))
 		need = false;	/* it came meanwhile */
+	if (r == 0 && need && more && wants.v[0].ref.len < BLOCK_SIZE)
+		wants.n += near_missed(d, ino, wants.v + wants.n);
+	mutex_unlock(&d->db_lock);
 	if (r == 0 && wants.n)
 		r = f.fetch(f.arg, wants.v, wants.n, need ? 1 : 0, w);
 	free(wants.v);

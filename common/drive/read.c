@@ -220,7 +220,8 @@ read_block(const struct drive_file *f, uint64_t idx, uint32_t o,
 		if (r == -EAGAIN && tries >= 3)
 			r = row_spoiled(d, &b);
 		else if (r == 0)
-			r = fetch_from(d, n->ino, idx, ask->n, true, ask->w);
+			r = fetch_from(d, n->ino, idx, ask->n, f->is_sparing ?
+			    FETCH_NEED : FETCH_NEED | FETCH_NEAR, ask->w);
 		if (r < 0 && r != -EAGAIN)
 			return r;
 	}
@@ -377,7 +378,7 @@ read_ahead(struct drive_file *f, uint64_t off, size_t size, uint64_t row_end)
 		win = AHEAD_MAX;
 	__atomic_store_n(&f->ra_blocks, win, __ATOMIC_RELAXED);
 	__atomic_store_n(&f->ra_end, idx + win, __ATOMIC_RELAXED);
-	(void)fetch_from(f->d, f->n->ino, idx, win, false, NULL);
+	(void)fetch_from(f->d, f->n->ino, idx, win, 0, NULL);
 }
 
 /*
@@ -414,6 +415,8 @@ drive_read(struct drive_file *f, void *out, size_t size, uint64_t off,
 	mutex_unlock(&f->n->lock);
 	is_first = f->is_sparing || !__atomic_load_n(&f->has_read,
 	    __ATOMIC_RELAXED);
+	if (size && off == 0 && !f->is_sparing)
+		near_read(f->d, f->n->ino);
 	if (size)
 		read_ahead(f, off, size, row_end);
 	left = size;

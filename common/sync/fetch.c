@@ -52,6 +52,7 @@ wants_add_locked(struct fetcher *f, const struct fetch_want *want, size_t n,
     REQUIRES(f->lock)
 {
 	size_t i, nfresh = 0, nmine = 0;
+	uint64_t bytes = 0;
 	struct entry *e;
 	bool is_new;
 	int r = 0;
@@ -59,18 +60,20 @@ wants_add_locked(struct fetcher *f, const struct fetch_want *want, size_t n,
 	for (i = 0; i < n; i++) {
 		/* Read-ahead is bounded; what is over is asked for again when
 		 * its turn comes. */
-		if (!urgent && f->ahead_bytes + (uint64_t)nfresh *
-		    VAULT_BLOCK_SIZE >= f->s->readahead_max)
+		if (!urgent && f->ahead_bytes + bytes >=
+		    f->s->readahead_max)
 			break;
 		e = entry_get_locked(f, &want[i], &is_new);
 		if (!e) {
 			r = -ENOMEM;
 			break;
 		}
-		if (is_new)
+		if (is_new) {
 			fresh[nfresh++] = e;
-		else if (urgent && e->job)
+			bytes += want[i].ref.len;
+		} else if (urgent && e->job) {
 			fetch_job_promote_locked(f, e->job);
+		}
 		if (mine) {
 			e->waiters++;
 			mine[nmine++] = e;

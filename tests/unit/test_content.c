@@ -35,6 +35,7 @@ static struct object {
 } objects[OBJECTS_MAX];
 static uint64_t nobjects;
 static bool is_offline;
+static size_t nmisses, nasked;	/* calls that wait; blocks asked for */
 static uint64_t lamport, op_seq, seg_seq;
 
 static uint64_t rng;
@@ -56,10 +57,11 @@ fake_fetch(void *arg, const struct fetch_want *want, size_t n, size_t need,
 	size_t k;
 	int r;
 
-	(void)need;
 	(void)w;
 	if (is_offline)
 		return -EHOSTUNREACH;
+	nmisses += need > 0;
+	nasked += n;
 	for (k = 0; k < n; k++) {
 		const struct object *o = &objects[want[k].ref.pack.n];
 
@@ -490,6 +492,86 @@ START_TEST(random_operations_agree_with_a_model)
 	drive_close(d);
 }
 END_TEST
+#define SMALLS 400
+#define SMALL_LEN 3000
+
+static void
+small_read(struct drive *d, uint64_t ino, int i)
+{
+	uint8_t got[SMALL_LEN], want[SMALL_LEN];
+	struct drive_file *f;
+
+	memset(want, i, sizeof(want));
+	ck_assert_int_eq(drive_file_open(d, ino, O_RDONLY, &f), 0);
+	ck_assert_int_eq(drive_read(f, got, sizeof(got), 0, NULL), SMALL_LEN);
+	ck_assert_mem_eq(got, want, sizeof(got));
+	ck_assert_int_eq(drive_file_close(f), 0);
+}
+
+/* What is made together is often read together. */
+START_TEST(small_files_that_are_not_here_come_many_at_a_time)
+{
+	struct drive_cred c = { .uid = getuid(), .gid = getgid() };
+	uint64_t ino[SMALLS];
+	uint8_t data[SMALL_LEN];
+	struct drive_attr a;
+	struct drive_file *f;
+	struct drive *d;
+	char name[16];
+	int i;
+
+	rng = 1;
+	(void)snprintf(dir, sizeof(dir), "/tmp/coffre-content-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	crypto_random(local_key, sizeof(local_key));
+	d = drive_start();
+	for (i = 0; i < SMALLS; i++) {
+		(void)snprintf(name, sizeof(name), "s%d", i);
+		ck_assert_int_eq(drive_create(d, &c, DRIVE_ROOT_INO, name,
+		    0644, O_WRONLY, &a, &f), 0);
+		memset(data, i, sizeof(data));
+		ck_assert_int_eq(drive_write(f, data, sizeof(data), 0),
+		    SMALL_LEN);
+		ck_assert_int_eq(drive_file_close(f), 0);
+		ino[i] = a.ino;
+	}
+	upload(d);
+	publish(d);
+	upload(d);
+	publish(d);
+
+	/* In order: the reader waits a few times only. */
+	(void)drive_cache_trim(d, 0);
+	nmisses = 0;
+	for (i = 0; i < SMALLS; i++)
+		small_read(d, ino[i], i);
+	ck_assert_uint_ge(nmisses, 1);
+	ck_assert_uint_le(nmisses, 4);
+
+	/* All is here: nothing more is asked for. */
+	nasked = 0;
+	for (i = 0; i < SMALLS; i++)
+		small_read(d, ino[i], i);
+	ck_assert_uint_eq(nasked, 0);
+
+	/* One look alone asks for a few, not for all. */
+	drive_close(d);
+	d = drive_start();
+	(void)drive_cache_trim(d, 0);
+	nasked = 0;
+	small_read(d, ino[7], 7);
+	ck_assert_uint_ge(nasked, 2);
+	ck_assert_uint_le(nasked, 32);
+
+	/* In any order the reader does not wait for each. */
+	(void)drive_cache_trim(d, 0);
+	nmisses = 0;
+	for (i = 0; i < SMALLS; i++)
+		small_read(d, ino[i * 149 % SMALLS], i * 149 % SMALLS);
+	ck_assert_uint_le(nmisses, SMALLS / 4);
+	drive_close(d);
+}
+END_TEST
 
 int
 main(void)
@@ -503,6 +585,8 @@ main(void)
 		return 1;
 	tcase_set_timeout(t, 0);
 	tcase_add_test(t, random_operations_agree_with_a_model);
+	tcase_add_test(t,
+	    small_files_that_are_not_here_come_many_at_a_time);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
