@@ -140,6 +140,7 @@ part() {
 fs_prepare >"$LOG" 2>&1 || exit 1
 : >"$T/values"
 started=$(date +%F)
+load=$(cut -d' ' -f1 /proc/loadavg)
 ! wanted create stat smallread rename unlink lslr seqwrite seqread randread ||
 	part local_part
 ! wanted tarx gitstatus build || part source_part
@@ -152,6 +153,7 @@ tell ""
 
 cd "$TOP" || exit 1
 python3 tests/bench/table.py "$T/values" "$B/bench.json" --date "$started" \
+    --load "$load" \
     --files "$files" --mib "$mib" --link-mib "$link_mib" --many "$many" \
     --million "$million" --src "$((src_files + src_headers))" \
     ${keep:+"$keep"} ${readme:+"$readme"}

@@ -89,11 +89,13 @@ def ratio_of(sign, ours, theirs):
     return statistics.median(a / b if b else 0 for a, b in pairs)
 
 
-def row_result(row, runs, sizes, date):
+def row_result(row, runs, sizes, a):
     """One work's entry in the JSON file."""
     work, unit, sign, what, bars = row
     ours = runs.get("coffre", [])
-    r = {"what": what.format(**sizes), "unit": unit, "date": date,
+    r = {"what": what.format(**sizes), "unit": unit, "date": a.date,
+         "rounds": max(len(v) for v in runs.values()),
+         "load": round(max(a.load, os.getloadavg()[2])),
          "better": "high" if sign == HIGH else "low", "peers": {},
          "bars": []}
     for peer, values in runs.items():
@@ -167,10 +169,17 @@ def readme_write(out, all_lines, path="README.md"):
         s = f.read()
     if BEGIN not in s or END not in s:
         sys.exit("table.py: README.md has no place for the table")
-    dates = sorted({r["date"] for r in out["rows"].values()})
-    text = "%s\n%s, on: %s.\n\n%s\n" % (
-        BEGIN, " and ".join(sorted({dates[0], dates[-1]})), out["machine"],
-        markdown_table(all_lines))
+    rows = out["rows"].values()
+    dates = sorted({r["date"] for r in rows})
+    load = max(r["load"] for r in rows)
+    busy = "" if load <= os.cpu_count() else (
+        "\nOthers worked on the machine meanwhile: up to %d processes wanted"
+        " to run at once." % load)
+    text = "%s\nMedians of %s, %s, on: %s.%s\n\n%s\n" % (
+        BEGIN, " to ".join("%d" % n for n in sorted(
+            {min(r["rounds"] for r in rows), max(r["rounds"] for r in rows)})
+        ) + " rounds", " and ".join(sorted({dates[0], dates[-1]})),
+        out["machine"], busy, markdown_table(all_lines))
     s = s[:s.index(BEGIN)] + text + s[s.index(END):]
     with open(path, "w") as f:
         f.write(s)
@@ -198,6 +207,7 @@ def main():
     ap.add_argument("--keep", action="store_true")
     ap.add_argument("--readme", action="store_true")
     ap.add_argument("--date", default=str(datetime.date.today()))
+    ap.add_argument("--load", type=float, default=0)
     names = ("files", "mib", "link-mib", "many", "million", "src")
     for n in names:
         ap.add_argument("--" + n, type=int, default=0)
@@ -211,8 +221,7 @@ def main():
     runs = values_read(a.values)
     for row in ROWS:
         if row[0] in runs:
-            out["rows"][row[0]] = row_result(row, runs[row[0]], sizes,
-                                             a.date)
+            out["rows"][row[0]] = row_result(row, runs[row[0]], sizes, a)
     out["rows"] = {row[0]: out["rows"][row[0]] for row in ROWS
                    if row[0] in out["rows"]}
     with open(a.out, "w") as f:
