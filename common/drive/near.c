@@ -6,9 +6,9 @@
  * reader of small files that are not here waits for the store once a file.
  *
  * The first miss, which may be a program that only looks what a file is, asks
- * for a few files besides, of a quarter of a MiB together; misses that follow near it ask
- * for ever more.  A reader that has come to the middle of what was asked for
- * has the next window asked for, so that it does not wait again.
+ * for a few files besides, of a quarter of a MiB together; misses that follow
+ * near it ask for ever more.  A reader that has come to the middle of what was
+ * asked for has the next window asked for, so that it does not wait again.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -5,21 +5,25 @@
 # nullfs, gocryptfs and the local disk.
 # shellcheck disable=SC2153,SC2154
 
-# peers_start null|nonull: sets peers.  Without gocryptfs its columns stay empty.
+# peers_start null|nonull: sets peers.  Without gocryptfs its columns stay
+# empty.  All of them run in this session, as the drive does: the kernel's
+# scheduler shares a busy machine among sessions first.
 peers_start() {
 	peers="coffre disk"
 	mkdir -p "$T/null" "$T/gcf" "$T/gcf.cipher" "$T/disk"
 	if [ "$1" = null ]; then
-		"$B/tests/bench/nullfs" "$T/null" \
-		    -o default_permissions,allow_other || return 1
+		"$B/tests/bench/nullfs" "$T/null" -f \
+		    -o default_permissions,allow_other &
+		until_ok 30 mountpoint -q "$T/null" || return 1
 		peers="coffre null disk"
 	fi
 	command -v gocryptfs >/dev/null || return 0
 	[ -e "$T/gcf.cipher/gocryptfs.conf" ] ||
 		gocryptfs -q -init -extpass echo -extpass bench \
 		    "$T/gcf.cipher" || return 1
-	gocryptfs -q -nosyslog -extpass echo -extpass bench "$T/gcf.cipher" \
-	    "$T/gcf" || return 1
+	gocryptfs -q -fg -nosyslog -extpass echo -extpass bench \
+	    "$T/gcf.cipher" "$T/gcf" &
+	until_ok 60 mountpoint -q "$T/gcf" || return 1
 	peers="${peers% disk} gocryptfs disk"
 }
 

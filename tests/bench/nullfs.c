@@ -446,7 +446,7 @@ main(int argc, char **argv)
 	if (fuse_set_signal_handlers(se) == 0 &&
 	    fuse_session_mount(se, o.mountpoint) == 0) {
 		fuse_daemonize(o.foreground);
-		if (loop_new(se, THREADS_MAX, &loop) == 0) {
+		if (loop_new(se, THREADS_MAX, NULL, &loop) == 0) {
 			r = loop_run(loop, ended, NULL);
 			loop_free(loop);
 		}
