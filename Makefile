@@ -10,6 +10,8 @@ MANDIR  ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/user
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
 DATADIR ?= $(PREFIX)/share
+# Where mount(8) looks for helpers, whatever the prefix.
+SBINDIR ?= /sbin
 B       ?= build
 VERSION := $(shell cat packaging/VERSION)
 
@@ -167,6 +169,11 @@ install: all
 	install -m 755 $(B)/coffre $(DESTDIR)$(BINDIR)/coffre
 	install -m 644 fs/coffre.1 $(DESTDIR)$(MANDIR)/man1/
 	install -m 644 fs/coffre.conf.5 $(DESTDIR)$(MANDIR)/man5/
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
+	ln -sf $(BINDIR)/coffre $(DESTDIR)$(SBINDIR)/mount.coffre
+	ln -sf $(BINDIR)/coffre $(DESTDIR)$(SBINDIR)/mount.fuse.coffre
+	install -m 644 fs/mount.coffre.8 $(DESTDIR)$(MANDIR)/man8/
+	ln -sf mount.coffre.8 $(DESTDIR)$(MANDIR)/man8/mount.fuse.coffre.8
 	install -m 644 packaging/coffre@.service $(DESTDIR)$(UNITDIR)/
 	install -m 644 packaging/coffre.bash $(DESTDIR)$(COMPDIR)/coffre
 	install -m 644 packaging/presets $(DESTDIR)$(DATADIR)/coffre/

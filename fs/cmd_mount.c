@@ -16,6 +16,8 @@
 #include "fs/cli.h"
 #include "fs/manager.h"
 #include "fs/mount.h"
+#include "fs/mount_helper.h"
+#include "fs/mountpoint.h"
 #include "fs/parts.h"
 #include "fs/pass.h"
 #include "fs/place.h"
@@ -43,6 +45,7 @@ static const struct cli_opt opts[] = {
 
 struct args {
 	const char *name, *mountpoint;
+	const char *source;	/* as mount(8) knows it; NULL */
 	const char *list;	/* -o, joined */
 	struct pass_from from;
 	bool is_foreground, is_supervised, is_locked;
@@ -179,7 +182,8 @@ serve(struct args *a)
 {
 	struct mount_left left = { 0, 0 };
 	struct mount_conf mc = { .mountpoint = a->mountpoint,
-	    .is_foreground = a->is_foreground, .ready = on_ready, .arg = a };
+	    .source = a->source, .is_foreground = a->is_foreground,
+	    .ready = on_ready, .arg = a };
 	struct err e = { "" };
 	bool has_log = false;
 	struct parts p;
@@ -301,15 +305,44 @@ list_add(char **list, const char *more)
 }
 
 static int
+start(const struct cmd *cmd, struct args *a)
+{
+	struct err e = { "" };
+	struct opts scratch;
+	int r = 0;
+
+	/* A wrong option is said before a passphrase is asked for. */
+	opts_init(&scratch);
+	if (a->list)
+		r = opts_parse_list(&scratch, a->list, &e);
+	opts_done(&scratch);
+	if (r < 0)
+		return cli_usage(cmd, "%s", e.msg);
+	return a->is_foreground ? serve(a) : serve_behind(a);
+}
+
+int
+cmd_mount_source(const char *source, const char *dir, const char *list)
+{
+	struct args a = { .from = { -1, NULL }, .ready_fd = -1,
+	    .mountpoint = dir, .list = list, .source = source };
+	size_t n = strlen(MOUNT_SOURCE);
+
+	a.name = strncmp(source, MOUNT_SOURCE, n) == 0 ? source + n : source;
+	if (!place_name_valid(a.name))
+		return cli_usage(&cmd_mount, "'%s' is no name of a drive",
+		    source);
+	return start(&cmd_mount, &a);
+}
+
+static int
 run(const struct cmd *cmd, int argc, char **argv)
 {
 	struct args a = { .from = { -1, NULL }, .ready_fd = -1 };
-	struct opts scratch;
-	struct err e = { "" };
 	char *list = NULL;
 	struct cli c;
 	uint64_t n;
-	int key, r = 0;
+	int key, r;
 
 	cli_init(&c, cmd, argc, argv, NULL);
 	while ((key = cli_next(&c)) > 0) {
@@ -338,20 +371,11 @@ run(const struct cmd *cmd, int argc, char **argv)
 	a.name = c.args[0];
 	a.mountpoint = c.nargs > 1 ? c.args[1] : NULL;
 	a.list = list;
-	if (a.is_foreground && a.is_supervised) {
-		free(list);
-		return cli_usage(cmd, "--supervise is for a mount in the "
+	if (a.is_foreground && a.is_supervised)
+		r = cli_usage(cmd, "--supervise is for a mount in the "
 		    "background");
-	}
-	/* A wrong option is said before a passphrase is asked for. */
-	opts_init(&scratch);
-	if (list)
-		r = opts_parse_list(&scratch, list, &e);
-	opts_done(&scratch);
-	if (r < 0)
-		r = cli_usage(cmd, "%s", e.msg);
 	else
-		r = a.is_foreground ? serve(&a) : serve_behind(&a);
+		r = start(cmd, &a);
 	free(list);
 	return r;
 }

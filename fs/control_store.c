@@ -55,8 +55,8 @@ meter_notes(struct meter *m, json_t *all)
 		if (now - rep[i].last_ms > METER_NEWS_MS)
 			continue;
 		(void)snprintf(line, sizeof(line), "'%.15s' was refused "
-		    "%" PRIu64 " reads: it wants more than %s a minute (setting "
-		    "'unasked')", rep[i].name, rep[i].refused,
+		    "%" PRIu64 " reads: it wants more than %s a minute "
+		    "(setting 'unasked')", rep[i].name, rep[i].refused,
 		    size_format(meter_limit(m), size));
 		json_array_append_new(all, control_text(line));
 	}

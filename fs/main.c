@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fs/cli.h"
+#include "fs/mount_helper.h"
 
 static const struct cmd *const cmds[] = {
 	&cmd_setup,
@@ -52,6 +53,8 @@ main(int argc, char **argv)
 	size_t i;
 
 	harden();
+	if (argc > 0 && mount_helper_is(argv[0]))
+		return mount_helper_run(argc, argv);
 	if (argc < 2) {
 		(void)help();
 		return EX_USAGE;

@@ -217,7 +217,7 @@ session_open(struct mount *m, struct err *e)
 {
 	int r;
 
-	r = session_new(m->p, &m->stage.ctx, &m->se, e);
+	r = session_new(m->p, m->conf->source, &m->stage.ctx, &m->se, e);
 	if (r < 0)
 		return r;
 	m->stage.ctx.se = m->se;

@@ -17,6 +17,7 @@ struct mount_conf {
 	struct parts *parts;	/* settings are there; borrowed.  Without keys
 				 * the mount comes up locked */
 	const char *mountpoint;	/* NULL: of the settings, or ~/Coffre */
+	const char *source;	/* what the kernel shows as mounted; NULL */
 	bool is_foreground;
 	/* Called once when programs may use the drive. */
 	void (*ready)(void *arg, const char *mountpoint);

@@ -45,7 +45,7 @@ unescape(char *s)
 static bool
 line_parse(char *line, struct mounted *ret)
 {
-	char *field[10], *save = NULL, *p, *id;
+	char *field[10], *save = NULL, *p, *id, *name;
 	int n = 0;
 
 	p = strstr(line, " - ");
@@ -64,12 +64,13 @@ line_parse(char *line, struct mounted *ret)
 		return false;
 	unescape(field[4]);
 	unescape(field[7]);
-	if (strncmp(field[7], MOUNT_SOURCE, strlen(MOUNT_SOURCE)) != 0 ||
-	    !place_name_valid(field[7] + strlen(MOUNT_SOURCE)))
+	name = field[7];
+	if (strncmp(name, MOUNT_SOURCE, strlen(MOUNT_SOURCE)) == 0)
+		name += strlen(MOUNT_SOURCE);
+	if (!place_name_valid(name))
 		return false;
 	memset(ret, 0, sizeof(*ret));
-	(void)snprintf(ret->name, sizeof(ret->name), "%s",
-	    field[7] + strlen(MOUNT_SOURCE));
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", name);
 	(void)snprintf(ret->path, sizeof(ret->path), "%s", field[4]);
 	if (sscanf(field[2], "%u:%u", &ret->major, &ret->minor) != 2)
 		return false;

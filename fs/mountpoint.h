@@ -13,7 +13,8 @@ struct err;
 /* mountpoint - what is mounted where, and folders to mount on. */
 
 #define MOUNT_FSTYPE "fuse.coffre"
-#define MOUNT_SOURCE "coffre#"	/* then the drive's name */
+/* Before the drive's name; by mount(8) also without it. */
+#define MOUNT_SOURCE "coffre#"
 
 struct mounted {
 	char name[PLACE_NAME_MAX + 1];	/* of the drive */

@@ -240,7 +240,8 @@ set_word(uint64_t *f, const struct opt *t, const char *v, struct err *e)
 			return 0;
 		}
 		n += (size_t)snprintf(all + n, sizeof(all) - n, "%s%s",
-		    i == 0 ? "" : i < t->max ? ", " : " or ", words[t->type][i]);
+		    i == 0 ? "" : i < t->max ? ", " : " or ",
+		    words[t->type][i]);
 	}
 	return err_set(e, -EINVAL, "option '%s': %s expected, not '%.40s'",
 	    t->name, all, v);

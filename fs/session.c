@@ -32,14 +32,15 @@ on_fuse_log(enum fuse_log_level level, const char *fmt, va_list ap)
 }
 
 static int
-args_make(const struct parts *p, struct fuse_args *args)
+args_make(const struct parts *p, const char *source, struct fuse_args *args)
 {
 	const struct opts *o = &p->opts;
 	char *text = NULL;
 	int r = 0;
 
-	if (asprintf(&text, "fsname=" MOUNT_SOURCE "%s,subtype=coffre,"
-	    "default_permissions%s%s%s%s", p->name,
+	if (asprintf(&text, "fsname=%s%s,subtype=coffre,"
+	    "default_permissions%s%s%s%s", source ? "" : MOUNT_SOURCE,
+	    source ? source : p->name,
 	    o->allow_other ? ",allow_other" : "", o->ro ? ",ro" : "",
 	    o->kernel ? "," : "", o->kernel ? o->kernel : "") < 0)
 		return -ENOMEM;
@@ -52,14 +53,14 @@ args_make(const struct parts *p, struct fuse_args *args)
 }
 
 int
-session_new(const struct parts *p, struct ops_ctx *ctx,
+session_new(const struct parts *p, const char *source, struct ops_ctx *ctx,
     struct fuse_session **ret, struct err *e)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	int r;
 
 	fuse_set_log_func(on_fuse_log);
-	r = args_make(p, &args);
+	r = args_make(p, source, &args);
 	if (r < 0)
 		return err_set(e, r, "out of memory");
 	*ret = fuse_session_new(&args, &ops_table, sizeof(ops_table), ctx);

@@ -9,9 +9,10 @@ struct parts;
 
 /* session - a folder handed to us by the kernel. */
 
-/* The session, not mounted yet.  Its user data is ctx. */
-int session_new(const struct parts *p, struct ops_ctx *ctx,
-    struct fuse_session **ret, struct err *e);
+/* The session, not mounted yet.  Its user data is ctx.  The kernel shows source
+ * as what is mounted; NULL: the drive's name with MOUNT_SOURCE. */
+int session_new(const struct parts *p, const char *source,
+    struct ops_ctx *ctx, struct fuse_session **ret, struct err *e);
 /* Mount it.  The usual reasons why not are told. */
 int session_mount(struct fuse_session *se, const struct parts *p,
     const char *mountpoint, struct err *e);

@@ -88,7 +88,7 @@ mark_remove(struct thumbs *t, const char *path)
 		r = md5(b.data, b.len, sum);
 	if (r == 0) {
 		hex_encode(sum, MD5_LEN, file);
-		(void)strcpy(file + 2 * MD5_LEN, ".png");
+		memcpy(file + 2 * MD5_LEN, ".png", 5);
 		r = unlinkat(dir, file, 0) < 0 ? -errno : 0;
 	}
 	buf_done(&b);

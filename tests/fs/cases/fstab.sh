@@ -1,0 +1,124 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Lines of fstab: by root and by a user, with all that desktops and systemd
+# write behind them.
+. "$(dirname "$0")/../lib.sh"
+fs_need_fuse
+# A world of its own: /sbin, /etc/fstab, mount(8)'s notes and the mode of
+# /dev/fuse are others there.
+if [ -z "${FSTAB_NS:-}" ]; then
+	unshare -m true 2>/dev/null || skip "no mount namespace to be had"
+	FSTAB_NS=1 exec unshare -m --propagation private "$0"
+fi
+fs_prepare
+SBIN=$(readlink -f /sbin)
+
+world() {
+	# What is built is installed as it is.
+	make -s -C "$TOP" -o all B="$B" install DESTDIR="$T/dest" \
+	    PREFIX=/usr >/dev/null &&
+	    ln -sf "$COFFRE" "$T/dest/sbin/mount.coffre" &&
+	    ln -sf "$COFFRE" "$T/dest/sbin/mount.fuse.coffre" &&
+	    mount -t overlay overlay -o "lowerdir=$T/dest/sbin:$SBIN" "$SBIN" &&
+	    mkdir -p "$T/notes" "$T/mnt" /run/mount &&
+	    mount --bind "$T/notes" /run/mount &&
+	    cp -a /dev/fuse "$T/fuse" && chmod 666 "$T/fuse" &&
+	    mount --bind "$T/fuse" /dev/fuse &&
+	    touch "$T/fstab" && mount --bind "$T/fstab" /etc/fstab
+}
+shows() {
+	[ "$(findmnt -no SOURCE,FSTYPE "$1" | tr -s ' ')" = "$2" ]
+}
+daemon_ends() {
+	until_ok 30 fails "$COFFRE" status "$NAME" >/dev/null 2>&1
+}
+# as_user COMMAND...: with a home of its own.
+as_user() {
+	setpriv --reuid 65534 --regid 65534 --clear-groups env \
+	    HOME="$T/uhome" XDG_CONFIG_HOME="$T/uhome/.config" \
+	    XDG_STATE_HOME="$T/uhome/.state" XDG_RUNTIME_DIR="$T/uhome/.run" \
+	    "$@"
+}
+exits() {
+	local want=$1 rc=0
+	shift
+	"$@" 2>/dev/null || rc=$?
+	[ "$rc" -eq "$want" ]
+}
+
+need "it is installed beside what mount(8) has" world
+check "the helpers are links to the program" test -L \
+    "$T/dest/sbin/mount.fuse.coffre"
+check "and have a manual" test -s "$T/dest/usr/share/man/man8/mount.coffre.8"
+C=$XDG_CONFIG_HOME/coffre/$NAME.conf
+echo "passphrase_command = echo '$PASS'" >>"$C"
+
+# By root.
+cat >"$T/fstab" <<TAB
+$NAME $T/mnt fuse.coffre allow_other,_netdev,nofail,noauto,x-gvfs-show,x-gvfs-name=My%20Drive,x-gvfs-icon=folder-remote,x-systemd.mount-timeout=30 0 0
+TAB
+check "root mounts a line of fstab" mount "$T/mnt"
+check "the kernel shows its source and type" shows "$T/mnt" \
+    "$NAME fuse.coffre"
+check "by which mount(8) keeps what is for GVfs" grep -q "SRC=$NAME .*x-gvfs-show" "$T/notes/utab"
+check "it is known by its name" sh -c '"$1" status "$2" | grep -q "$3"' \
+    sh "$COFFRE" "$NAME" "mounted on $T/mnt"
+check "a file is written" sh -c 'echo x >"$1/file"' sh "$T/mnt"
+check "and by its path" "$COFFRE" sync --wait "$T/mnt/file"
+check "umount ends it" umount "$T/mnt"
+check "the daemon ends" daemon_ends
+check "mount -t coffre, with the other name" mount -t coffre \
+    "coffre#$NAME" "$T/mnt" -o ro,user=anna,noexec
+check "shows that" shows "$T/mnt" "coffre#$NAME fuse.coffre"
+check "it is known by its name" "$COFFRE" status "$NAME" >/dev/null
+refuse "it is read-only" touch "$T/mnt/file"
+check "what was written is there" [ "$(cat "$T/mnt/file")" = x ]
+check "coffre unmount ends it" "$COFFRE" unmount "$NAME"
+check "the daemon ends" daemon_ends
+
+# What cannot be.
+H=$SBIN/mount.coffre
+check "an unknown option is a wrong word" exits 1 "$H" "$NAME" "$T/mnt" \
+    -o nonsense
+check "one word is too few" exits 1 "$H" "$NAME"
+check "a drive that is none fails" exits 32 "$H" nodrive "$T/mnt"
+check "a name that can be none is a wrong word" exits 1 "$H" ../x "$T/mnt"
+check "a fake mount mounts nothing" exits 0 "$H" "$NAME" "$T/mnt" -f -o ro
+refuse "indeed" mountpoint -q "$T/mnt"
+check "and looks at its words" exits 1 "$H" "$NAME" "$T/mnt" -f -o nonsense
+check "with -s unknown ones are left out" "$H" "$NAME" "$T/mnt" -s -o \
+    nonsense,ro,more=nonsense
+check "and known ones hold" fails touch "$T/mnt/file"
+check "it is unmounted" umount "$T/mnt"
+check "the daemon ends" daemon_ends
+
+# By a user, as a click in a file manager does.
+mkdir -p "$T/uhome/.run" "$T/uhome/store"
+chmod 700 "$T/uhome/.run"
+chown -R 65534:65534 "$T/uhome"
+need "a user makes a drive" as_user "$COFFRE" init --store \
+    "dir:$T/uhome/store" --recovery-file "$T/uhome/recovery" \
+    --passphrase-fd 9 9<<<"$PASS" mine
+echo "passphrase_command = echo '$PASS'" >>"$T/uhome/.config/coffre/mine.conf"
+cat >"$T/fstab" <<TAB
+mine $T/uhome/Coffre fuse.coffre user,noauto,nosuid,nodev,_netdev,x-gvfs-show 0 0
+TAB
+as_user mkdir "$T/uhome/Coffre"
+check "the user mounts it by the path alone" as_user mount "$T/uhome/Coffre"
+check "it is the user's" as_user sh -c 'echo y >"$1/file"' sh \
+    "$T/uhome/Coffre"
+refuse "and nobody else's" cat "$T/uhome/Coffre/file"
+check "the kernel shows the source" shows "$T/uhome/Coffre" \
+    "mine fuse.coffre"
+check "it may not run what is there as fstab says" sh -c \
+    'findmnt -no OPTIONS "$1" | grep -q nosuid' sh "$T/uhome/Coffre"
+check "umount by the user ends it" as_user umount "$T/uhome/Coffre"
+refuse "it is gone" mountpoint -q "$T/uhome/Coffre"
+
+umount /etc/fstab
+umount /dev/fuse
+umount /run/mount
+cd /
+umount "$SBIN"
+fs_count
+[ "$N_FAILED" -eq 0 ]
