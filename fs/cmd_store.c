@@ -16,6 +16,7 @@
 #include "fs/place.h"
 #include "fs/presets.h"
 #include "fs/setup.h"
+#include "fs/store_job.h"
 #include "fs/stores.h"
 #include "store/mirror.h"
 #include "store/store.h"
@@ -96,20 +97,6 @@ store_words_open(struct store_words *w, const struct opts *drive,
 	    e);
 }
 
-int
-store_parts(struct parts *p, const char *name, const struct store_words *w,
-    struct err *e)
-{
-	int r;
-
-	parts_init(p, name);
-	r = parts_open(p, &w->passphrase_from, true, e);
-	if (r == -EBUSY)
-		(void)err_set(e, r, "drive '%s' is mounted: 'coffre unmount "
-		    "%s' first", name, name);
-	return r;
-}
-
 static volatile sig_atomic_t is_broken_off;
 
 static void
@@ -119,65 +106,74 @@ on_signal(int sig)
 	is_broken_off = 1;
 }
 
-static bool
-on_wait(void *arg, uint64_t queued)
+static void
+on_say(void *arg, const char *text)
 {
 	(void)arg;
-	cli_progress("%" PRIu64 " objects to copy", queued);
-	return is_broken_off;
+	cli_progress_end();
+	cli_say("%s", text);
 }
 
-int
-store_copy_wait(struct store *s, struct err *e)
+static bool
+on_progress(void *arg, const char *what, uint64_t objects)
 {
-	struct sigaction a = { .sa_handler = on_signal }, old[2];
-	struct mirror_state st;
-	size_t i;
+	(void)arg;
+	cli_progress("%" PRIu64 " objects %s", objects, what);
+	return !is_broken_off;
+}
+
+static void
+on_line(void *arg, const json_t *o)
+{
+	const char *say = json_string_value(json_object_get(o, "finding"));
+	const json_t *p = json_object_get(o, "progress");
+	const char *what = json_string_value(json_object_get(p, "what"));
+
+	if (say)
+		on_say(arg, say);
+	else if (what)
+		(void)on_progress(arg, what, (uint64_t)json_integer_value(
+		    json_object_get(p, "objects")));
+}
+
+/* Of a drive that is not mounted. */
+static int
+run_here(const char *name, const struct store_words *w,
+    const struct control_req *q, struct err *e)
+{
+	struct sigaction a = { .sa_handler = on_signal };
+	struct store_job j = { .name = name, .say = on_say,
+	    .progress = on_progress };
+	struct parts p;
 	int r;
 
-	(void)sigaction(SIGINT, &a, &old[0]);
-	(void)sigaction(SIGTERM, &a, &old[1]);
-	r = store_mirror_wait(s, INT64_MAX, on_wait, NULL);
-	(void)sigaction(SIGINT, &old[0], NULL);
-	(void)sigaction(SIGTERM, &old[1], NULL);
-	cli_progress_end();
-	for (i = 0; r < 0 && i < store_mirror_count(s); i++) {
-		store_mirror_state(s, i, &st);
-		if (st.queued)
-			return err_set(e, r, "%" PRIu64 " objects are still "
-			    "to be copied to '%s'; it goes on by the same "
-			    "command, or when the drive is mounted%s%s",
-			    st.queued, st.url, st.problem[0] ? ": " : "",
-			    st.problem);
+	parts_init(&p, name);
+	r = parts_open(&p, &w->passphrase_from, true, e);
+	if (r == 0) {
+		(void)sigaction(SIGINT, &a, NULL);
+		(void)sigaction(SIGTERM, &a, NULL);
+		j.opts = &p.opts;
+		j.store = p.store;
+		r = store_job_run(&j, q, e);
 	}
+	parts_done(&p);
 	return r;
 }
 
 int
-store_number(const char *drive, const char *arg, unsigned *ret,
-    struct err *e)
+store_run(const char *name, const struct store_words *w,
+    const struct control_req *q, struct err *e)
 {
-	unsigned numbers[STORES_MAX];
-	struct opts o;
-	uint64_t want = 0;
-	size_t i, n;
-	bool is_it;
+	struct err none = { "" };
+	json_t *o = NULL;
+	int fd, r;
 
-	(void)cli_number(arg, 1, STORES_MAX, &want);
-	n = stores_numbers(drive, numbers);
-	for (i = 0; i < n; i++) {
-		opts_init(&o);
-		is_it = want ? numbers[i] == want :
-		    stores_load(drive, numbers[i], &o, e) == 0 && o.store &&
-		    strcmp(o.store, arg) == 0;
-		opts_done(&o);
-		if (is_it) {
-			*ret = numbers[i];
-			return 0;
-		}
-	}
-	return err_set(e, -ENOENT, "drive '%s' has no store '%.200s': "
-	    "'coffre store list %s' shows them", drive, arg, drive);
+	fd = client_connect(name, &none);
+	r = fd < 0 ? run_here(name, w, q, e) :
+	    client_ask(fd, q, on_line, NULL, &o, e);
+	json_decref(o);
+	cli_progress_end();
+	return r;
 }
 
 /* ---- probe ---- */

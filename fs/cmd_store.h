@@ -3,6 +3,7 @@
 #define FS_CMD_STORE_H
 
 #include "fs/cli.h"
+#include "fs/control_msg.h"
 #include "fs/parts.h"
 #include "fs/pass.h"
 
@@ -33,24 +34,9 @@ bool store_words(struct store_words *w, const struct cmd *cmd, int argc,
 /* Open the store of w->opts with its password (asked for if need be). */
 int store_words_open(struct store_words *w, const struct opts *drive,
     struct secret *password, struct store **ret, struct err *e);
-/* Open a drive that is not mounted, with its stores. */
-int store_parts(struct parts *p, const char *name,
-    const struct store_words *w, struct err *e);
-/* Until what is queued has gone, or the user breaks it off: -ECANCELED. */
-int store_copy_wait(struct store *s, struct err *e);
-/* N or URL to the number of a store of the drive; -ENOENT with a message. */
-int store_number(const char *drive, const char *arg, unsigned *ret,
-    struct err *e);
-
-/* Names and sizes of everything on a store. */
-struct names;
-int names_list(struct store *s, struct names **ret, struct err *e);
-void names_free(struct names *n);
-size_t names_count(const struct names *n);
-/* Is it there with this size? */
-bool names_has(const struct names *n, const char *name, uint64_t size);
-/* fn for each, until it returns other than 0. */
-int names_each(const struct names *n, int (*fn)(void *arg, const char *name,
-    uint64_t size), void *arg);
+/* Run a job on the stores of a drive: in the daemon where it is mounted, here
+ * where it is not. */
+int store_run(const char *name, const struct store_words *w,
+    const struct control_req *q, struct err *e);
 
 #endif

@@ -20,16 +20,26 @@ static const struct cli_opt list_opts[] = {
 
 /* ---- list ---- */
 
-/* How the running mount finds store number i (from 0); NULL. */
+/* How the running mount finds the store at url; NULL. */
 static const json_t *
-state_of(const json_t *status, size_t i)
+state_of(const json_t *status, const char *url)
 {
-	return json_array_get(json_object_get(status, "stores"), i);
+	const json_t *all = json_object_get(status, "stores"), *o;
+	const char *id;
+	size_t i;
+
+	json_array_foreach(all, i, o) {
+		id = json_string_value(json_object_get(o, "id"));
+		if (id && strncmp(id, url, strlen(id)) == 0)
+			return o;
+	}
+	return NULL;
 }
 
 static json_t *
-list_one(const char *drive, unsigned n, const json_t *state, struct err *e)
+list_one(const char *drive, unsigned n, const json_t *status, struct err *e)
 {
+	const json_t *state;
 	json_t *o = NULL;
 	struct opts s;
 
@@ -40,7 +50,8 @@ list_one(const char *drive, unsigned n, const json_t *state, struct err *e)
 		if (o && s.country)
 			(void)json_object_set_new(o, "country",
 			    json_string(s.country));
-		if (o && state)
+		state = o && s.store ? state_of(status, s.store) : NULL;
+		if (state)
 			(void)json_object_update_missing(o,
 			    (json_t *)(uintptr_t)state);
 	}
@@ -91,7 +102,7 @@ list_run(const struct cmd *cmd, int argc, char **argv)
 	/* Not mounted: then what is configured is all there is to say. */
 	(void)client_call(name, &q, NULL, NULL, &status, &e);
 	for (i = 0; i < n; i++) {
-		o = list_one(name, numbers[i], state_of(status, i), &e);
+		o = list_one(name, numbers[i], status, &e);
 		if (!o) {
 			r = -EINVAL;
 			break;

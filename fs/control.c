@@ -307,6 +307,7 @@ control_start(const struct control_host *h, struct control **ret,
 		return err_set(e, -ENOMEM, "out of memory");
 	c->host = *h;
 	c->bye_fd = c->listen_fd = -1;
+	atomic_flag_clear(&c->is_store_busy);
 	mutex_init(&c->lock, RANK_MOUNT);
 	c->stop_fd = eventfd(0, EFD_CLOEXEC);
 	c->dir_fd = dir_open(h->parts->name);

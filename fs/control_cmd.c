@@ -339,6 +339,11 @@ answer_with_drive(struct control_conn *k, const struct control_req *q)
 	case CONTROL_SCRUB:
 		control_scrub(k, q);
 		break;
+	case CONTROL_STORE_ADD:
+	case CONTROL_STORE_REMOVE:
+	case CONTROL_STORE_CHECK:
+		control_store_job(k, q);
+		break;
 	case CONTROL_UNMOUNT:
 	case CONTROL_VERSION:
 	case CONTROL_UNLOCK:

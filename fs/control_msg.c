@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fs/pass.h"
+#include "fs/stores.h"
 #include "util/err.h"
 
 #define TIMEOUT_S_MAX (7 * 86400)
@@ -27,6 +28,9 @@ static const struct {
 	{ "scrub", CONTROL_SCRUB },
 	{ "unlock", CONTROL_UNLOCK },
 	{ "lock", CONTROL_LOCK },
+	{ "store-add", CONTROL_STORE_ADD },
+	{ "store-remove", CONTROL_STORE_REMOVE },
+	{ "store-check", CONTROL_STORE_CHECK },
 };
 
 static int
@@ -57,6 +61,8 @@ field_parse(const char *key, const json_t *v, struct control_req *q,
 		{ "remote", offsetof(struct control_req, is_remote) },
 		{ "accept", offsetof(struct control_req, is_accept) },
 		{ "force", offsetof(struct control_req, is_forced) },
+		{ "later", offsetof(struct control_req, is_later) },
+		{ "lost", offsetof(struct control_req, is_lost) },
 	};
 	json_int_t n = json_integer_value(v);
 	size_t i;
@@ -99,6 +105,13 @@ field_parse(const char *key, const json_t *v, struct control_req *q,
 			return err_set(e, -EINVAL, "'bytes': from 1 to %d",
 			    PASS_MAX);
 		q->bytes = (unsigned)n;
+		return 0;
+	}
+	if (strcmp(key, "number") == 0) {
+		if (!json_is_integer(v) || n < 1 || n > STORES_MAX)
+			return err_set(e, -EINVAL, "'number': from 1 to %d",
+			    STORES_MAX);
+		q->number = (unsigned)n;
 		return 0;
 	}
 	return err_set(e, -EINVAL, "unknown field '%.40s'", key);
@@ -173,6 +186,13 @@ control_req_format(const struct control_req *q)
 		json_object_set_new(o, "repair", json_true());
 	if (q->is_remote)
 		json_object_set_new(o, "remote", json_true());
+	if (q->is_later)
+		json_object_set_new(o, "later", json_true());
+	if (q->is_lost)
+		json_object_set_new(o, "lost", json_true());
+	if (q->number)
+		json_object_set_new(o, "number",
+		    json_integer((json_int_t)q->number));
 	if (q->is_accept)
 		json_object_set_new(o, "accept", json_true());
 	if (q->is_forced)

@@ -29,6 +29,9 @@ enum control_cmd {
 	CONTROL_TRUST,
 	CONTROL_UNLOCK,
 	CONTROL_LOCK,
+	CONTROL_STORE_ADD,
+	CONTROL_STORE_REMOVE,
+	CONTROL_STORE_CHECK,
 };
 
 struct control_req {
@@ -44,6 +47,9 @@ struct control_req {
 	bool is_forced;		/* lock */
 	unsigned bytes;		/* unlock: of the passphrase, which follows
 				 * the line as it is */
+	bool is_later;		/* store-add */
+	bool is_lost;		/* store-remove */
+	unsigned number;	/* store-remove: which store */
 };
 
 /* Read one line (without its end).  -EINVAL with a message. */

@@ -36,6 +36,7 @@ struct control {
 							 * control_stop's */
 	struct mutex lock;
 	int bye_fd GUARDED_BY(lock);	/* who asked to unmount; -1: nobody */
+	atomic_flag is_store_busy;	/* one works on the stores as such */
 };
 
 /* Send a line; takes over o. */
@@ -50,6 +51,8 @@ void control_lock(struct control_conn *k, const struct control_req *q);
 void control_locked(struct control_conn *k, const struct control_req *q);
 /* control_store.c */
 void control_scrub(struct control_conn *k, const struct control_req *q);
+/* Stores come, go, are compared. */
+void control_store_job(struct control_conn *k, const struct control_req *q);
 /* How each store is; an empty array where there is but one. */
 json_t *control_stores(const struct control_conn *k);
 /* What people should know of them, a line each. */

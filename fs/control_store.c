@@ -7,6 +7,7 @@
 #include "fs/control_priv.h"
 #include "fs/meter.h"
 #include "fs/parts.h"
+#include "fs/store_job.h"
 #include "store/mirror.h"
 #include "store/store.h"
 #include "sync/scrub.h"
@@ -30,6 +31,7 @@ control_stores(const struct control_conn *k)
 	for (i = 0; i < store_mirror_count(s); i++) {
 		store_mirror_state(s, i, &st);
 		o = json_object();
+		json_object_set_new(o, "id", control_text(st.id));
 		json_object_set_new(o, "url", control_text(st.url));
 		json_object_set_new(o, "away", json_boolean(st.is_away));
 		json_object_set_new(o, "queued",
@@ -101,6 +103,49 @@ on_progress(void *arg, uint64_t done, uint64_t total)
 	return !k->c->is_stopping && !k->is_gone;
 }
 
+/* Those who work on stores one by one do not while stores come and go. */
+static bool
+busy_take(struct control_conn *k)
+{
+	if (!atomic_flag_test_and_set(&k->c->is_store_busy))
+		return true;
+	control_error(k, -EBUSY, "another command works on the stores of "
+	    "this drive: wait for it");
+	return false;
+}
+
+static bool
+on_objects(void *arg, const char *what, uint64_t objects)
+{
+	struct control_conn *k = arg;
+
+	control_send(k, json_pack("{s:{s:s, s:I}}", "progress", "what", what,
+	    "objects", (json_int_t)objects));
+	return !k->c->is_stopping && !k->is_gone;
+}
+
+void
+control_store_job(struct control_conn *k, const struct control_req *q)
+{
+	const struct parts *p = k->c->host.parts;
+	struct store_job j = { .name = p->name, .opts = &p->opts,
+	    .store = p->store, .say = on_finding, .progress = on_objects,
+	    .arg = k };
+	struct err e = { "" };
+	int r;
+
+	if (!busy_take(k))
+		return;
+	k->is_remote = true;
+	r = k->c->is_stopping ? -ECANCELED : store_job_run(&j, q, &e);
+	k->is_remote = false;
+	atomic_flag_clear(&k->c->is_store_busy);
+	if (r < 0)
+		control_error(k, r, e.msg[0] ? e.msg : strerror(-r));
+	else
+		control_send(k, json_pack("{s:b}", "ok", 1));
+}
+
 void
 control_scrub(struct control_conn *k, const struct control_req *q)
 {
@@ -112,9 +157,12 @@ control_scrub(struct control_conn *k, const struct control_req *q)
 	struct scrub_result s;
 	int r;
 
+	if (!busy_take(k))
+		return;
 	k->is_remote = true;
 	r = k->c->is_stopping ? -ECANCELED : sync_scrub(&c, &s, &e);
 	k->is_remote = false;
+	atomic_flag_clear(&k->c->is_store_busy);
 	if (r < 0) {
 		control_error(k, r, e.msg[0] ? e.msg : strerror(-r));
 		return;

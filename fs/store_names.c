@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fs/cmd_store.h"
+#include "fs/store_job.h"
 #include "store/store.h"
 #include "util/err.h"
 #include "util/hash.h"
@@ -17,6 +17,7 @@ struct one {
 
 struct names {
 	struct one *all;
+	const struct store_job *job;
 };
 
 static int
@@ -39,13 +40,15 @@ on_name(void *arg, const char *name, uint64_t size)
 		free(o);
 		return -ENOMEM;
 	}
-	if (HASH_COUNT(l->all) % 1000 == 0)
-		cli_progress("%u objects listed", HASH_COUNT(l->all));
+	if (HASH_COUNT(l->all) % 1000 == 0 && !l->job->progress(l->job->arg,
+	    "listed", HASH_COUNT(l->all)))
+		return -ECANCELED;
 	return 0;
 }
 
 int
-names_list(struct store *s, struct names **ret, struct err *e)
+names_list(const struct store_job *j, struct store *s, struct names **ret,
+    struct err *e)
 {
 	struct names *l = calloc(1, sizeof(*l));
 	struct store_stats st;
@@ -53,6 +56,7 @@ names_list(struct store *s, struct names **ret, struct err *e)
 
 	if (!l)
 		return err_set(e, -ENOMEM, "out of memory");
+	l->job = j;
 	r = store_list(s, "", on_name, l);
 	if (r < 0) {
 		names_free(l);

@@ -29,7 +29,9 @@ _Static_assert(STORES_MAX == MIRROR_MEMBERS_MAX, "each is a member");
 void
 stores_name(const char *drive, unsigned n, char out[STORES_NAME_MAX])
 {
-	if (n == 1)
+	if (n == STORES_NEW)
+		(void)snprintf(out, STORES_NAME_MAX, "%s.stores/new", drive);
+	else if (n == 1)
 		(void)snprintf(out, STORES_NAME_MAX, "%s", drive);
 	else
 		(void)snprintf(out, STORES_NAME_MAX, "%s.stores/%u", drive, n);
@@ -176,12 +178,25 @@ stores_take(struct opts *drive, const struct opts *o, struct err *e)
 	return r;
 }
 
+int
+stores_open_member(const struct opts *drive, const char *name, unsigned n,
+    const struct opts *o, struct store **ret, struct err *e)
+{
+	struct secret s = { NULL, 0 };
+	int r;
+
+	r = stores_password(name, n, o, &s, e);
+	if (r == 0)
+		r = stores_open(drive, o, s.p, MIRROR_RETRIES, ret, e);
+	pass_done(&s);
+	return r;
+}
+
 /* Open store number n and make it a member; its id is its address. */
 static int
 member_open(const struct parts *p, unsigned n, struct opts *o,
     struct mirror_conf *c, struct err *e)
 {
-	struct secret s = { NULL, 0 };
 	int r;
 
 	r = stores_load(p->name, n, o, e);
@@ -189,20 +204,42 @@ member_open(const struct parts *p, unsigned n, struct opts *o,
 		r = err_set(e, -EINVAL, "store %u of drive '%s' has no "
 		    "'store = URL'", n, p->name);
 	if (r == 0)
-		r = stores_password(p->name, n, o, &s, e);
-	if (r == 0)
-		r = stores_open(&p->opts, o, s.p, MIRROR_RETRIES,
+		r = stores_open_member(&p->opts, p->name, n, o,
 		    &c->members[c->n].store, e);
-	pass_done(&s);
 	if (r == 0)
 		c->members[c->n++].id = o->store;
 	return r;
 }
 
+static int
+join(struct parts *p, struct mirror_conf *c, struct err *e)
+{
+	char marker[VAULT_PATH_MAX], dir[PATH_MAX];
+	size_t i;
+	int r = 0;
+
+	vault_name_genesis(marker);
+	c->marker = marker;
+	c->copies = (unsigned)p->opts.copies;
+	if (c->n > 1)
+		r = place_path(PLACE_STATE, p->name, dir, e);
+	if (r == 0 && c->n > 1)
+		r = mirror_log_open(dir, &c->log, e);
+	if (r < 0) {
+		for (i = 1; i < c->n; i++)
+			store_close(c->members[i].store);
+		return r;
+	}
+	/* Takes over all of them, also when it fails. */
+	p->store = NULL;
+	r = store_mirror_new(c, &p->store);
+	return r < 0 ? err_set(e, r, "the stores cannot be joined: %s",
+	    strerror(-r)) : 0;
+}
+
 int
 stores_join(struct parts *p, struct err *e)
 {
-	char marker[VAULT_PATH_MAX], dir[PATH_MAX];
 	struct opts o[STORES_MAX];
 	unsigned numbers[STORES_MAX];
 	struct mirror_conf c;
@@ -210,30 +247,16 @@ stores_join(struct parts *p, struct err *e)
 	int r = 0;
 
 	count = stores_numbers(p->name, numbers);
-	if (count < 2)
-		return 0;
 	memset(&c, 0, sizeof(c));
 	c.members[0].id = p->opts.store;
 	c.members[0].store = p->store;
 	c.n = 1;
-	c.copies = (unsigned)p->opts.copies;
-	vault_name_genesis(marker);
-	c.marker = marker;
 	for (i = 0; i < count; i++)
 		opts_init(&o[i]);
 	for (i = 1; r == 0 && i < count; i++)
 		r = member_open(p, numbers[i], &o[i], &c, e);
-	if (r == 0)
-		r = place_path(PLACE_STATE, p->name, dir, e);
-	if (r == 0)
-		r = mirror_log_open(dir, &c.log, e);
 	if (r == 0) {
-		/* Takes over all of them, also when it fails. */
-		p->store = NULL;
-		r = store_mirror_new(&c, &p->store);
-		if (r < 0)
-			(void)err_set(e, r, "the stores cannot be joined: %s",
-			    strerror(-r));
+		r = join(p, &c, e);
 	} else {
 		for (i = 1; i < c.n; i++)
 			store_close(c.members[i].store);

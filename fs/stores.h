@@ -19,6 +19,8 @@ struct store;
 
 #define STORES_MAX 8
 #define STORES_NAME_MAX 96
+/* Not a store yet: what 'store add' has been told, until it is one. */
+#define STORES_NEW 0
 
 /* What conf_load, conf_save and place_path call store n of a drive. */
 void stores_name(const char *drive, unsigned n, char out[STORES_NAME_MAX]);
@@ -40,9 +42,12 @@ int stores_open(const struct opts *drive, const struct opts *o,
     struct err *e);
 /* Make a store's settings those of the drive's first one. */
 int stores_take(struct opts *drive, const struct opts *o, struct err *e);
-/* The mirror of p->store and all others; nothing happens where there are no
- * others. */
+/* The mirror of p->store and all others, if there are any; more may come while
+ * it is open. */
 int stores_join(struct parts *p, struct err *e);
+/* Open a store for such a mirror. */
+int stores_open_member(const struct opts *drive, const char *name,
+    unsigned n, const struct opts *o, struct store **ret, struct err *e);
 /* Does a store at this address ask for a password? */
 bool stores_wants_password(const char *url);
 

@@ -133,6 +133,28 @@ store_mirror_lacks(struct store *s, size_t i, const char *name)
 	return r;
 }
 
+int
+store_mirror_lacks_many(struct store *s, size_t i, const char *const *names,
+    size_t n)
+{
+	struct mirror *v = (struct mirror *)s;
+	uint64_t fresh = 0;
+	struct circle c;
+	int r = -EINVAL;
+
+	circle_enter(v, &c);
+	if (i < c.n)
+		r = v->log->add_many(v->log, c.m[i]->id, names, n, &fresh);
+	if (r == 0) {
+		mutex_lock(&v->lock);
+		c.m[i]->queued += fresh;
+		cond_broadcast(&v->changed);
+		mutex_unlock(&v->lock);
+	}
+	circle_leave(v, &c);
+	return r;
+}
+
 static uint64_t
 queued_all(struct mirror *v)
 {
@@ -141,7 +163,8 @@ queued_all(struct mirror *v)
 
 	mutex_lock(&v->lock);
 	for (i = 0; i < v->n; i++)
-		n += v->m[i]->queued + v->m[i]->is_filling;
+		n += v->m[i]->is_leaving ? 0 :
+		    v->m[i]->queued + v->m[i]->is_filling;
 	mutex_unlock(&v->lock);
 	return n;
 }

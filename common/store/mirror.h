@@ -40,6 +40,11 @@ struct mirror_log {
 	 * it is new, 0. */
 	int (*add)(struct mirror_log *l, const char *member,
 	    const char *name, enum mirror_op op);
+	/* Many puts, with one flush: how many are new. */
+	int (*add_many)(struct mirror_log *l, const char *member,
+	    const char *const *names, size_t n, uint64_t *ret_new);
+	/* All that stands there of a member that has left. */
+	int (*forget)(struct mirror_log *l, const char *member);
 	/* Unless it was added again since: 1 if it is gone, 0. */
 	int (*del)(struct mirror_log *l, const char *member,
 	    const struct mirror_item *i);
@@ -90,8 +95,11 @@ void store_mirror_state(struct store *s, size_t i, struct mirror_state *ret);
 struct store *store_mirror_member(struct store *s, size_t i);
 /* It lacks this object, or has a bad one: copy it there from another. */
 int store_mirror_lacks(struct store *s, size_t i, const char *name);
-/* Wait until nothing is queued: 0; -ETIMEDOUT; -ECANCELED when stop says so
- * (asked now and then, and told what is left). */
+/* The same of many, sooner. */
+int store_mirror_lacks_many(struct store *s, size_t i,
+    const char *const *names, size_t n);
+/* Wait until nothing is queued for those who stay: 0; -ETIMEDOUT; -ECANCELED
+ * when stop says so (asked now and then, and told what is left). */
 int store_mirror_wait(struct store *s, int64_t deadline_ms,
     bool (*stop)(void *arg, uint64_t queued), void *arg);
 /* Do not wait for the next try: the network is back, or the user asks. */
@@ -110,8 +118,8 @@ void store_mirror_filled(struct store *s, size_t i);
 /* Member i is about to leave, or stays after all: meanwhile what only it has
  * taken is not done.  Waits for calls that began before. */
 void store_mirror_leaving(struct store *s, size_t i, bool on);
-/* Member i, which is leaving, is no longer one; its store is closed.  Waits
- * for calls that know it. */
+/* Member i, which is leaving, is no longer one, and nothing is queued for it;
+ * its store is closed.  Waits for calls that know it. */
 void store_mirror_drop(struct store *s, size_t i);
 
 #endif

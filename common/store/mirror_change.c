@@ -130,7 +130,7 @@ mirror_url_set(struct mirror *v)
 	return r;
 }
 
-/* It is needed from now on, and may know of what the only member lacks. */
+/* It is needed from now on. */
 static int
 log_set(struct mirror *v, struct mirror_log *log) NO_TSA
 {
@@ -142,7 +142,8 @@ log_set(struct mirror *v, struct mirror_log *log) NO_TSA
 	if (!log)
 		return -EINVAL;
 	v->log = log;
-	return v->n ? log->count(log, v->m[0]->id, &v->m[0]->queued) : 0;
+	/* What the only one lacks, nobody has. */
+	return v->n ? log->forget(log, v->m[0]->id) : 0;
 }
 
 static int
@@ -220,27 +221,39 @@ store_mirror_leaving(struct store *s, size_t i, bool on)
 	mutex_unlock(&v->lock);
 }
 
+/* What it lacks is over, whatever is still written of it. */
+static void
+queue_forget(struct mirror *v, struct member *m)
+{
+	(void)v->log->forget(v->log, m->id);
+	mutex_lock(&v->lock);
+	m->queued = 0;
+	cond_broadcast(&v->changed);
+	mutex_unlock(&v->lock);
+}
+
 void
 store_mirror_drop(struct store *s, size_t i)
 {
 	struct mirror *v = (struct mirror *)s;
-	struct member *m;
+	struct member *m, *only;
 
 	mutex_lock(&v->lock);
 	m = v->m[i];
 	m->is_gone = true;
 	v->n--;
 	memmove(&v->m[i], &v->m[i + 1], (v->n - i) * sizeof(*v->m));
+	only = v->n == 1 ? v->m[0] : NULL;
 	cond_broadcast(&v->changed);
-	mutex_unlock(&v->lock);
-	/* Only its own thread waits for it now, and those who ask it. */
-	mutex_lock(&v->lock);
 	calls_wait_locked(v);
 	mutex_unlock(&v->lock);
 	if (m->has_thread) {
 		store_interrupt(m->store, true);
 		thread_join(m->thread);
 	}
+	queue_forget(v, m);
+	if (only)
+		queue_forget(v, only);
 	member_free(m);
 	/* The name is for people: without memory the old one stays. */
 	(void)mirror_url_set(v);

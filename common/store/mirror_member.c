@@ -75,6 +75,17 @@ member_is_away(struct member *m)
 	return r;
 }
 
+bool
+member_is_filling(struct member *m)
+{
+	bool r;
+
+	mutex_lock(&m->mirror->lock);
+	r = m->is_filling;
+	mutex_unlock(&m->mirror->lock);
+	return r;
+}
+
 static bool
 has_marker(struct mirror *v)
 {

@@ -90,6 +90,7 @@ int mirror_url_set(struct mirror *v);
 void member_note(struct member *m, int r, bool is_put);
 /* It failed last time; its thread sees when it is back. */
 bool member_is_away(struct member *m);
+bool member_is_filling(struct member *m);
 /* What was put there counts only if it is a member at all. */
 int member_confirm(struct member *m);
 int member_queue(struct member *m, const char *name, enum mirror_op op);

@@ -165,6 +165,9 @@ mirror_list(struct store *s, const char *prefix,
 	for (i = 0; i < c.n && !l.is_stopped && r != -ECANCELED; i++) {
 		if (heard && member_is_away(c.m[i]))
 			continue;
+		/* One that is being filled may have what has been deleted. */
+		if (member_is_filling(c.m[i]))
+			continue;
 		r = store_list(c.m[i]->store, prefix, on_name, &l);
 		if (!l.is_stopped)
 			member_note(c.m[i], r, false);

@@ -19,7 +19,6 @@ struct log {
 	struct mirror_log base;
 	struct mutex lock;		/* the connection */
 	struct db *db;
-	bool is_batch;			/* mirror_log_begin was called */
 };
 
 enum {
@@ -35,25 +34,21 @@ enum {
 static int
 settle_locked(struct log *g) REQUIRES(g->lock)
 {
-	if (g->is_batch)
-		return 0;
 	if (db_log_size(g->db) > LOG_BYTES_MAX)
 		return db_checkpoint_all(g->db);
 	return db_sync(g->db);
 }
 
-/* What writes does it between these two; a batch is one transaction. */
+/* What writes does it between these two. */
 static int
 change_begin(struct log *g) REQUIRES(g->lock)
 {
-	return g->is_batch ? 0 : db_exec(g->db, "BEGIN IMMEDIATE");
+	return db_exec(g->db, "BEGIN IMMEDIATE");
 }
 
 static int
 change_end(struct log *g, int r) REQUIRES(g->lock)
 {
-	if (g->is_batch)
-		return r;
 	if (r == 0)
 		r = db_exec(g->db, "COMMIT");
 	/* One that is over already says so; that is all the same. */
@@ -79,28 +74,88 @@ has_locked(struct log *g, const char *member, const char *name)
 }
 
 static int
+add_locked(struct log *g, const char *member, const char *name,
+    enum mirror_op op) REQUIRES(g->lock)
+{
+	struct stmt *s;
+	int r, old;
+
+	old = has_locked(g, member, name);
+	if (old < 0)
+		return old;
+	s = db_stmt(g->db, ST_ADD, "INSERT OR REPLACE INTO lack "
+	    "(member, name, op) VALUES (?1, ?2, ?3)");
+	stmt_blob(s, 1, member, strlen(member));
+	stmt_blob(s, 2, name, strlen(name));
+	stmt_i64(s, 3, op);
+	r = stmt_run(s);
+	return r < 0 ? r : !old;
+}
+
+static int
 log_add(struct mirror_log *l, const char *member, const char *name,
     enum mirror_op op)
 {
 	struct log *g = (struct log *)l;
-	struct stmt *s;
-	int r, old;
+	int r, fresh = 0;
 
 	mutex_lock(&g->lock);
-	old = has_locked(g, member, name);
-	r = old < 0 ? old : change_begin(g);
+	r = change_begin(g);
 	if (r == 0) {
-		s = db_stmt(g->db, ST_ADD, "INSERT OR REPLACE INTO lack "
-		    "(member, name, op) VALUES (?1, ?2, ?3)");
+		fresh = add_locked(g, member, name, op);
+		r = change_end(g, fresh < 0 ? fresh : 0);
+	}
+	if (r == 0)
+		r = settle_locked(g);
+	mutex_unlock(&g->lock);
+	return r < 0 ? r : fresh;
+}
+
+static int
+log_add_many(struct mirror_log *l, const char *member,
+    const char *const *names, size_t n, uint64_t *ret_new)
+{
+	struct log *g = (struct log *)l;
+	uint64_t fresh = 0;
+	size_t i;
+	int r;
+
+	mutex_lock(&g->lock);
+	r = change_begin(g);
+	if (r == 0) {
+		for (i = 0; i < n && r >= 0; i++) {
+			r = add_locked(g, member, names[i], MIRROR_PUT);
+			fresh += r > 0;
+		}
+		r = change_end(g, r < 0 ? r : 0);
+	}
+	if (r == 0)
+		r = settle_locked(g);
+	mutex_unlock(&g->lock);
+	if (r == 0)
+		*ret_new = fresh;
+	return r;
+}
+
+static int
+log_forget(struct mirror_log *l, const char *member)
+{
+	struct log *g = (struct log *)l;
+	struct stmt *s;
+	int r;
+
+	mutex_lock(&g->lock);
+	r = change_begin(g);
+	if (r == 0) {
+		s = db_stmt(g->db, ST_FORGET,
+		    "DELETE FROM lack WHERE member = ?1");
 		stmt_blob(s, 1, member, strlen(member));
-		stmt_blob(s, 2, name, strlen(name));
-		stmt_i64(s, 3, op);
 		r = change_end(g, stmt_run(s));
 	}
 	if (r == 0)
 		r = settle_locked(g);
 	mutex_unlock(&g->lock);
-	return r < 0 ? r : !old;
+	return r;
 }
 
 static int
@@ -207,59 +262,11 @@ log_close(struct mirror_log *l)
 }
 
 int
-mirror_log_forget(struct mirror_log *l, const char *member)
-{
-	struct log *g = (struct log *)l;
-	struct stmt *s;
-	int r;
-
-	mutex_lock(&g->lock);
-	r = change_begin(g);
-	if (r == 0) {
-		s = db_stmt(g->db, ST_FORGET,
-		    "DELETE FROM lack WHERE member = ?1");
-		stmt_blob(s, 1, member, strlen(member));
-		r = change_end(g, stmt_run(s));
-	}
-	if (r == 0)
-		r = settle_locked(g);
-	mutex_unlock(&g->lock);
-	return r;
-}
-
-int
-mirror_log_begin(struct mirror_log *l)
-{
-	struct log *g = (struct log *)l;
-	int r;
-
-	mutex_lock(&g->lock);
-	r = db_exec(g->db, "BEGIN IMMEDIATE");
-	g->is_batch = r == 0;
-	mutex_unlock(&g->lock);
-	return r;
-}
-
-int
-mirror_log_end(struct mirror_log *l)
-{
-	struct log *g = (struct log *)l;
-	int r;
-
-	mutex_lock(&g->lock);
-	g->is_batch = false;
-	r = change_end(g, 0);
-	if (r == 0)
-		r = settle_locked(g);
-	mutex_unlock(&g->lock);
-	return r;
-}
-
-int
 mirror_log_open(const char *state_dir, struct mirror_log **ret,
     struct err *e)
 {
 	static const struct mirror_log ops = { .add = log_add,
+	    .add_many = log_add_many, .forget = log_forget,
 	    .del = log_del, .next = log_next, .has = log_has,
 	    .count = log_count, .close = log_close };
 	char path[PATH_MAX];

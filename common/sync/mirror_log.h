@@ -10,10 +10,5 @@ struct mirror_log;
 
 int mirror_log_open(const char *state_dir, struct mirror_log **ret,
     struct err *e);
-/* Forget a member that has left. */
-int mirror_log_forget(struct mirror_log *l, const char *member);
-/* Many at once: begin, add without a flush each, end. */
-int mirror_log_begin(struct mirror_log *l);
-int mirror_log_end(struct mirror_log *l);
 
 #endif

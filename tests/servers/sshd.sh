@@ -24,10 +24,15 @@ PATH=$PATH:/usr/sbin:/sbin
 # End the server and the sessions that it has begun.
 if [ "$cmd" = stop ]; then
 	if [ -s "$dir/run/pid" ]; then
-		for p in $(pgrep -P "$(cat "$dir/run/pid")"); do
+		# It begins no session while they are counted.
+		pid=$(cat "$dir/run/pid")
+		kill -STOP "$pid" 2>/dev/null || :
+		for p in $(pgrep -P "$pid"); do
 			pkill -P "$p" || :
 			kill "$p" 2>/dev/null || :
 		done
+		kill "$pid" 2>/dev/null || :
+		kill -CONT "$pid" 2>/dev/null || :
 	fi
 	stop_pid "$dir/run/pid"
 	rm -f "$dir/run/pid"

@@ -716,7 +716,7 @@ main(void)
 	SRunner *sr;
 	int failed;
 
-	tcase_set_timeout(t, 120);
+	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, what_is_put_is_got, first, last);
 	tcase_add_loop_test(t, every_shape_of_a_name_is_kept, first, last);
 	tcase_add_loop_test(t, other_names_are_refused, first, last);

@@ -187,6 +187,9 @@ START_TEST(a_request_comes_back_as_it_was)
 		{ .cmd = CONTROL_FSCK, .is_repair = true, .is_remote = true },
 		{ .cmd = CONTROL_FINGERPRINT },
 		{ .cmd = CONTROL_VERSION },
+		{ .cmd = CONTROL_STORE_ADD, .is_later = true },
+		{ .cmd = CONTROL_STORE_REMOVE, .number = 8, .is_lost = true },
+		{ .cmd = CONTROL_STORE_CHECK },
 	};
 	struct control_req q;
 	char *s;
@@ -206,6 +209,9 @@ START_TEST(a_request_comes_back_as_it_was)
 		ck_assert_uint_eq(q.keep, all[i].keep);
 		ck_assert_int_eq(q.is_repair, all[i].is_repair);
 		ck_assert_int_eq(q.is_remote, all[i].is_remote);
+		ck_assert_int_eq(q.is_later, all[i].is_later);
+		ck_assert_int_eq(q.is_lost, all[i].is_lost);
+		ck_assert_uint_eq(q.number, all[i].number);
 		free(s);
 	}
 }
@@ -218,6 +224,8 @@ static const char *const bad_req[] = {
 	"{\"cmd\":\"sync\",\"timeout\":-1}",
 	"{\"cmd\":\"sync\",\"timeout\":1.5}",
 	"{\"cmd\":\"sync\",\"timeout\":99999999}",
+	"{\"cmd\":\"store-remove\",\"number\":0}",
+	"{\"cmd\":\"store-remove\",\"number\":9}",
 	"{\"cmd\":\"cache\",\"keep\":-1}", "{\"cmd\":\"cache\",\"keep\":\"1\"}",
 	"{\"cmd\":\"status\"} x", "{\"cmd\":\"status\"",
 };

@@ -48,8 +48,6 @@ check "the drive can be checked" coffre store check "$NAME"
 need "it is mounted on both" drive_mount
 M=$T/mnt/work
 numbers "$M/both-" 20 100000
-refuse "stores are not changed under a mount" \
-    coffre store remove "$NAME" 2
 check "what is written" drive_sync
 check "is on both" same_objects
 check "and said to be stored" is_stored "$M/both-1"

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "fs/conf.h"
+#include "fs/opts.h"
+#include "fs/pass.h"
+#include "fs/store_job.h"
+#include "fs/stores.h"
+#include "store/mirror.h"
+#include "store/store.h"
+#include "util/err.h"
+
+/* store_leave - one store less; and the comparison of all. */
+
+/* What one member has and another has not. */
+struct lacking {
+	struct store *mirror;
+	const struct names *there;
+	size_t member;
+	uint64_t n;
+};
+
+static int
+on_object(void *arg, const char *name, uint64_t size)
+{
+	struct lacking *l = arg;
+	int r;
+
+	if (names_has(l->there, name, size))
+		return 0;
+	r = store_mirror_lacks(l->mirror, l->member, name);
+	l->n++;
+	return r;
+}
+
+/* Queue for each member but `not` what is listed and it has not; those that
+ * cannot be listed are told.  *ret_whole: members that were. */
+static int
+compare(const struct store_job *j, const struct names *all, size_t not,
+    unsigned *ret_whole, struct err *e)
+{
+	struct lacking l = { .mirror = j->store };
+	struct names *there;
+	size_t i, n = store_mirror_count(j->store);
+	int r;
+
+	*ret_whole = 0;
+	for (i = 0; i < n; i++) {
+		if (i == not)
+			continue;
+		r = names_list(j, store_mirror_member(j->store, i), &there,
+		    e);
+		if (r == -ENOMEM || r == -ECANCELED)
+			return r;
+		if (r < 0) {
+			store_job_say(j, "%s", e->msg);
+			continue;
+		}
+		l.there = there;
+		l.member = i;
+		l.n = 0;
+		r = names_each(all, on_object, &l);
+		store_job_say(j, "%s: %zu objects, %" PRIu64 " missing",
+		    store_url(store_mirror_member(j->store, i)),
+		    names_count(there), l.n);
+		names_free(there);
+		if (r < 0)
+			return err_set(e, r, "%s", strerror(-r));
+		++*ret_whole;
+	}
+	return 0;
+}
+
+int
+store_job_check(const struct store_job *j, struct err *e)
+{
+	struct names *all = NULL;
+	unsigned whole;
+	int r;
+
+	r = names_list(j, j->store, &all, e);
+	if (r < 0)
+		return r;
+	if (store_mirror_count(j->store) == 0) {
+		store_job_say(j, "%s: %zu objects, the only store",
+		    store_url(j->store), names_count(all));
+		names_free(all);
+		return 0;
+	}
+	r = compare(j, all, SIZE_MAX, &whole, e);
+	names_free(all);
+	if (r < 0)
+		return r;
+	if (whole < store_mirror_count(j->store))
+		return err_set(e, -EHOSTUNREACH, "not every store could be "
+		    "asked");
+	return store_job_wait(j, e);
+}
+
+/* ---- remove ---- */
+
+/* Does one of the others have all of it, and answer? */
+static int
+others_check(const struct store_job *j, size_t at, struct err *e)
+{
+	struct mirror_state st;
+	struct names *all;
+	unsigned whole = 0;
+	size_t i;
+	int r;
+
+	r = names_list(j, store_mirror_member(j->store, at), &all, e);
+	if (r < 0)
+		return err_wrap(e, r, "what is only there cannot be known "
+		    "(if it is gone for good: '--lost')");
+	r = compare(j, all, at, &whole, e);
+	names_free(all);
+	if (r < 0)
+		return r;
+	if (whole == 0)
+		return err_set(e, -EHOSTUNREACH, "no other store answers: "
+		    "this would be the only copy");
+	r = store_job_wait(j, e);
+	for (i = 0; r == 0 && i < store_mirror_count(j->store); i++) {
+		store_mirror_state(j->store, i, &st);
+		if (i != at && st.queued)
+			return err_set(e, -EBUSY, "'%s' still lacks %" PRIu64
+			    " objects", st.url, st.queued);
+	}
+	return r;
+}
+
+/* Store 1 leaves: another one's settings take its place. */
+static int
+promote(const char *name, unsigned number, struct err *e)
+{
+	struct secret s = { NULL, 0 };
+	struct opts drive, o;
+	int r;
+
+	opts_init(&drive);
+	opts_init(&o);
+	r = conf_load(name, &drive, e);
+	if (r == 0)
+		r = stores_load(name, number, &o, e);
+	if (r == 0 && !o.password_command)
+		r = stores_password(name, number, &o, &s, e);
+	if (r == 0)
+		r = stores_take(&drive, &o, e);
+	if (r == 0)
+		r = stores_save(name, 1, &drive, &s, e);
+	if (r == 0)
+		r = stores_delete(name, number, e);
+	pass_done(&s);
+	opts_done(&o);
+	opts_done(&drive);
+	return r;
+}
+
+int
+store_job_remove(const struct store_job *j, unsigned number, bool is_lost,
+    struct err *e)
+{
+	unsigned numbers[STORES_MAX];
+	struct opts o;
+	size_t at = 0;
+	int r;
+
+	if (store_mirror_count(j->store) == 0)
+		return err_set(e, -EPERM, "it is the only store of the "
+		    "drive: 'coffre store add' another one first");
+	opts_init(&o);
+	r = stores_load(j->name, number, &o, e);
+	if (r == 0)
+		r = store_job_member(j, o.store, &at, e);
+	if (r < 0)
+		goto out;
+	/* From now on nothing counts as done that only it has. */
+	store_mirror_leaving(j->store, at, true);
+	r = is_lost ? 0 : others_check(j, at, e);
+	(void)stores_numbers(j->name, numbers);
+	if (r == 0)
+		r = number == 1 ? promote(j->name, numbers[1], e) :
+		    stores_delete(j->name, number, e);
+	if (r < 0) {
+		store_mirror_leaving(j->store, at, false);
+		goto out;
+	}
+	store_mirror_drop(j->store, at);
+	store_job_say(j, "%s: '%s' is no store of it any more; what lies "
+	    "there was left as it is", j->name, o.store);
+out:
+	opts_done(&o);
+	return r;
+}
