@@ -246,6 +246,13 @@ bench:
 	@$(SUB) all tools
 	@B=$(B) tests/bench/bench.sh $(BENCHFLAGS)
 
+# Drives on real servers beside other programs on the same servers.
+.PHONY: bench-stores
+bench-stores:
+	@scripts/install-deps.sh --stores --peers
+	@$(SUB) all tools
+	@B=$(B) tests/bench/stores.sh $(BENCHFLAGS)
+
 check:
 	@scripts/install-deps.sh --check
 	@$(SUB) B=$(B)/gcc CC=gcc WERROR=1 all units tools fuzzers

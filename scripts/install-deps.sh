@@ -10,6 +10,7 @@
 #	install-deps.sh --conform	also what `make conform` runs
 #	install-deps.sh --deb		also what builds and tests packages
 #	install-deps.sh --stores	also the servers of `make test-stores`
+#	install-deps.sh --peers		also the peers of `make bench-stores`
 set -eu
 
 build='gcc make pkg-config libc6-dev libfuse3-dev fuse3 libcurl4-openssl-dev
@@ -21,6 +22,7 @@ swift-proxy swift-account swift-container swift-object python3-swift memcached
 python3 sqlite3 rsync git acl attr util-linux procps psmisc openssl jq'
 check='clang clang-tidy llvm cppcheck shellcheck man-db'
 bench='gocryptfs davfs2 jq curl'
+peers='s3fs'
 stores='radosgw ceph-mon ceph-osd ceph-common uuid-runtime python3-keystone
 python3-keystonemiddleware'
 deb='debhelper lintian libgtk-4-dev libnautilus-extension-dev
@@ -37,8 +39,13 @@ for a in "$@"; do
 	--conform) want="$want $conform" ;;
 	--deb) want="$want $deb" ;;
 	--stores) want="$want $stores" ;;
+	--peers) want="$want $peers" ;;
 	*) echo "usage: $0 [--check] [--bench] [--conform]" \
+<<<<<<< HEAD
 	    "[--deb] [--stores]" >&2; exit 64 ;;
+=======
+	    "[--stores] [--peers]" >&2; exit 64 ;;
+>>>>>>> 2612f51 (tests: drives on real servers beside curl, sftp, rclone and s3fs)
 	esac
 done
 
