@@ -41,11 +41,7 @@ for a in "$@"; do
 	--stores) want="$want $stores" ;;
 	--peers) want="$want $peers" ;;
 	*) echo "usage: $0 [--check] [--bench] [--conform]" \
-<<<<<<< HEAD
-	    "[--deb] [--stores]" >&2; exit 64 ;;
-=======
-	    "[--stores] [--peers]" >&2; exit 64 ;;
->>>>>>> 2612f51 (tests: drives on real servers beside curl, sftp, rclone and s3fs)
+	    "[--deb] [--stores] [--peers]" >&2; exit 64 ;;
 	esac
 done
 

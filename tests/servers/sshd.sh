@@ -33,8 +33,10 @@ if [ "$cmd" = stop ]; then
 		done
 		kill "$pid" 2>/dev/null || :
 		kill -CONT "$pid" 2>/dev/null || :
+		# The other file it takes away itself when it ends.
+		echo "$pid" >"$dir/run/ending"
+		stop_pid "$dir/run/ending"
 	fi
-	stop_pid "$dir/run/pid"
 	rm -f "$dir/run/pid"
 	if [ "${1:-}" != --keep ] && [ -s "$dir/account" ]; then
 		userdel "$(cat "$dir/account")" 2>/dev/null || :

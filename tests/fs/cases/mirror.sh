@@ -16,8 +16,9 @@ lacks() {
 lacks_nothing() {
 	[ "$(lacks)" = 0 ]
 }
+# What a connection that broke has left half done is no object.
 same_objects() {
-	diff -rq "$T/store" "$SFTP_DATA/drive"
+	diff -rq -x '.tmp-*' "$T/store" "$SFTP_DATA/drive"
 }
 state() {
 	getfattr --only-values -n user.coffre.state "$1" 2>/dev/null
