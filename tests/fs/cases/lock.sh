@@ -1,0 +1,189 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# A mount without its keys: there at once, with a note in place of the files;
+# unlocked and locked again while it stays.
+. "$(dirname "$0")/../lib.sh"
+
+fs_prepare
+unlock() {
+	coffre unlock "$NAME"
+}
+# The daemon in a session without a terminal, as a login starts it.
+mount_unattended() {
+	mkdir -p "$T/mnt"
+	setsid "$COFFRE" mount "$NAME" "$T/mnt" -f \
+	    -o "allow_other${MOUNT_OPTS:-}" "$@" </dev/null \
+	    >>"$T/daemon.log" 2>&1 8>&- &
+	MPID=$!
+	until_ok 30 mount_settled && is_served
+}
+gives() {
+	local want=$1
+	shift
+	[ "$("$@" 2>/dev/null)" = "$want" ]
+}
+is_locked() {
+	gives true drive_status .locked
+}
+exit_of() {
+	local rc=0
+	"$@" >/dev/null 2>&1 || rc=$?
+	echo "$rc"
+}
+exec_close() {
+	exec 6>&-
+}
+note=$T/mnt/LOCKED.txt
+
+# ---- it comes up without a secret
+
+need "it is mounted without a passphrase" mount_unattended
+check "and locked" is_locked
+check "there is one note" gives LOCKED.txt ls -A "$T/mnt"
+check "also in a long listing" gives 2 sh -c "ls -lA '$T/mnt' | wc -l"
+check "which says what to do" grep -q "coffre unlock $NAME" "$note"
+check "its size is right" [ "$(wc -c <"$note")" = "$(stat -c %s "$note")" ]
+check "a part of it can be read" \
+    gives drive sh -c "tail -c +5 '$note' | head -c 5"
+refuse "it cannot be written" sh -c "echo x >'$note'"
+refuse "nor removed" rm -f "$note"
+refuse "nothing can be made" touch "$T/mnt/new"
+refuse "no folder either" mkdir "$T/mnt/new"
+refuse "no nameless file" python3 -c \
+    "import os; os.open('$T/mnt', os.O_TMPFILE | os.O_RDWR, 0o600)"
+refuse "what is not there is not there" stat "$T/mnt/file"
+check "its size is told at once" timeout 5 df "$T/mnt"
+check "others see nothing" [ "$(exit_of setpriv --reuid=$NOBODY \
+    --clear-groups ls "$T/mnt")" != 0 ]
+check "status says so" [ "$(exit_of "$COFFRE" status "$NAME")" = 75 ]
+check "and what to do" sh -c \
+    "'$COFFRE' status '$NAME' | grep -q 'coffre unlock $NAME'"
+check "other commands are refused" [ "$(exit_of "$COFFRE" sync "$NAME")" = 77 ]
+refuse "there is one mount of it, locked or not" "$COFFRE" mount -f --locked \
+    "$NAME" "$T/elsewhere"
+check "a wrong passphrase is refused" [ "$(exit_of "$COFFRE" unlock "$NAME" \
+    --passphrase-command 'echo wrong')" = 77 ]
+check "it is locked still" is_locked
+refuse "without a terminal there is none to ask" \
+    setsid -w "$COFFRE" unlock "$NAME"
+
+# ---- unlocked
+
+exec 5<"$note"
+need "it is unlocked" unlock
+check "the note is gone" gives '' ls -A "$T/mnt"
+check "but for whoever had it open" grep -q locked <&5
+exec 5<&-
+refuse "it is not locked" is_locked
+check "unlocking again is no error" unlock
+M=$T/mnt/work
+mkdir -p "$M/deep/er" && cp -r "$TOP/scripts" "$M/deep/" || exit 1
+echo "$MARK" >"$M/file$MARK"
+python3 - "$M" <<'END' || N_FAILED=$((N_FAILED + 1))
+import os, sys
+os.close(os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR, 0o600))
+END
+dump "$M" >"$T/before"
+
+# ---- locked again
+
+(cd "$M/deep/er" && exec sleep 1000) &
+inside=$!
+until_ok 10 test "/proc/$inside/cwd" -ef "$M/deep/er"
+check "everything is in the kernel's memory" cat "$M/file$MARK"
+check "it is locked, with a program inside" "$COFFRE" lock "$NAME"
+check "and says so" is_locked
+check "the note is back" gives LOCKED.txt ls -A "$T/mnt"
+refuse "what the kernel had read it gives no more" cat "$M/file$MARK"
+refuse "nor names it knew" stat "$M/deep"
+refuse "nor where the program is" ls "/proc/$inside/cwd/"
+check "locking again is no error" "$COFFRE" lock "$NAME"
+check "fsck is refused, too" [ "$(exit_of "$COFFRE" fsck "$NAME")" = 77 ]
+need "it is unlocked again" unlock
+dump "$M" >"$T/after"
+check "everything is as it was" diff -u "$T/before" "$T/after"
+check "the program can go on" ls "/proc/$inside/cwd/"
+kill "$inside"
+
+# ---- what is open
+
+exec 6>>"$M/open"
+echo one >&6
+check "while a file is open it is refused" \
+    [ "$(exit_of "$COFFRE" lock "$NAME")" = 75 ]
+"$COFFRE" lock "$NAME" 2>"$T/err"
+check "with a reason" grep -q '1 files or folders are open' "$T/err"
+refuse "it is not locked by that" is_locked
+check "and the file can be written" sh -c 'echo two >&6'
+exec 7<"$M/file$MARK"
+check "by force it is" "$COFFRE" lock --force "$NAME"
+check "locked" is_locked
+refuse "then a write fails" sh -c 'echo three >&6'
+refuse "a read as well, in spite of the kernel" sh -c 'cat <&7'
+need "it is unlocked" unlock
+refuse "such a file stays dead" sh -c 'echo four >&6'
+exec 7<&-
+check "closing it is no error" exec_close
+check "what was written before is there" gives 'one
+two' cat "$M/open"
+check "closed, it is in nobody's way" "$COFFRE" lock "$NAME"
+need "it is unlocked" unlock
+
+# ---- again and again, under load
+
+(
+	while echo x >>"$M/log" && cat "$M/deep/scripts/demo.sh"; do
+		:
+	done >/dev/null 2>&1
+	while [ ! -e "$T/stop" ]; do
+		echo x >>"$M/log" && ls -lR "$M" && cat "$M/deep/scripts/"*
+		python3 -c "import os; os.open('$M', os.O_TMPFILE | os.O_RDWR)"
+	done >/dev/null 2>&1
+) &
+load=$!
+n=0
+for _ in 1 2 3 4 5 6; do
+	"$COFFRE" lock --force "$NAME" && unlock && n=$((n + 1))
+done
+touch "$T/stop"
+wait "$load"
+check "it was locked and unlocked under load six times" [ "$n" -eq 6 ]
+check "the daemon lives" kill -0 "$MPID"
+rm -f "$M/log"
+dump "$M" >"$T/before"
+check "a nameless file can be made as before" python3 -c \
+    "import os; os.open('$M', os.O_TMPFILE | os.O_RDWR, 0o600)"
+check "it is unmounted" drive_unmount
+check "fsck finds nothing" drive_fsck
+
+# ---- by itself, when nobody uses it
+
+MOUNT_OPTS=,lock_after=3 need "it is mounted" drive_mount
+sleep 1
+refuse "used a moment ago it is not locked" is_locked
+exec 5<"$M/open"
+sleep 6
+refuse "nor while a file is open" is_locked
+exec 5<&-
+check "unused it is locked by itself" until_ok 20 is_locked
+need "it is unlocked" unlock
+dump "$M" >"$T/after"
+sed -i '/open/d' "$T/before" "$T/after"
+check "everything is as it was" diff -u "$T/before" "$T/after"
+check "all of it reaches the store" drive_sync
+check "it is locked" "$COFFRE" lock "$NAME"
+check "and unmounted, locked" drive_unmount
+
+# ---- a command that fails
+
+echo "passphrase_command = false" >>"$T/config/coffre/$NAME.conf"
+need "with a command that fails it is mounted" mount_unattended
+check "locked" is_locked
+check "the log says why" grep -q "command 'false' failed" "$T/daemon.log"
+check "a signal ends it" kill "$MPID"
+check "in order" daemon_gone 30
+check "nothing is readable at rest" nothing_readable
+[ "$N_FAILED" -eq 0 ] || show_daemon
+fs_count
+[ "$N_FAILED" -eq 0 ]
