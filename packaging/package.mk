@@ -31,9 +31,9 @@ install-desktop:
 
 EXTDIR := packaging/extensions
 EXTSRC := $(wildcard $(EXTDIR)/*.[ch] tests/extensions/*.[ch])
-ext_nautilus := libnautilus-extension-4 gtk4
-ext_caja     := libcaja-extension gtk+-3.0
-ext_nemo     := libnemo-extension gtk+-3.0
+ext_nautilus := libnautilus-extension-4 gtk4 gmodule-2.0
+ext_caja     := libcaja-extension gtk+-3.0 gmodule-2.0
+ext_nemo     := libnemo-extension gtk+-3.0 gmodule-2.0
 EXTS     = $(foreach m,nautilus caja nemo,$(shell \
 	pkg-config --exists $(ext_$(m)) 2>/dev/null && echo $(m)))
 # The headers of others are not ours to keep free of warnings.
@@ -44,7 +44,8 @@ extl     = $(LDSAN) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) \
 	$(shell pkg-config --libs $(ext_$*))
 
 extensions:
-	@$(SUB) $(foreach m,$(EXTS),$(B)/extensions/libcoffre-$(m).so)
+	@$(SUB) $(foreach m,$(EXTS),$(B)/extensions/libcoffre-$(m).so \
+		$(B)/extensions/host-$(m))
 	@echo "extensions built for: $(or $(EXTS),none (their -dev packages \
 	are missing))"
 
@@ -81,4 +82,6 @@ deb:
 
 # Built, looked at by lintian, and put on and off a clean system.
 test-deb: deb
+	@$(SUB) all tools extensions
+	@B=$(abspath $(B)) tests/extensions/emblems.sh
 	@B=$(B) tests/package/deb.sh

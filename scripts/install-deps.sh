@@ -26,8 +26,8 @@ peers='s3fs'
 stores='radosgw ceph-mon ceph-osd ceph-common uuid-runtime python3-keystone
 python3-keystonemiddleware'
 deb='debhelper lintian libgtk-4-dev libnautilus-extension-dev
-libcaja-extension-dev
-libnemo-extension-dev debootstrap desktop-file-utils appstream'
+libcaja-extension-dev libnemo-extension-dev debootstrap
+desktop-file-utils appstream'
 conform='fio dbench bonnie++ stress-ng libpython3.11-testsuite zlib1g-dev
 perl dpkg-dev'
 

@@ -9,3 +9,5 @@
 #define FM_COMPLETE NAUTILUS_OPERATION_COMPLETE
 #define FM_WINDOW
 #define FM_UNUSED
+#define FM_MENU(p, files) nautilus_menu_provider_get_file_items(p, files)
+#define FM_FILE_IFACE NautilusFileInfoInterface

@@ -12,3 +12,6 @@
 #define FM_COMPLETE NEMO_OPERATION_COMPLETE
 #define FM_WINDOW GtkWidget *window,
 #define FM_UNUSED (void)window;
+#define FM_MENU(p, files) \
+	nemo_menu_provider_get_file_items(p, NULL, files)
+#define FM_FILE_IFACE NemoFileInfoInterface

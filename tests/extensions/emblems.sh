@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# What the extensions for file managers show of a file: nothing where there is
+# no drive; then only here, on its way, stored, as it goes on.  A program of a
+# few lines stands in for each file manager (host.c).
+. "$(dirname "$0")/../fs/lib.sh"
+MOUNT_OPTS=,quiet=4
+COFFRE_TEST_STORE=dir
+fs_begin
+
+echo x >"$T/outside"
+echo x >"$M/with blank and %"
+mkdir "$M/folder"
+ln -s nowhere "$M/link"
+check "all of it is stored" drive_sync
+
+hosts=0
+for so in "$B"/extensions/libcoffre-*.so; do
+	[ -e "$so" ] || continue
+	m=${so##*/libcoffre-}
+	m=${m%.so}
+	hosts=$((hosts + 1))
+	echo new >"$M/new-$m"
+	check "$m: it shows files" "$B/extensions/host-$m" "$so" \
+	    "$M/new-$m" + "$T/outside" "$M/folder" "$M/link" \
+	    "$M/with blank and %" >"$T/$m.out"
+	cat >"$T/$m.want" <<-END
+	file://$M/new-$m: emblem-important
+	file://$M/new-$m: emblem-default
+	file://$T/outside: -
+	file://$M/folder: -
+	file://$M/link: -
+	file://$M/with%20blank%20and%20%25: emblem-default
+	menu: Copy Status
+	END
+	# It may be seen on its way in between.
+	check "$m: each has the mark of its state, and of the next one" \
+	    diff "$T/$m.want" <(grep -v emblem-synchronizing "$T/$m.out")
+	check "$m: where no file is on a drive there is no menu" \
+	    diff <(echo "file://$T/outside: -") \
+	    <("$B/extensions/host-$m" "$so" "$T/outside")
+done
+check "there were extensions" [ "$hosts" -gt 0 ]
+fs_end

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+
+/*
+ * A file manager of a few lines: loads an extension, shows it files, and says
+ * what it did with them.
+ *
+ *	host EXTENSION.so FILE...
+ *
+ * prints "FILE: EMBLEM" (or "-") and "menu: LABEL" of all of them together.
+ * "+" among the files means: wait until the file before it is to be looked at
+ * again, and is not on its way.
+ */
+
+#include <gio/gio.h>
+#include <gmodule.h>
+#include <stdio.h>
+#include <string.h>
+
+#define WAIT_SECONDS 60
+
+/* ---- a file -------------------------------------------------------------- */
+
+/* A plain object: "uri", "emblem" and "again", the loop that is ended when
+ * the file is asked for anew, hang on it. */
+typedef GObject File;
+typedef GObjectClass FileClass;
+
+static char *
+file_get_uri(FM(FileInfo) *f)
+{
+	return g_strdup(g_object_get_data(G_OBJECT(f), "uri"));
+}
+
+static void
+file_add_emblem(FM(FileInfo) *f, const char *name)
+{
+	g_object_set_data_full(G_OBJECT(f), "emblem", g_strdup(name), g_free);
+}
+
+static void
+file_invalidate(FM(FileInfo) *f)
+{
+	GMainLoop *loop = g_object_get_data(G_OBJECT(f), "again");
+
+	if (loop)
+		g_main_loop_quit(loop);
+}
+
+static void
+file_iface_init(FM_FILE_IFACE *i)
+{
+	i->get_uri = file_get_uri;
+	i->add_emblem = file_add_emblem;
+	i->invalidate_extension_info = file_invalidate;
+}
+
+static GType file_get_type(void);
+G_DEFINE_TYPE_WITH_CODE(File, file, G_TYPE_OBJECT,
+    G_IMPLEMENT_INTERFACE(FM_TYPE(FILE_INFO), file_iface_init))
+
+static void
+file_init(File *f)
+{
+	(void)f;
+}
+
+static void
+file_class_init(FileClass *c)
+{
+	(void)c;
+}
+
+/* ---- the extension ------------------------------------------------------- */
+
+static GModule *module;
+
+static gboolean
+module_load(GTypeModule *m)
+{
+	(void)m;
+	return TRUE;
+}
+
+typedef GTypeModule Ext;
+typedef GTypeModuleClass ExtClass;
+static GType ext_get_type(void);
+G_DEFINE_TYPE(Ext, ext, G_TYPE_TYPE_MODULE)
+
+static void
+ext_init(Ext *e)
+{
+	(void)e;
+}
+
+static void
+ext_class_init(ExtClass *c)
+{
+	c->load = module_load;
+}
+
+static void *
+symbol(const char *name)
+{
+	void *p = NULL;
+
+	if (!g_module_symbol(module, name, &p)) {
+		(void)fprintf(stderr, "no %s: %s\n", name, g_module_error());
+		return NULL;
+	}
+	return p;
+}
+
+#define QUOTE(x) #x
+#define NAME(x) QUOTE(x)
+
+static GObject *
+provider_new(const char *path)
+{
+	void (*init)(GTypeModule *);
+	void (*list)(const GType **, int *);
+	const GType *types = NULL;
+	GTypeModule *m;
+	int n = 0;
+
+	module = g_module_open(path, G_MODULE_BIND_LOCAL);
+	if (!module) {
+		(void)fprintf(stderr, "%s\n", g_module_error());
+		return NULL;
+	}
+	*(void **)&init = symbol(NAME(fm_(module_initialize)));
+	*(void **)&list = symbol(NAME(fm_(module_list_types)));
+	if (!init || !list)
+		return NULL;
+	m = g_object_new(ext_get_type(), NULL);
+	if (!g_type_module_use(m))
+		return NULL;
+	init(m);
+	list(&types, &n);
+	return n == 1 ? g_object_new(types[0], NULL) : NULL;
+}
+
+static void
+update(GObject *p, File *f)
+{
+	FM(OperationHandle) *handle = NULL;
+	const char *emblem;
+
+	g_object_set_data(f, "emblem", NULL);
+	(void)fm_(info_provider_update_file_info)((FM(InfoProvider) *)p,
+	    (FM(FileInfo) *)f, NULL, &handle);
+	emblem = g_object_get_data(f, "emblem");
+	(void)printf("%s: %s\n", (char *)g_object_get_data(f, "uri"),
+	    emblem ? emblem : "-");
+	(void)fflush(stdout);
+}
+
+static gboolean is_late;
+
+static gboolean
+on_late(gpointer loop)
+{
+	is_late = TRUE;
+	g_main_loop_quit(loop);
+	(void)printf("was not asked for again\n");
+	return G_SOURCE_CONTINUE;	/* who waited takes it away */
+}
+
+/* On its way is not yet where it goes. */
+static gboolean
+is_under_way(File *f)
+{
+	return g_strcmp0(g_object_get_data(f, "emblem"),
+	    "emblem-synchronizing") == 0;
+}
+
+static void
+wait_again(GObject *p, File *f)
+{
+	GMainLoop *loop = g_main_loop_new(NULL, FALSE);
+	guint timer = g_timeout_add_seconds(WAIT_SECONDS, on_late, loop);
+
+	g_object_set_data(f, "again", loop);
+	do {
+		g_main_loop_run(loop);
+		update(p, f);
+	} while (is_under_way(f) && !is_late);
+	g_object_set_data(f, "again", NULL);
+	(void)g_source_remove(timer);
+	g_main_loop_unref(loop);
+}
+
+static void
+menu(GObject *p, GList *files)
+{
+	GList *items = FM_MENU((FM(MenuProvider) *)p, files), *l;
+	char *label;
+
+	for (l = items; l; l = l->next) {
+		g_object_get(l->data, "label", &label, NULL);
+		(void)printf("menu: %s\n", label);
+		g_free(label);
+	}
+	g_list_free_full(items, g_object_unref);
+}
+
+int
+main(int argc, char **argv)
+{
+	GObject *p = argc > 2 ? provider_new(argv[1]) : NULL;
+	GList *files = NULL;
+	File *f = NULL;
+	int i;
+
+	if (!p)
+		return 1;
+	for (i = 2; i < argc; i++) {
+		if (strcmp(argv[i], "+") == 0 && f) {
+			wait_again(p, f);
+			continue;
+		}
+		f = g_object_new(file_get_type(), NULL);
+		g_object_set_data_full(f, "uri", g_filename_to_uri(argv[i],
+		    NULL, NULL), g_free);
+		files = g_list_append(files, f);
+		update(p, f);
+	}
+	menu(p, files);
+	/* Files that go are forgotten by the extension, too. */
+	g_list_free_full(files, g_object_unref);
+	g_object_unref(p);
+	return 0;
+}
