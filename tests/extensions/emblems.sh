@@ -14,6 +14,11 @@ mkdir "$M/folder"
 ln -s nowhere "$M/link"
 check "all of it is stored" drive_sync
 
+into() {
+	local out=$1
+	shift
+	"$@" >"$out"
+}
 hosts=0
 for so in "$B"/extensions/libcoffre-*.so; do
 	[ -e "$so" ] || continue
@@ -21,9 +26,10 @@ for so in "$B"/extensions/libcoffre-*.so; do
 	m=${m%.so}
 	hosts=$((hosts + 1))
 	echo new >"$M/new-$m"
-	check "$m: it shows files" "$B/extensions/host-$m" "$so" \
+	check "$m: it shows files" into "$T/$m.out" \
+	    "$B/extensions/host-$m" "$so" \
 	    "$M/new-$m" + "$T/outside" "$M/folder" "$M/link" \
-	    "$M/with blank and %" >"$T/$m.out"
+	    "$M/with blank and %"
 	cat >"$T/$m.want" <<-END
 	file://$M/new-$m: emblem-important
 	file://$M/new-$m: emblem-default

@@ -12,6 +12,7 @@
 #				the question names
 #	!wrong			type a group that is not it
 #	!sh COMMAND		run that meanwhile
+#	!enter			type nothing but the end of the line
 #	!wait			nothing
 # All that the program wrote goes to OUTPUT; exits as the program does, 128 +
 # N for signal N, 99 when a question did not come.
@@ -53,7 +54,7 @@ def answer(pid, fd, text, seen, whole):
         subprocess.run(text[4:], shell=True, check=True)
     elif text != "!wait":
         time.sleep(0.1)
-        os.write(fd, text.encode() + b"\n")
+        os.write(fd, (b"" if text == "!enter" else text.encode()) + b"\n")
 
 
 def main():

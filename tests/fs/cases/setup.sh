@@ -83,7 +83,7 @@ check "the screen comes back when the key was on it" \
 ended asked-back 143 "$FIRST
 New passphrase: => $STRONG
 again: => $STRONG
-when you have it => 
+when you have it => !enter
 Group => !group
 Group => !TERM"
 check "killed before the end nothing is left" ends_with 137 \
@@ -115,7 +115,7 @@ Try again => yes
 Number: => $(number address)
 Address: => ftp://nobody
 does not work => !wait
-Try again => 
+Try again => !enter
 Number: => $(number address)
 Address: => dir:$T/store
 The store works => !wait
@@ -126,7 +126,7 @@ is not empty => !wait
 Folder to show => $T/plain
 is no folder => !wait
 Folder to show => ~/My drive
-New passphrase: => 
+New passphrase: => !enter
 is needed => !wait
 New passphrase: => azerty123
 weak => !wait
@@ -137,10 +137,10 @@ again: => something else
 differ => !wait
 New passphrase: => $STRONG
 again: => $STRONG
-when you have it => 
+when you have it => !enter
 Group => !wrong
 another one => !wait
-when you have it => 
+when you have it => !enter
 Group => !group
 Group => !group
 Group => !group
@@ -185,7 +185,7 @@ already holds a drive => !wait
 Try again => yes
 Number: => $DIR
 whole path: => $T/other
-Folder to show the drive in [$T/home/Coffre-other] => 
+Folder to show the drive in [$T/home/Coffre-other] => !enter
 New passphrase: => !^D"
 check "of the second nothing is left" \
     fails ls "$T/config/coffre/other.conf" "$T/config/coffre/other.key"
@@ -200,7 +200,7 @@ Folder to show => $T/home/Late
 New passphrase: => $STRONG
 again: => $STRONG
 Press Enter => !sh mv $T/other $T/gone
-when you have it => 
+when you have it => !enter
 Group => !group
 Group => !group
 Group => !group"
