@@ -4,7 +4,8 @@
 # no drive; then only here, on its way, stored, as it goes on.  A program of a
 # few lines stands in for each file manager (host.c).
 . "$(dirname "$0")/../fs/lib.sh"
-MOUNT_OPTS=,quiet=4
+# Long enough for a loaded machine to look before it goes.
+MOUNT_OPTS=,quiet=20
 COFFRE_TEST_STORE=dir
 fs_begin
 
