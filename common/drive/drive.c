@@ -131,6 +131,10 @@ keeper(void *arg)
 		mutex_unlock(&d->db_lock);
 	}
 	while (keeper_wait(d)) {
+		if (__atomic_exchange_n(&d->is_short, false, __ATOMIC_RELAXED))
+			spare_give(d);
+		else
+			spare_take(d);
 		content_tick(d);
 		forgotten_reap(d);
 		log_tend(d);
@@ -184,6 +188,7 @@ drive_new(const struct drive_conf *c) NO_TSA
 	d->conf.realm = &d->realm_id;
 	d->conf.local_key = NULL;	/* not kept */
 	d->lock_fd = -1;
+	d->spare_fd = -1;
 	d->counted = UINT64_MAX;
 	mutex_init(&d->db_lock, RANK_DB);
 	mutex_init(&d->wake_lock, RANK_UTIL);
@@ -214,6 +219,7 @@ drive_free(struct drive *d) NO_TSA
 	mutex_done(&d->conf_lock);
 	mutex_done(&d->wake_lock);
 	mutex_done(&d->db_lock);
+	spare_close(d);
 	if (d->lock_fd >= 0)
 		(void)close(d->lock_fd);	/* and so unlock */
 	free(dir.p);
@@ -260,6 +266,7 @@ open_state(struct drive *d, const uint8_t *local_key, struct err *e)
 	    (int)sizeof(path))
 		return err_set(e, -ENAMETOOLONG, "'%s' is too long",
 		    d->conf.state_dir);
+	spare_open(d);
 	r = db_open(path, &d->db, e);
 	if (r == 0)
 		r = schema_open(d, e);

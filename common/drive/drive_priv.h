@@ -36,6 +36,8 @@ struct drive {
 	struct drive_conf conf;	/* pointers in it are to the fields below */
 	struct vault_id drive_id, realm_id;
 	int lock_fd;		/* state_dir/lock, held by flock */
+	int spare_fd;		/* state_dir/spare, or -1 */
+	bool is_short;		/* atomic; a commit found the disk full */
 	struct aead *row_key;	/* seals rows */
 	struct prf *name_prf;	/* names to look-up tags */
 
@@ -260,6 +262,14 @@ int content_fsck(struct drive *d, bool repair,
     void (*say)(void *arg, const char *finding), void *arg);
 /* Everything committed is on the disk: block file, then the log. */
 int drive_sync_disk(struct drive *d);
+
+/* ---- spare.c: room on the disk, given up when there is no other --------- */
+
+void spare_open(struct drive *d);
+void spare_close(struct drive *d);
+/* Give it up if the disk is full; take it if there is plenty. */
+void spare_give(struct drive *d);
+void spare_take(struct drive *d);
 
 /* Wake whoever waits in drive_sync_wait. */
 void drive_wake(struct drive *d);

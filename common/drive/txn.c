@@ -20,6 +20,8 @@ finish(struct drive *d, struct commit *c, int r) REQUIRES(d->db_lock)
 {
 	if (r == 0)
 		r = db_exec(d->db, "COMMIT");
+	if (r == -ENOSPC)
+		__atomic_store_n(&d->is_short, true, __ATOMIC_RELAXED);
 	if (r < 0) {
 		(void)db_exec(d->db, "ROLLBACK");
 		inode_cache_drop(d);
