@@ -226,8 +226,9 @@ START_TEST(bad_addresses_are_refused_with_a_reason)
 	    "swift://u@host?project=p", "swift://u:secret@host/c?project=p",
 	    "swift://u@host/c", "swift://u@host/c?project=",
 	    "swift://u@host/c?auth=2", "swift://u@host/c?auth=1&kind=app",
-	    "swift://u@host/c?kind=what", "swift://u@host/c?interface=x&"
-	    "project=p", "swift://u@host/c?auth=1&path=v1",
+	    "swift://u@host/c?kind=what",
+	    "swift://u@host/c?interface=x&project=p",
+	    "swift://u@host/c?auth=1&path=v1",
 	    "swift://u@cloud.example/c?auth=1&tls=no" };
 	struct store_conf conf = { .password = "word" };
 	struct store *t;
