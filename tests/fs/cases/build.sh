@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # A C project is built on the mount, again with nothing changed, and runs.
+# Also over: webdav
 . "$(dirname "$0")/../lib.sh"
 fs_begin
 

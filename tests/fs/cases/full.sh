@@ -82,6 +82,11 @@ check "on a disk that others filled write says so" write_fails_well
 check "with the right words" says_no_space
 check "what is there can be read" what_was_told_is_there
 check "and listed" ls -l "$M"
+cd "$T" || exit 1
+need "it is unmounted with no room left" drive_unmount
+need "and mounted" drive_mount
+check "what is there can still be read" what_was_told_is_there
+check "and listed" ls -l "$M"
 rm -f "$T/state/filler" "$T/state/filler2" "$M/no-room"
 check "when they go there is room again" until_ok 20 write_again
 check "and nothing is lost" what_was_told_is_there

@@ -44,5 +44,9 @@ for round in 1 2 3; do
 	check "round $round: fsck finds nothing" drive_fsck
 	need "round $round: it is mounted once more" drive_mount
 done
+check "all of it reaches the store" drive_sync
+need "it is unmounted" drive_unmount
+check "nothing there refers to what is not there" drive_fsck --remote
+need "it is mounted again" drive_mount
 
 fs_end

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # SQLite databases under load, with both kinds of journal.
+# Also over: webdav
 . "$(dirname "$0")/../lib.sh"
 fs_begin
 
