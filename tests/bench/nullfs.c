@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -419,6 +420,22 @@ static const struct fuse_lowlevel_ops ops = {
 	.releasedir = op_done,
 };
 
+static enum loop_way
+passed(void *arg, const void *req, size_t len)
+{
+	(void)arg;
+	(void)req;
+	(void)len;
+	return LOOP_PASS;
+}
+
+/* The loop ends reads of requests so. */
+static void
+nudged(int sig)
+{
+	(void)sig;
+}
+
 static void
 ended(void *arg)
 {
@@ -430,6 +447,8 @@ main(int argc, char **argv)
 {
 	struct fuse_args args = FUSE_ARGS_INIT(argc, argv);
 	struct fuse_cmdline_opts o;
+	struct sigaction sa = { .sa_handler = nudged };
+	struct loop_hook hook = { .request = passed };
 	struct fuse_session *se;
 	struct loop *loop;
 	int r = 1;
@@ -444,9 +463,10 @@ main(int argc, char **argv)
 	if (!se)
 		return 1;
 	if (fuse_set_signal_handlers(se) == 0 &&
+	    sigaction(SIGUSR1, &sa, NULL) == 0 &&
 	    fuse_session_mount(se, o.mountpoint) == 0) {
 		fuse_daemonize(o.foreground);
-		if (loop_new(se, THREADS_MAX, NULL, &loop) == 0) {
+		if (loop_new(se, THREADS_MAX, &hook, &loop) == 0) {
 			r = loop_run(loop, ended, NULL);
 			loop_free(loop);
 		}
