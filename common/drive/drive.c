@@ -293,6 +293,9 @@ drive_open(const struct drive_conf *c, struct drive **ret, struct err *e)
 		r = content_open_all(d, e);
 		if (r == 0)
 			r = reconcile(d);
+		/* Before the cache has grown to where there is no plenty. */
+		if (r == 0)
+			spare_take(d);
 		if (r == 0)
 			r = thread_start(&d->keeper, "drive-keeper", keeper,
 			    d);
