@@ -45,7 +45,7 @@ control_text(const char *s)
 
 	if (j)
 		return j;
-	for (i = 0; s[i] && i < sizeof(clean) - 1; i++)
+	for (i = 0; i < sizeof(clean) - 1 && s[i]; i++)
 		clean[i] = s[i];
 	clean[i] = '\0';
 	for (i = 0; clean[i]; i++) {

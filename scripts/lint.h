@@ -11,8 +11,11 @@
 	struct name { struct type *first, **last; }
 #define STAILQ_HEAD TAILQ_HEAD
 #define LIST_HEAD TAILQ_HEAD
+#define SLIST_HEAD TAILQ_HEAD
 #define TAILQ_FOREACH(el, head, link) \
 	for ((el) = (head)->first; (el); (el) = (el)->link.next)
+#define LIST_FOREACH TAILQ_FOREACH
+#define SLIST_FOREACH TAILQ_FOREACH
 #define TAILQ_ENTRY(type) struct { struct type *next, **prev; }
 #define TAILQ_FOREACH_SAFE(el, head, link, tmp) \
 	for ((el) = (head)->first, (tmp) = (el); (el); (el) = (tmp))

@@ -62,11 +62,9 @@ known_add(struct dav *d, const char *path)
 	if (HASH_COUNT(d->known) >= DAV_KNOWN_MAX)
 		known_clear_locked(d);
 	HASH_FIND_STR(d->known, path, old);
-	if (old)
-		free(k);
-	else
+	if (!old)
 		HASH_ADD_STR(d->known, path, k);
-	if (!old && HASH_IS_OUT(k))
+	if (old || HASH_IS_OUT(k))
 		free(k);
 	mutex_unlock(&d->lock);
 }

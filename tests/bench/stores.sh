@@ -18,6 +18,8 @@
 #
 # An upload counts from the first write into the drive until sync says that it
 # is stored; a cold read has neither the drive's cache nor the kernel's.
+# Each part has its own variables.
+# shellcheck disable=SC2030,SC2031
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -94,7 +96,7 @@ coffre_down() {
 	dd if="$T/mnt/$1" of=/dev/null bs=1M
 }
 coffre_rm() {
-	rm -rf "$T/mnt/$1" && drive_sync 600 >>"$LOG" 2>&1
+	rm -rf "${T:?}/mnt/$1" && drive_sync 600 >>"$LOG" 2>&1
 }
 # A drive on what COFFRE_TEST_STORE says, and a big file and its pieces.
 begin() {

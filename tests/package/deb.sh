@@ -114,12 +114,13 @@ root_mount() {
 needs_install() {
 	cp /etc/resolv.conf "$T/root/etc/" 2>/dev/null
 	mkdir "$T/root/tmp/debs" && cp "$D"/*.deb "$T/root/tmp/debs/" &&
-	    inside apt-get -qq update >/dev/null &&
-	    inside sh -c 'apt-get install -s --no-install-recommends \
-		/tmp/debs/*.deb | awk "/^Inst/ { print \$2 }" |
-		grep -v "^coffre" | xargs apt-get install -y -qq \
-		--no-install-recommends' >"$T/apt.log" 2>&1 ||
-	    { tail "$T/apt.log"; return 1; }
+	    inside apt-get -qq update >/dev/null || return 1
+	inside sh -c 'apt-get install -s --no-install-recommends \
+	    /tmp/debs/*.deb | awk "/^Inst/ { print \$2 }" |
+	    grep -v "^coffre" | xargs apt-get install -y -qq \
+	    --no-install-recommends' >"$T/apt.log" 2>&1 && return
+	tail "$T/apt.log"
+	return 1
 }
 
 check "a clean system is made" clean_make

@@ -62,7 +62,7 @@ server() {
 	local name=$1 script=$top/tests/servers/$2.sh dir=$work/$1
 	local rc URL HTTP USER PASS CA PIN DATA STOP # as common.sh says
 	local KEY='' HOSTS='' ACCOUNT=''
-	: "${HTTP:=}" "${DATA:=}" "${USER:=}"
+	: "${HTTP:=}" "${DATA:=}" "${USER:=}" "${HOSTS:=}" "${ACCOUNT:=}"
 	shift 2
 	mkdir -p "$dir"
 	"$script" start "$dir" "$@" >"$dir.env" 2>"$dir.err"

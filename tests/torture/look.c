@@ -33,7 +33,7 @@ struct seen {
 static char why[256];
 static struct seen seen[NAMES];
 
-static int
+static int __attribute__((format(printf, 1, 2)))
 differs(const char *fmt, ...)
 {
 	va_list ap;

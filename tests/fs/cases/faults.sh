@@ -11,15 +11,15 @@ fs_prepare
 need_proxy=$B/tests/tools/fault_proxy
 [ -x "$need_proxy" ] || { echo "no $need_proxy"; exit 1; }
 
-server=${APACHE_HTTP#http://}
-server=${server%/}
+target=${APACHE_HTTP#http://}
+target=${target%/}
 PROXY=
 PORT=
 # proxy OPTION...: from now on requests pass this one.
 proxy() {
 	proxy_stop
 	"$need_proxy" ${PORT:+--port "$PORT"} --log "$T/requests" "$@" \
-	    "$server" >"$T/proxy.out" &
+	    "$target" >"$T/proxy.out" &
 	PROXY=$!
 	until_ok 5 grep -q PORT= "$T/proxy.out" || return 1
 	PORT=$(sed -n 's/^PORT=//p' "$T/proxy.out")

@@ -63,7 +63,7 @@ check "it has one" test "$(stores)" = 1
 check "which is the new one" grep -q '^1  sftp:' \
     <("$COFFRE" store list "$NAME")
 check "status names it alone" test "$(drive_status .store)" = \
-    "$(sed 's,//[^@]*@,//,' <<<"$url")"
+    "${url%%//*}//${url#*@}"
 mv "$T/store" "$T/gone"
 : >"$T/enough"
 wait "$worker"
