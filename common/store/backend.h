@@ -70,6 +70,12 @@ int store_same(struct store *s, const char *name, const void *p, size_t len);
 /* The common part of a probe: put, put again if absent, range, space,
  * delete.  Adds to *caps what works. */
 int store_probe_run(struct store *s, unsigned *caps, struct err *e);
+/* Does an upload that breaks off show?  Over an object that is there, half of
+ * another is put, as a lost connection would, and looked for during a second.
+ * put makes one PUT and breaks off after cut_after bytes; 0: it does not. */
+int store_probe_cut(struct store *s, int (*put)(struct store *s,
+    const char *name, const void *p, size_t len, size_t cut_after),
+    bool *ret_atomic);
 /* A random name of an object that the probe may use. */
 int store_probe_name(char name[static 32]);
 

@@ -330,23 +330,13 @@ flow_begin(struct http *h, const struct place *p, struct nc_flow *ret,
 static bool
 pause_poll(bool (*stop)(void *arg), void *arg)
 {
-	int64_t end = clock_mono_ms() + POLL_MS, until;
-	struct mutex m;
-	struct cond c;
+	int64_t end = clock_mono_ms() + POLL_MS;
 	bool r = true;
 
-	mutex_init(&m, RANK_UTIL);
-	cond_init(&c);
 	while (r && clock_mono_ms() < end) {
-		until = clock_mono_ms() + STOP_MS;
-		mutex_lock(&m);
-		while (clock_mono_ms() < until)
-			(void)cond_wait_until(&c, &m, until);
-		mutex_unlock(&m);
+		thread_pause_ms(STOP_MS);
 		r = !stop || !stop(arg);
 	}
-	cond_done(&c);
-	mutex_done(&m);
 	return r;
 }
 

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "store/s3_priv.h"
 #include "util/err.h"
 
 /* s3_probe - what this server does, and what the bucket is set to do. */
-
-#define CUT_LEN 65536
 
 static void
 caps_set(struct s3 *s, unsigned caps)
@@ -18,33 +15,16 @@ caps_set(struct s3 *s, unsigned caps)
 	mutex_unlock(&s->lock);
 }
 
-/* Over an object that is there, put half of another, as a lost connection
- * would. */
 static int
-probe_cut(struct s3 *s, bool *ret_atomic)
+put_cut(struct store *st, const char *name, const void *p, size_t len,
+    size_t cut_after)
 {
-	uint8_t old[CUT_LEN], new[CUT_LEN];
-	char name[32], key[S3_KEY_MAX];
+	struct s3 *s = (struct s3 *)st;
+	char key[S3_KEY_MAX];
 	struct s3_resp a;
-	int r;
 
-	r = store_probe_name(name);
-	if (r < 0 || getrandom(old, sizeof(old), 0) != sizeof(old) ||
-	    getrandom(new, sizeof(new), 0) != sizeof(new))
-		return -EIO;
 	s3_key(s, name, key);
-	r = s3_put_once(s, key, old, sizeof(old), false, 0, &a);
-	if (r < 0)
-		return r;
-	/* It fails; how does not matter.  An interruption shows next. */
-	(void)s3_put_once(s, key, new, sizeof(new), false, CUT_LEN / 2, &a);
-	r = store_same(&s->base, name, old, sizeof(old));
-	if (r == 0 || r == -EEXIST || r == -EHOSTUNREACH || r == -EPROTO)
-		*ret_atomic = r == 0;
-	else
-		return r;
-	r = s3_del(&s->base, name);
-	return r == -ENOENT ? 0 : r;
+	return s3_put_once(s, key, p, len, false, cut_after, &a);
 }
 
 /* Read one of the bucket's configurations into body.  -ENOENT: it has none;
@@ -190,7 +170,7 @@ s3_probe(struct store *st, struct err *e)
 	mutex_lock(&s->lock);
 	s->is_uncond = false;
 	mutex_unlock(&s->lock);
-	r = probe_cut(s, &is_atomic);
+	r = store_probe_cut(st, put_cut, &is_atomic);
 	if (r < 0) {
 		st->ops->get_hint(st, &hint);
 		return err_set(e, r, "%s", hint.msg[0] ? hint.msg :

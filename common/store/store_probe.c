@@ -9,12 +9,15 @@
 #include "util/buf.h"
 #include "util/err.h"
 #include "util/text.h"
+#include "util/thread.h"
 
 /* store_probe - what a remote really does.  Half of the servers that were
  * tried ignore a condition without a word, so only an answer to a test
  * counts. */
 
 #define PROBE_LEN 256
+#define CUT_LEN 65536
+#define CUT_LOOK_MS 1000
 
 int
 store_probe_name(char name[static 32])
@@ -45,6 +48,38 @@ store_same(struct store *s, const char *name, const void *p, size_t len)
 		r = -EEXIST;
 	buf_done(&b);
 	return r;
+}
+
+int
+store_probe_cut(struct store *s, int (*put)(struct store *s, const char *name,
+    const void *p, size_t len, size_t cut_after), bool *ret_atomic)
+{
+	uint8_t old[CUT_LEN], new[CUT_LEN];
+	char name[32];
+	int r, ms;
+
+	r = store_probe_name(name);
+	if (r < 0 || getrandom(old, sizeof(old), 0) != sizeof(old) ||
+	    getrandom(new, sizeof(new), 0) != sizeof(new))
+		return -EIO;
+	r = put(s, name, old, sizeof(old), 0);
+	if (r < 0)
+		return r;
+	/* It fails; how does not matter.  An interruption shows next. */
+	(void)put(s, name, new, sizeof(new), CUT_LEN / 2);
+	/* The server may be about to open what it writes to. */
+	for (ms = 0;; ms = 2 * ms + 20) {
+		thread_pause_ms(ms);
+		r = store_same(s, name, old, sizeof(old));
+		if (r != 0 || ms >= CUT_LOOK_MS / 2)
+			break;
+	}
+	if (r == 0 || r == -EEXIST || r == -EHOSTUNREACH || r == -EPROTO)
+		*ret_atomic = r == 0;
+	else
+		return r;
+	r = s->ops->del(s, name);
+	return r == -ENOENT ? 0 : r;
 }
 
 /* The object must come back as it went. */

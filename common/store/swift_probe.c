@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "store/swift_priv.h"
 #include "util/err.h"
@@ -10,7 +9,6 @@
 /* swift_probe - what this server does, and what the container is set to do.
  * The one place that makes the container if it is missing. */
 
-#define CUT_LEN 65536
 /* Objects are no larger; a server that takes less is of no use. */
 #define OBJECT_MAX (64u << 20)
 
@@ -31,34 +29,16 @@ container_make(struct swift *s)
 	return r == -ETIMEDOUT ? -EHOSTUNREACH : r == -ENOENT ? -EPROTO : r;
 }
 
-/* Over an object that is there, put half of another, as a lost connection
- * would. */
 static int
-probe_cut(struct swift *s, bool *ret_atomic)
+put_cut(struct store *st, const char *name, const void *p, size_t len,
+    size_t cut_after)
 {
-	uint8_t old[CUT_LEN], new[CUT_LEN];
-	char name[32], object[SWIFT_NAME_MAX];
+	struct swift *s = (struct swift *)st;
+	char object[SWIFT_NAME_MAX];
 	struct http_resp a;
-	int r;
 
-	r = store_probe_name(name);
-	if (r < 0 || getrandom(old, sizeof(old), 0) != sizeof(old) ||
-	    getrandom(new, sizeof(new), 0) != sizeof(new))
-		return -EIO;
 	swift_name(s, name, object);
-	r = swift_put_once(s, object, old, sizeof(old), false, 0, &a);
-	if (r < 0)
-		return r;
-	/* It fails; how does not matter.  An interruption shows next. */
-	(void)swift_put_once(s, object, new, sizeof(new), false, CUT_LEN / 2,
-	    &a);
-	r = store_same(&s->base, name, old, sizeof(old));
-	if (r == 0 || r == -EEXIST || r == -EHOSTUNREACH || r == -EPROTO)
-		*ret_atomic = r == 0;
-	else
-		return r;
-	r = s->base.ops->del(&s->base, name);
-	return r == -ENOENT ? 0 : r;
+	return swift_put_once(s, object, p, len, false, cut_after, &a);
 }
 
 static void
@@ -179,7 +159,7 @@ swift_probe(struct store *st, struct err *e)
 	mutex_unlock(&s->lock);
 	r = container_make(s);
 	if (r == 0)
-		r = probe_cut(s, &is_atomic);
+		r = store_probe_cut(st, put_cut, &is_atomic);
 	if (r < 0) {
 		st->ops->get_hint(st, &hint);
 		return err_set(e, r, "%s", hint.msg[0] ? hint.msg :

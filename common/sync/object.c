@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "util/clock.h"
+#include "util/thread.h"
 
 /* How long to wait before the second try; it doubles. */
 #define GET_WAIT_MS 200
@@ -50,24 +50,6 @@ object_put(struct store *st, const char *name, const void *p, size_t len,
 	return r;
 }
 
-/* Wait ms without a lock of anybody's. */
-static void
-pause_ms(int64_t ms)
-{
-	int64_t until = clock_mono_ms() + ms;
-	struct mutex m;
-	struct cond c;
-
-	mutex_init(&m, RANK_UTIL);
-	cond_init(&c);
-	mutex_lock(&m);
-	while (clock_mono_ms() < until)
-		(void)cond_wait_until(&c, &m, until);
-	mutex_unlock(&m);
-	cond_done(&c);
-	mutex_done(&m);
-}
-
 int
 object_get_range(struct store *st, const char *name, uint64_t off,
     size_t len, unsigned tries, struct buf *out)
@@ -78,7 +60,7 @@ object_get_range(struct store *st, const char *name, uint64_t off,
 
 	for (i = 0; i < tries; i++) {
 		if (i > 0) {
-			pause_ms(wait);
+			thread_pause_ms(wait);
 			wait *= 2;
 		}
 		if (len)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "util/clock.h"
+
 #define HELD_MAX 8
 
 static _Thread_local int held[HELD_MAX];	/* ranks, in order taken */
@@ -100,6 +102,23 @@ cond_wait_until(struct cond *c, struct mutex *m, int64_t deadline_ms)
 	ts.tv_sec = deadline_ms / 1000;
 	ts.tv_nsec = (deadline_ms % 1000) * 1000000;
 	return pthread_cond_timedwait(&c->c, &m->m, &ts) != ETIMEDOUT;
+}
+
+void
+thread_pause_ms(int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
+	struct mutex m;
+	struct cond c;
+
+	mutex_init(&m, RANK_UTIL);
+	cond_init(&c);
+	mutex_lock(&m);
+	while (cond_wait_until(&c, &m, until))
+		continue;
+	mutex_unlock(&m);
+	cond_done(&c);
+	mutex_done(&m);
 }
 
 void

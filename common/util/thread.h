@@ -59,6 +59,8 @@ void cond_wait(struct cond *c, struct mutex *m) REQUIRES(*m);
  * it has.  Wakes up early now and then: look at your condition again. */
 bool cond_wait_until(struct cond *c, struct mutex *m, int64_t deadline_ms)
     REQUIRES(*m);
+/* Wait ms with nobody to wake it: short waits only, and no lock held. */
+void thread_pause_ms(int64_t ms);
 void cond_signal(struct cond *c);
 void cond_broadcast(struct cond *c);
 

@@ -4,13 +4,15 @@
 
     careless_dav.py DIR PIDFILE [PORT]
 
-It writes uploads in place (half of one can be read), ignores conditions on
-PUT, knows no ranges, answers 500 to a PUT into a missing collection, and
-writes hrefs with scheme and host.  MOVE honours Overwrite.  Prints its port.
+It writes uploads in place (half of one can be read; with a larger one it takes
+its time to begin), ignores conditions on PUT, knows no ranges, answers 500 to
+a PUT into a missing collection, and writes hrefs with scheme and host.  MOVE
+honours Overwrite.  Prints its port.
 """
 import os
 import shutil
 import sys
+import time
 import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.sax.saxutils import escape
@@ -61,6 +63,8 @@ class Handler(BaseHTTPRequestHandler):
         if not os.path.isdir(os.path.dirname(at)):
             self.read_body()
             return self.reply(500)
+        if int(self.headers.get("Content-Length") or 0) > 32768:
+            time.sleep(0.05)
         with open(at, "wb") as f:
             if self.read_body(f):
                 self.reply(201)
