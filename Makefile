@@ -30,6 +30,7 @@ endif
 
 HARD := -fstack-protector-strong -fPIE
 ifdef SAN
+HARD += -DSANITIZED
 HARD += -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
 LDSAN := -fsanitize=$(SAN)
 else

@@ -14,10 +14,19 @@
 #include "util/err.h"
 #include "util/log.h"
 
+#define PAGE 4096
+#define FRAME (PAGE + 24)	/* sqlite.org/fileformat2.html#walformat */
+#define STR(x) STR_(x)
+#define STR_(x) #x
+
 struct db {
 	sqlite3 *h;
 	sqlite3 *ckpt;		/* second connection, for checkpoints */
 	int wal_fd;		/* the log, for db_sync */
+	int file_fd;		/* for db_sync_file; closed last, as a close
+				 * gives up SQLite's locks */
+	unsigned nlogged;	/* atomic: frames in the log ... */
+	unsigned nmoved;	/* atomic: ... and of them in the file */
 	int flush_r;		/* atomic; < 0: a flush failed */
 	struct stmt *stmts[DB_STMT_MAX];
 };
@@ -77,16 +86,32 @@ db_connect(const char *path, sqlite3 **ret)
 	return 0;
 }
 
+/* After a commit; n: frames in the log now. */
+static int
+on_logged(void *arg, sqlite3 *h, const char *name, int n)
+{
+	struct db *d = arg;
+
+	(void)h;
+	(void)name;
+	/* It has begun anew by itself, being all moved. */
+	if ((unsigned)n < __atomic_load_n(&d->nlogged, __ATOMIC_RELAXED))
+		__atomic_store_n(&d->nmoved, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->nlogged, (unsigned)n, __ATOMIC_RELAXED);
+	return SQLITE_OK;
+}
+
 int
 db_open(const char *path, struct db **ret, struct err *e)
 {
 	static const char pragmas[] =
-	    "PRAGMA page_size=4096;"
+	    "PRAGMA page_size=" STR(PAGE) ";"
 	    "PRAGMA journal_mode=WAL;"
 	    "PRAGMA synchronous=NORMAL;"
 	    "PRAGMA wal_autocheckpoint=0;"
 	    "PRAGMA temp_store=MEMORY;"
-	    "PRAGMA cache_size=-16384;";
+	    "PRAGMA cache_size=-16384;"
+	    "PRAGMA journal_size_limit=67108864;";
 	char wal[PATH_MAX];
 	struct db *d;
 	int r;
@@ -94,10 +119,12 @@ db_open(const char *path, struct db **ret, struct err *e)
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return -ENOMEM;
-	d->wal_fd = -1;
+	d->wal_fd = d->file_fd = -1;
 	r = db_connect(path, &d->h);
 	if (r == 0)
 		r = db_exec(d, pragmas);
+	if (r == 0)
+		(void)sqlite3_wal_hook(d->h, on_logged, d);
 	/* The first write makes the log file. */
 	if (r == 0)
 		r = db_exec(d, "BEGIN IMMEDIATE;"
@@ -105,10 +132,17 @@ db_open(const char *path, struct db **ret, struct err *e)
 		    "DELETE FROM opened; INSERT INTO opened VALUES(1); COMMIT");
 	if (r == 0)
 		r = db_connect(path, &d->ckpt);
+	/* A connection that has read nothing knows of no log, and moves
+	 * nothing. */
+	if (r == 0)
+		r = db_errno(d->ckpt, sqlite3_exec(d->ckpt,
+		    "SELECT n FROM opened", NULL,
+		    NULL, NULL));
 	if (r == 0) {
 		(void)snprintf(wal, sizeof(wal), "%s-wal", path);
 		d->wal_fd = open(wal, O_RDWR | O_CLOEXEC);
-		if (d->wal_fd < 0)
+		d->file_fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (d->wal_fd < 0 || d->file_fd < 0)
 			r = -errno;
 	}
 	if (r < 0) {
@@ -135,6 +169,8 @@ db_close(struct db *d)
 	(void)sqlite3_close(d->ckpt);
 	if (sqlite3_close(d->h) != SQLITE_OK)
 		log_error("db: close: %s", sqlite3_errmsg(d->h));
+	if (d->file_fd >= 0)
+		(void)close(d->file_fd);
 	free(d);
 }
 
@@ -179,34 +215,57 @@ db_changes_total(struct db *d)
 	return sqlite3_total_changes64(d->h);
 }
 
-int
-db_sync(struct db *d)
+static int
+flush(struct db *d, int fd)
 {
 	int r = __atomic_load_n(&d->flush_r, __ATOMIC_RELAXED);
 
 	/* After one that failed the kernel would answer 0 for what it could
 	 * not write. */
-	if (r < 0 || fdatasync(d->wal_fd) == 0)
+	if (r < 0 || fdatasync(fd) == 0)
 		return r;
 	r = -errno;
 	__atomic_store_n(&d->flush_r, r, __ATOMIC_RELAXED);
 	return r;
 }
 
+int
+db_sync(struct db *d)
+{
+	return flush(d, d->wal_fd);
+}
+
+int
+db_sync_file(struct db *d)
+{
+	return flush(d, d->file_fd);
+}
+
 uint64_t
 db_log_size(struct db *d)
 {
-	struct stat st;
+	return (uint64_t)__atomic_load_n(&d->nlogged, __ATOMIC_RELAXED) *
+	    FRAME;
+}
 
-	return fstat(d->wal_fd, &st) < 0 ? 0 : (uint64_t)st.st_size;
+uint64_t
+db_log_left(struct db *d)
+{
+	unsigned n = __atomic_load_n(&d->nlogged, __ATOMIC_RELAXED);
+	unsigned done = __atomic_load_n(&d->nmoved, __ATOMIC_RELAXED);
+
+	return (uint64_t)(done < n ? n - done : 0) * FRAME;
 }
 
 int
 db_checkpoint(struct db *d)
 {
-	int rc = sqlite3_wal_checkpoint_v2(d->ckpt, NULL,
-	    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	int rc, n = 0;
 
+	rc = sqlite3_wal_checkpoint_v2(d->ckpt, NULL,
+	    SQLITE_CHECKPOINT_PASSIVE, NULL, &n);
+	if (rc == SQLITE_OK && n >= 0)
+		__atomic_store_n(&d->nmoved, (unsigned)n, __ATOMIC_RELAXED);
 	return (rc & 0xff) == SQLITE_BUSY ? 0 : db_errno(d->ckpt, rc);
 }
 
@@ -214,8 +273,12 @@ int
 db_checkpoint_all(struct db *d)
 {
 	int rc = sqlite3_wal_checkpoint_v2(d->h, NULL,
-	    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	    SQLITE_CHECKPOINT_RESTART, NULL, NULL);
 
+	if (rc == SQLITE_OK) {
+		__atomic_store_n(&d->nlogged, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&d->nmoved, 0, __ATOMIC_RELAXED);
+	}
 	return (rc & 0xff) == SQLITE_BUSY ? 0 : db_errno(d->h, rc);
 }
 

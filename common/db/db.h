@@ -40,13 +40,19 @@ bool db_in_txn(struct db *d);
 /* Commits reach the disk: flush the log.  Any thread, no lock needed.  Once
  * it has failed it fails until the file is opened anew. */
 int db_sync(struct db *d);
-/* Size of the log, bytes: to know when a checkpoint is due. */
+/* Length of the log and what of it was not moved yet, bytes: to know when a
+ * checkpoint is due.  Any thread. */
 uint64_t db_log_size(struct db *d);
+uint64_t db_log_left(struct db *d);
 /* A second connection that only moves the log into the file; call from one
  * background thread, without the owner's lock.  Commits go on meanwhile. */
 int db_checkpoint(struct db *d);
-/* The same on the main connection, and the log starts anew: when it has
- * grown too long.  Caller holds the owner's lock. */
+/* Moved pages reach the disk.  Any thread, no lock needed; as db_sync. */
+int db_sync_file(struct db *d);
+/* A checkpoint on the main connection, and the log starts anew: when it has
+ * grown too long.  Caller holds the owner's lock, and waits the shorter the
+ * less there is to move and to flush.  The file of the log keeps its blocks,
+ * which are cheaper to write again than new ones. */
 int db_checkpoint_all(struct db *d);
 
 /* Bind parameter i (from 1).  Blobs are borrowed until the step. */

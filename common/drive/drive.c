@@ -24,7 +24,8 @@
 #include "util/log.h"
 
 #define LOG_DUE (16u << 20)	/* checkpoint the log beyond this, bytes */
-#define LOG_MAX (256u << 20)	/* and start it anew beyond this */
+#define LOG_MAX (64u << 20)	/* and start it anew beyond this */
+#define LOG_PASSES 6
 #define TICK_MS 1000
 #define REFRESH_TICKS 10	/* between looks for the oldest change */
 
@@ -65,22 +66,39 @@ lock_take(const char *dir, int *ret, struct err *e)
 
 /* ---- housekeeping ------------------------------------------------------- */
 
-static void
-log_tend(struct drive *d)
+/* Move the log into the file; what commits meanwhile stays. */
+static int
+log_move(struct drive *d, bool is_flushed)
 {
-	uint64_t size = db_log_size(d->db);
 	int r;
 
-	/* On a disk that is nearly full it may not grow. */
-	if (size <= (slab_room(d->slab, LOG_DUE) < 0 ? LOG_DUE / 16 : LOG_DUE))
-		return;
 	/* What the rows refer to is on the disk before they are moved. */
 	r = drive_sync_disk(d);
 	if (r == 0)
 		r = content_boot_save(d);
 	if (r == 0)
 		r = db_checkpoint(d->db);
-	if (r == 0 && size > LOG_MAX) {
+	if (r == 0 && is_flushed)
+		r = db_sync_file(d->db);
+	return r;
+}
+
+static void
+log_tend(struct drive *d)
+{
+	/* On a disk that is nearly full it may not grow. */
+	uint64_t due = slab_room(d->slab, LOG_DUE) < 0 ? LOG_DUE / 16 : LOG_DUE;
+	bool is_long = db_log_size(d->db) > LOG_MAX;
+	unsigned i;
+	int r = 0;
+
+	if (!is_long && db_log_left(d->db) <= due)
+		return;
+	/* It starts anew under the lock, for which little may be left. */
+	for (i = 0; r == 0 && i < (is_long ? LOG_PASSES : 1); i++)
+		if (i == 0 || db_log_left(d->db) > LOG_DUE / 8)
+			r = log_move(d, is_long);
+	if (r == 0 && is_long) {
 		mutex_lock(&d->db_lock);
 		if (!d->cur)
 			r = db_checkpoint_all(d->db);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The log of the database: moved into the file by a checkpoint while commits
+ * go on, and begun anew.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db/db.h"
+#include "util/err.h"
+
+#define ROW 3000
+#define MIB (1u << 20)
+
+static char dir[64], path[96];
+static struct db *d;
+
+static void
+setup(void)
+{
+	struct err e = { "" };
+
+	(void)snprintf(dir, sizeof(dir), "/tmp/test_db.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/db", dir);
+	ck_assert_msg(db_open(path, &d, &e) == 0, "%s", e.msg);
+	ck_assert_int_eq(db_exec(d, "BEGIN; CREATE TABLE t("
+	    "n INTEGER PRIMARY KEY, b BLOB); COMMIT"), 0);
+}
+
+static void
+teardown(void)
+{
+	char cmd[96];
+
+	db_close(d);
+	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
+	ck_assert_int_eq(system(cmd), 0);
+}
+
+static void
+rows(int from, int n)
+{
+	static uint8_t p[ROW];
+	struct stmt *s;
+	int i;
+
+	for (i = from; i < from + n; i++) {
+		ck_assert_int_eq(db_exec(d, "BEGIN"), 0);
+		memset(p, i, sizeof(p));
+		s = db_stmt(d, 0, "INSERT OR REPLACE INTO t VALUES(?, ?)");
+		stmt_i64(s, 1, i);
+		stmt_blob(s, 2, p, sizeof(p));
+		ck_assert_int_eq(stmt_run(s), 0);
+		ck_assert_int_eq(db_exec(d, "COMMIT"), 0);
+	}
+}
+
+static void
+rows_are(int n)
+{
+	struct stmt *s = db_stmt(d, 1, "SELECT count(*) FROM t");
+
+	ck_assert_int_eq(stmt_step(s), 1);
+	ck_assert_int_eq(stmt_get_i64(s, 0), n);
+	stmt_reset(s);
+}
+
+static uint64_t
+size_of(const char *suffix)
+{
+	char name[128];
+	FILE *f;
+	long n;
+
+	(void)snprintf(name, sizeof(name), "%s%s", path, suffix);
+	f = fopen(name, "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fseek(f, 0, SEEK_END), 0);
+	n = ftell(f);
+	(void)fclose(f);
+	return (uint64_t)n;
+}
+
+START_TEST(a_checkpoint_moves_the_log)
+{
+	rows(0, 1000);
+	ck_assert_uint_gt(db_log_size(d), 4 * MIB);
+	ck_assert_uint_gt(db_log_left(d), 4 * MIB);
+	ck_assert_uint_le(size_of(""), MIB);
+	ck_assert_int_eq(db_checkpoint(d), 0);
+	ck_assert_uint_eq(db_log_left(d), 0);
+	ck_assert_uint_gt(size_of(""), 2 * MIB);
+	ck_assert_int_eq(db_sync_file(d), 0);
+}
+END_TEST
+
+START_TEST(what_commits_after_it_is_left)
+{
+	uint64_t size;
+
+	rows(0, 500);
+	size = db_log_size(d);
+	ck_assert_int_eq(db_checkpoint(d), 0);
+	/* It is all moved: SQLite begins the log anew by itself. */
+	rows(500, 10);
+	ck_assert_uint_lt(db_log_size(d), size / 2);
+	ck_assert_uint_gt(db_log_left(d), 10 * ROW);
+	ck_assert_uint_eq(db_log_left(d), db_log_size(d));
+}
+END_TEST
+
+START_TEST(the_log_begins_anew_and_keeps_its_blocks)
+{
+	uint64_t was;
+
+	rows(0, 1000);
+	was = size_of("-wal");
+	ck_assert_int_eq(db_checkpoint_all(d), 0);
+	ck_assert_uint_eq(db_log_size(d), 0);
+	ck_assert_uint_eq(db_log_left(d), 0);
+	rows(1000, 10);
+	ck_assert_uint_lt(db_log_size(d), MIB);
+	ck_assert_uint_eq(size_of("-wal"), was);
+	rows_are(1010);
+}
+END_TEST
+
+START_TEST(a_long_log_is_cut)
+{
+	rows(0, 12000);
+	ck_assert_uint_gt(size_of("-wal"), 80 * MIB);
+	ck_assert_int_eq(db_checkpoint_all(d), 0);
+	rows(12000, 1);
+	ck_assert_uint_le(size_of("-wal"), 64 * MIB);
+	rows_are(12001);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("db");
+	TCase *t = tcase_create("log");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 120);
+	tcase_add_test(t, a_checkpoint_moves_the_log);
+	tcase_add_test(t, what_commits_after_it_is_left);
+	tcase_add_test(t, the_log_begins_anew_and_keeps_its_blocks);
+	tcase_add_test(t, a_long_log_is_cut);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int
+main(void)
+{
+	SRunner *r = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
