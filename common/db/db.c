@@ -28,6 +28,7 @@ struct db {
 	unsigned nlogged;	/* atomic: frames in the log ... */
 	unsigned nmoved;	/* atomic: ... and of them in the file */
 	int flush_r;		/* atomic; < 0: a flush failed */
+	sqlite3_stmt *begin, *commit;
 	struct stmt *stmts[DB_STMT_MAX];
 };
 
@@ -110,8 +111,7 @@ db_open(const char *path, struct db **ret, struct err *e)
 	    "PRAGMA synchronous=NORMAL;"
 	    "PRAGMA wal_autocheckpoint=0;"
 	    "PRAGMA temp_store=MEMORY;"
-	    "PRAGMA cache_size=-16384;"
-	    "PRAGMA journal_size_limit=67108864;";
+	    "PRAGMA cache_size=-16384;";
 	char wal[PATH_MAX];
 	struct db *d;
 	int r;
@@ -164,6 +164,8 @@ db_close(struct db *d)
 		return;
 	for (i = 0; i < DB_STMT_MAX; i++)
 		(void)sqlite3_finalize(RAW(d->stmts[i]));
+	(void)sqlite3_finalize(d->begin);
+	(void)sqlite3_finalize(d->commit);
 	if (d->wal_fd >= 0)
 		(void)close(d->wal_fd);
 	(void)sqlite3_close(d->ckpt);
@@ -172,6 +174,41 @@ db_close(struct db *d)
 	if (d->file_fd >= 0)
 		(void)close(d->file_fd);
 	free(d);
+}
+
+static int
+kept(struct db *d, sqlite3_stmt **s, const char *sql)
+{
+	int rc = SQLITE_OK;
+
+	if (!*s)
+		rc = sqlite3_prepare_v3(d->h, sql, -1,
+		    SQLITE_PREPARE_PERSISTENT, s, NULL);
+	if (rc == SQLITE_OK) {
+		(void)sqlite3_step(*s);
+		rc = sqlite3_reset(*s);
+	}
+	if (rc != SQLITE_OK)
+		log_debug("db: %s: %s", sql, sqlite3_errmsg(d->h));
+	return db_errno(d->h, rc);
+}
+
+int
+db_begin(struct db *d)
+{
+	return kept(d, &d->begin, "BEGIN IMMEDIATE");
+}
+
+int
+db_commit(struct db *d)
+{
+	return kept(d, &d->commit, "COMMIT");
+}
+
+void
+db_rollback(struct db *d)
+{
+	(void)db_exec(d, "ROLLBACK");
 }
 
 int
@@ -257,6 +294,14 @@ db_log_left(struct db *d)
 	return (uint64_t)(done < n ? n - done : 0) * FRAME;
 }
 
+uint64_t
+db_log_room(struct db *d)
+{
+	struct stat st;
+
+	return fstat(d->wal_fd, &st) < 0 ? 0 : (uint64_t)st.st_size;
+}
+
 int
 db_checkpoint(struct db *d)
 {
@@ -270,10 +315,11 @@ db_checkpoint(struct db *d)
 }
 
 int
-db_checkpoint_all(struct db *d)
+db_checkpoint_all(struct db *d, bool is_cut)
 {
 	int rc = sqlite3_wal_checkpoint_v2(d->h, NULL,
-	    SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+	    is_cut ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART,
+	    NULL, NULL);
 
 	if (rc == SQLITE_OK) {
 		__atomic_store_n(&d->nlogged, 0, __ATOMIC_RELAXED);

@@ -33,6 +33,11 @@ int db_exec(struct db *d, const char *sql);
  * is out: stmt_step on NULL gives -ENOMEM. */
 struct stmt *db_stmt(struct db *d, int n, const char *sql);
 int64_t db_changes_total(struct db *d);
+/* A transaction that writes, from its first moment. */
+int db_begin(struct db *d);
+int db_commit(struct db *d);
+/* Without a transaction nothing happens. */
+void db_rollback(struct db *d);
 /* Is a transaction open?  Out of memory or disk, any statement, a reading one
  * too, may have rolled it back; a writing one is then refused with -EIO, so
  * that nothing is half there. */
@@ -44,6 +49,8 @@ int db_sync(struct db *d);
  * checkpoint is due.  Any thread. */
 uint64_t db_log_size(struct db *d);
 uint64_t db_log_left(struct db *d);
+/* What it takes up of the disk, bytes. */
+uint64_t db_log_room(struct db *d);
 /* A second connection that only moves the log into the file; call from one
  * background thread, without the owner's lock.  Commits go on meanwhile. */
 int db_checkpoint(struct db *d);
@@ -51,9 +58,9 @@ int db_checkpoint(struct db *d);
 int db_sync_file(struct db *d);
 /* A checkpoint on the main connection, and the log starts anew: when it has
  * grown too long.  Caller holds the owner's lock, and waits the shorter the
- * less there is to move and to flush.  The file of the log keeps its blocks,
- * which are cheaper to write again than new ones. */
-int db_checkpoint_all(struct db *d);
+ * less there is to move and to flush.  The log keeps its blocks, which are
+ * cheaper to write again than new ones, unless it is cut. */
+int db_checkpoint_all(struct db *d, bool is_cut);
 
 /* Bind parameter i (from 1).  Blobs are borrowed until the step. */
 void stmt_i64(struct stmt *s, int i, int64_t v);

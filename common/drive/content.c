@@ -245,7 +245,8 @@ making_patch(struct drive *d, const struct dirty *b, struct making *ret)
 	put_le32(p, b->len);
 	memcpy(p + 4, b->have, PATCH_MAP);
 	memcpy(p + 4 + PATCH_MAP, b->buf, b->len);
-	r = row_seal(d, "ptch", ret->b.bid, none, p, len, ret->data);
+	r = row_seal_apart(d, "ptch", ret->b.bid, none, p, len,
+	    ret->data);
 	crypto_wipe(p, len);
 	ret->data_len = len + AEAD_OVERHEAD;
 	ret->b.state = BLOCK_PATCH;

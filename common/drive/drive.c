@@ -24,9 +24,9 @@
 #include "util/log.h"
 
 #define LOG_DUE (16u << 20)	/* checkpoint the log beyond this, bytes */
-#define LOG_MAX (64u << 20)	/* and start it anew beyond this */
 #define LOG_PASSES 6
 #define TICK_MS 1000
+#define TICK_LONG_MS 100
 #define REFRESH_TICKS 10	/* between looks for the oldest change */
 
 /* ---- the lock file ------------------------------------------------------ */
@@ -83,15 +83,19 @@ log_move(struct drive *d, bool is_flushed)
 	return r;
 }
 
+/* seen: its length at the last look. */
 static void
-log_tend(struct drive *d)
+log_tend(struct drive *d, uint64_t *seen)
 {
 	/* On a disk that is nearly full it may not grow. */
 	uint64_t due = slab_room(d->slab, LOG_DUE) < 0 ? LOG_DUE / 16 : LOG_DUE;
-	bool is_long = db_log_size(d->db) > LOG_MAX;
+	uint64_t size = db_log_size(d->db);
+	bool is_idle = size == *seen && db_log_room(d->db) > LOG_MAX;
+	bool is_long = size > LOG_MAX || is_idle;
 	unsigned i;
 	int r = 0;
 
+	*seen = size;
 	if (!is_long && db_log_left(d->db) <= due)
 		return;
 	/* It starts anew under the lock, for which little may be left. */
@@ -101,24 +105,29 @@ log_tend(struct drive *d)
 	if (r == 0 && is_long) {
 		mutex_lock(&d->db_lock);
 		if (!d->cur)
-			r = db_checkpoint_all(d->db);
+			r = db_checkpoint_all(d->db, is_idle);
 		mutex_unlock(&d->db_lock);
 	}
 	if (r < 0)
 		log_warn("drive: op=checkpoint r=%d", r);
 }
 
-/* Waits for the next second, or for drive_close; false: stop. */
+/* Waits for the next second, less when the log is long; false: stop. */
 static bool
 keeper_wait(struct drive *d)
 {
-	int64_t until = clock_mono_ms() + TICK_MS;
+	int64_t now = clock_mono_ms(), from = now, until;
 	bool is_stopping;
 
 	mutex_lock(&d->wake_lock);
-	while (!d->is_stopping && cond_wait_until(&d->stop, &d->wake_lock,
-	    until))
-		;
+	while (!d->is_stopping) {
+		until = from + (d->is_log_long ? TICK_LONG_MS : TICK_MS);
+		if (now >= until)
+			break;
+		(void)cond_wait_until(&d->stop, &d->wake_lock, until);
+		now = clock_mono_ms();
+	}
+	d->is_log_long = false;
 	is_stopping = d->is_stopping;
 	mutex_unlock(&d->wake_lock);
 	return !is_stopping;
@@ -139,6 +148,7 @@ static void
 keeper(void *arg)
 {
 	struct drive *d = arg;
+	uint64_t log_seen = 0;
 	unsigned ticks = 0;
 	int r = 1;
 
@@ -155,7 +165,7 @@ keeper(void *arg)
 			spare_take(d);
 		content_tick(d);
 		forgotten_reap(d);
-		log_tend(d);
+		log_tend(d, &log_seen);
 		if (++ticks % REFRESH_TICKS == 0) {
 			mutex_lock(&d->db_lock);
 			outbox_refresh(d);
@@ -397,6 +407,17 @@ drive_wake(struct drive *d)
 	mutex_lock(&d->wake_lock);
 	d->wake_n++;
 	cond_broadcast(&d->wake);
+	mutex_unlock(&d->wake_lock);
+}
+
+void
+drive_log_long(struct drive *d)
+{
+	mutex_lock(&d->wake_lock);
+	if (!d->is_log_long) {
+		d->is_log_long = true;
+		cond_signal(&d->stop);
+	}
 	mutex_unlock(&d->wake_lock);
 }
 

@@ -32,6 +32,9 @@ struct commit {
 	int r;
 };
 
+#define ROW_NONCES 8
+#define LOG_MAX (64u << 20)	/* the log starts anew beyond this, bytes */
+
 struct drive {
 	struct drive_conf conf;	/* pointers in it are to the fields below */
 	struct vault_id drive_id, realm_id;
@@ -46,6 +49,10 @@ struct drive {
 	struct db *db;
 	struct commit *cur GUARDED_BY(db_lock);	/* open transaction */
 	unsigned batch GUARDED_BY(db_lock);	/* changes in it */
+	/* For its rows: drawn together, and never kept beyond it, so that no
+	 * copy of a process or of a machine uses them again. */
+	uint8_t nonces[ROW_NONCES][AEAD_NONCE_LEN] GUARDED_BY(db_lock);
+	unsigned nnonces GUARDED_BY(db_lock);	/* not used yet */
 	unsigned writers;	/* atomic: want or hold a turn to change */
 	int64_t changes GUARDED_BY(db_lock);	/* at drive_begin */
 	bool is_rebuilding GUARDED_BY(db_lock);
@@ -102,6 +109,7 @@ struct drive {
 	pthread_t keeper;	/* housekeeping: aged content, checkpoints */
 	bool is_keeping;
 	bool is_stopping GUARDED_BY(wake_lock);
+	bool is_log_long GUARDED_BY(wake_lock);	/* the keeper is to look */
 	struct cond stop;
 };
 
@@ -125,6 +133,10 @@ int drive_begin_internal(struct drive *d) ACQUIRE(d->db_lock);
 /* Seal a row; out has room for len + AEAD_OVERHEAD.  what, a and b bind the
  * row to its place. */
 int row_seal(struct drive *d, const char what[static 4], uint64_t a,
+    const uint8_t b[static 16], const void *p, size_t len, uint8_t *out)
+    REQUIRES(d->db_lock);
+/* The same before the transaction it is for. */
+int row_seal_apart(struct drive *d, const char what[static 4], uint64_t a,
     const uint8_t b[static 16], const void *p, size_t len, uint8_t *out);
 int row_open(struct drive *d, const char what[static 4], uint64_t a,
     const uint8_t b[static 16], const void *box, size_t box_len, void *out);
@@ -273,5 +285,7 @@ void spare_take(struct drive *d);
 
 /* Wake whoever waits in drive_sync_wait. */
 void drive_wake(struct drive *d);
+/* The keeper does not wait for its next second. */
+void drive_log_long(struct drive *d);
 
 #endif

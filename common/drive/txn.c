@@ -19,11 +19,11 @@ static void
 finish(struct drive *d, struct commit *c, int r) REQUIRES(d->db_lock)
 {
 	if (r == 0)
-		r = db_exec(d->db, "COMMIT");
+		r = db_commit(d->db);
 	if (r == -ENOSPC)
 		__atomic_store_n(&d->is_short, true, __ATOMIC_RELAXED);
 	if (r < 0) {
-		(void)db_exec(d->db, "ROLLBACK");
+		db_rollback(d->db);
 		inode_cache_drop(d);
 	}
 	if (d->stage)
@@ -31,7 +31,10 @@ finish(struct drive *d, struct commit *c, int r) REQUIRES(d->db_lock)
 	c->r = r;
 	c->is_done = true;
 	d->cur = NULL;
+	d->nnonces = 0;
 	cond_broadcast(&d->committed);
+	if (db_log_size(d->db) > LOG_MAX)
+		drive_log_long(d);
 }
 
 /* Join the open transaction, or open one. */
@@ -52,7 +55,7 @@ begin_locked(struct drive *d) REQUIRES(d->db_lock)
 	}
 	if (!d->cur) {
 		c = calloc(1, sizeof(*c));
-		r = c ? db_exec(d->db, "BEGIN IMMEDIATE") : -ENOMEM;
+		r = c ? db_begin(d->db) : -ENOMEM;
 		if (r < 0) {
 			free(c);
 			return r;
@@ -134,6 +137,22 @@ row_aad(const char what[static 4], uint64_t a, const uint8_t b[static 16],
 
 int
 row_seal(struct drive *d, const char what[static 4], uint64_t a,
+    const uint8_t b[static 16], const void *p, size_t len, uint8_t *out)
+{
+	uint8_t aad[28];
+
+	row_aad(what, a, b, aad);
+	if (!d->nnonces) {
+		crypto_random(d->nonces, sizeof(d->nonces));
+		d->nnonces = ROW_NONCES;
+	}
+	memcpy(out, d->nonces[--d->nnonces], AEAD_NONCE_LEN);
+	return aead_seal(d->row_key, out, aad, sizeof(aad), p, len,
+	    out + AEAD_NONCE_LEN, out + AEAD_NONCE_LEN + len);
+}
+
+int
+row_seal_apart(struct drive *d, const char what[static 4], uint64_t a,
     const uint8_t b[static 16], const void *p, size_t len, uint8_t *out)
 {
 	uint8_t aad[28];

@@ -35,7 +35,7 @@ static int
 settle_locked(struct log *g) REQUIRES(g->lock)
 {
 	if (db_log_size(g->db) > LOG_BYTES_MAX)
-		return db_checkpoint_all(g->db);
+		return db_checkpoint_all(g->db, true);
 	return db_sync(g->db);
 }
 
@@ -43,17 +43,17 @@ settle_locked(struct log *g) REQUIRES(g->lock)
 static int
 change_begin(struct log *g) REQUIRES(g->lock)
 {
-	return db_exec(g->db, "BEGIN IMMEDIATE");
+	return db_begin(g->db);
 }
 
 static int
 change_end(struct log *g, int r) REQUIRES(g->lock)
 {
 	if (r == 0)
-		r = db_exec(g->db, "COMMIT");
+		r = db_commit(g->db);
 	/* One that is over already says so; that is all the same. */
 	if (r < 0 && db_in_txn(g->db))
-		(void)db_exec(g->db, "ROLLBACK");
+		db_rollback(g->db);
 	return r;
 }
 

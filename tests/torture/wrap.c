@@ -36,7 +36,7 @@ struct slab;
 
 AROUND(db_sync, (struct db *d), (d))
 AROUND(db_checkpoint, (struct db *d), (d))
-AROUND(db_checkpoint_all, (struct db *d), (d))
+AROUND(db_checkpoint_all, (struct db *d, bool is_cut), (d, is_cut))
 AROUND(slab_sync, (struct slab *s), (s))
 AROUND(slab_write, (struct slab *s, uint32_t frame, const void *p,
     size_t len), (s, frame, p, len))
