@@ -82,8 +82,7 @@ spare_take(struct drive *d)
 	if (d->spare_fd < 0 || slab_room(d->slab, 2 * SPARE_BYTES) < 0 ||
 	    has_more(d, SPARE_BYTES - 1))
 		return;
-	/* A file system that does not know how has none. */
-	if (fallocate(d->spare_fd, 0, 0, SPARE_BYTES) < 0 &&
-	    ftruncate(d->spare_fd, 0) < 0)
+	/* What it has stays; a file system that does not know how has none. */
+	if (fallocate(d->spare_fd, 0, 0, SPARE_BYTES) < 0)
 		log_debug("drive: no spare: %s", strerror(errno));
 }
