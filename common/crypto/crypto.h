@@ -115,4 +115,27 @@ int keystore_seal(const void *pass, size_t pass_len, uint64_t n,
 int keystore_open(const void *pass, size_t pass_len, const void *p,
     size_t len, struct buf *out);
 
+/* ---- slots: the same secret once more, under a random key that a keyring
+ * holds.  A slot belongs to one passphrase file (its bytes are ks): with that
+ * sealed anew, for another passphrase say, it opens nothing ---- */
+#define SLOT_KEY_LEN 32
+#define SLOT_ID_LEN 16
+#define SLOT_MAX (KEYSTORE_MAX + 64)
+enum slot_kind {
+	SLOT_KEYRING = 1,	/* its key is in the desktop's keyring */
+	SLOT_SESSION = 2,	/* in the kernel's, for a while */
+};
+/* -EPROTO: ks is no keystore.  Appends to out. */
+int slot_seal(enum slot_kind kind, const uint8_t key[static SLOT_KEY_LEN],
+    const uint8_t id[static SLOT_ID_LEN], const void *ks, size_t ks_len,
+    const void *secret, size_t len, struct buf *out);
+/* -EKEYREJECTED: another key, another keystore, or a changed file; -EPROTO:
+ * no slot of that kind.  Appends to out: use buf_wipe. */
+int slot_open(enum slot_kind kind, const uint8_t key[static SLOT_KEY_LEN],
+    const void *ks, size_t ks_len, const void *p, size_t len,
+    struct buf *out);
+/* What its key is called where that is kept; -EPROTO: no slot. */
+int slot_id(enum slot_kind kind, const void *p, size_t len,
+    uint8_t ret[static SLOT_ID_LEN]);
+
 #endif

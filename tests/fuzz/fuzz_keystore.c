@@ -9,7 +9,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 /*
- * A passphrase file; what it holds; and words typed by a person.  Headers
+ * A passphrase file, a slot; what they hold; words typed by a person.  Headers
  * that are in order cost a key derivation each, so only one in 256 of those
  * is let through, by its last byte.
  */
@@ -26,6 +26,7 @@ is_cheap(const uint8_t *p, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
+	static const uint8_t key[SLOT_KEY_LEN], ks[84] = "CFK1";
 	struct buf out = BUF_INIT(KEYSTORE_MAX);
 	struct vault_keys *k;
 	uint8_t seed[32];
@@ -33,6 +34,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 
 	if (is_cheap(p, len))
 		(void)keystore_open("p", 1, p, len, &out);
+	buf_wipe(&out);
+	(void)slot_open(SLOT_KEYRING, key, ks, sizeof(ks), p, len, &out);
 	buf_wipe(&out);
 	if (vault_keys_decode(p, len, &k) == 0) {
 		/* What was read can be written, and is the same. */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Writes identity.txt: one sample of every object of common/vault/FORMAT.md,
-# sections 2 to 5, and of a passphrase file, from fixed inputs.  It is a second
+# sections 2 to 5, of a passphrase file and of a slot, from fixed inputs.  It is a second
 # implementation of those pages, so that the samples test the first one.  Run
 # it only for a new version of the format; old samples stay for ever.
 #
@@ -177,6 +177,13 @@ def keystore(passphrase, secret):
     return head + xaes(key, head[56:80], head, secret)
 
 
+def slot(key, kind, passphrase_file, secret):
+    nonce = fixed("slot nonce", 24)
+    head = (b"CFS1" + struct.pack("<HBB", 1, kind, 1) + fixed("slot id", 16) +
+            nonce + struct.pack("<I", len(secret)))
+    return head + xaes(key, nonce, head + passphrase_file[:84], secret)
+
+
 def words(b):
     out = []
     for i in range(0, len(b), 2):
@@ -205,7 +212,10 @@ print("seed", seed.hex())
 print("words", words(seed + sha(b"coffre/1/recovery words\0", seed)[:4])
       .encode().hex())
 print("keys", keys.hex())
-print("keystore", keystore(b"correct horse", keys).hex())
+passphrase_file = keystore(b"correct horse", keys)
+print("keystore", passphrase_file.hex())
+print("slotkey", fixed("slot key", 32).hex())
+print("slot", slot(fixed("slot key", 32), 1, passphrase_file, keys).hex())
 print("genesis", genesis.hex())
 print("chain1", chain1.hex())
 print("grant1", grant1.hex())
