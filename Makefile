@@ -10,6 +10,7 @@ MANDIR  ?= $(PREFIX)/share/man
 UNITDIR ?= $(PREFIX)/lib/systemd/user
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
 DATADIR ?= $(PREFIX)/share
+LIBDIR  ?= $(PREFIX)/lib/coffre
 # Where mount(8) looks for helpers, whatever the prefix.
 SBINDIR ?= /sbin
 B       ?= build
@@ -42,7 +43,7 @@ PKGC    := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKGL    := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 ALLC    := -std=gnu11 -D_GNU_SOURCE -DFUSE_USE_VERSION=314 \
 	-D_FILE_OFFSET_BITS=64 -DVERSION='"$(VERSION)"' -Icommon -I. \
-	-DDATADIR='"$(DATADIR)"' \
+	-DDATADIR='"$(DATADIR)"' -DLIBDIR='"$(LIBDIR)"' \
 	$(WARN) $(HARD) $(OPT) $(PKGC) $(CPPFLAGS) $(CFLAGS)
 ALLL    := -pie -Wl,-z,relro,-z,now $(LDSAN) $(LDFLAGS)
 LIBS    := $(PKGL) -lpthread

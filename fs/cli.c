@@ -263,6 +263,7 @@ cli_exit_code(int r)
 	case EINTR:
 	case ECANCELED:
 		return EX_TEMPFAIL;
+	case EHOSTDOWN:
 	case ENOTCONN:
 	case ENODEV:
 		return EX_UNAVAILABLE;

@@ -161,14 +161,15 @@ client_ask(int fd, const struct control_req *q,
 }
 
 int
-client_unlock(int fd, const struct secret *pass, struct err *e)
+client_unlock(int fd, const struct secret *s, bool is_slot, struct err *e)
 {
 	struct control_req q = { .cmd = CONTROL_UNLOCK };
 	json_t *o = NULL;
 	int r;
 
-	q.bytes = (unsigned)pass->len;
-	r = ask(fd, &q, pass, NULL, NULL, &o, e);
+	q.is_slot = is_slot;
+	q.bytes = (unsigned)s->len;
+	r = ask(fd, &q, s, NULL, NULL, &o, e);
 	json_decref(o);
 	return r;
 }

@@ -24,8 +24,10 @@ int client_connect(const char *name, struct err *e);
 int client_ask(int fd, const struct control_req *q,
     void (*line)(void *arg, const json_t *o), void *arg, json_t **ret,
     struct err *e);
-/* Have a locked drive unlocked.  Closes fd. */
-int client_unlock(int fd, const struct secret *pass, struct err *e);
+/* Have a locked drive unlocked, by its passphrase or by the key of its slot
+ * for the keyring.  Closes fd. */
+int client_unlock(int fd, const struct secret *s, bool is_slot,
+    struct err *e);
 /* connect and ask */
 int client_call(const char *name, const struct control_req *q,
     void (*line)(void *arg, const json_t *o), void *arg, json_t **ret,

@@ -10,6 +10,7 @@
 #include "fs/client.h"
 #include "fs/conf.h"
 #include "fs/pass.h"
+#include "fs/unlock.h"
 #include "util/err.h"
 #include "util/text.h"
 
@@ -23,23 +24,62 @@ static const struct cli_opt unlock_opts[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
-/* Without an option the command of the settings counts. */
+/* Connect anew: one that waits for a person would be closed meanwhile. */
 static int
-pass_get(const char *name, struct pass_from *from, struct secret *ret,
-    struct err *e)
+give(const char *name, const struct secret *s, bool is_slot, struct err *e)
 {
-	char what[128];
+	int fd = client_connect(name, e);
+
+	return fd < 0 ? fd : client_unlock(fd, s, is_slot, e);
+}
+
+/* -ENOENT: the keyring was never given one. */
+static int
+by_keyring(const char *name, struct err *e)
+{
+	struct secret key = { NULL, 0 };
+	int r;
+
+	r = unlock_keyring_key(name, unlock_who() == UNLOCK_ASK, &key, e);
+	if (r == 0)
+		r = give(name, &key, true, e);
+	pass_done(&key);
+	return r;
+}
+
+static int
+by_passphrase(const char *name, const struct opts *o,
+    const struct pass_from *from, struct err *e)
+{
+	struct secret pass = { NULL, 0 };
+	int r;
+
+	r = unlock_passphrase(name, o, from, &pass, e);
+	if (r == 0)
+		r = give(name, &pass, false, e);
+	pass_done(&pass);
+	return r;
+}
+
+/* What was given with the command comes first, then the settings' command,
+ * the keyring, and whoever is there. */
+static int
+unlock(const char *name, const struct pass_from *from, struct err *e)
+{
+	bool is_given = from->fd >= 0 || from->command;
 	struct opts o;
 	int r;
 
 	opts_init(&o);
 	r = conf_load(name, &o, e);
-	if (r == 0) {
-		if (from->fd < 0 && !from->command)
-			from->command = o.passphrase_command;
-		(void)snprintf(what, sizeof(what), "passphrase of drive '%s'",
-		    name);
-		r = pass_read(from, what, false, ret, e);
+	if (r == 0 && !is_given && !o.passphrase_command) {
+		r = by_keyring(name, e);
+		if (r < 0 && r != -ENOENT)
+			cli_note("%s", e->msg);
+		if (r < 0)
+			r = by_passphrase(name, &o, from, e);
+	} else if (r == 0) {
+		r = by_passphrase(name, &o, from, e);
 	}
 	opts_done(&o);
 	return r;
@@ -49,7 +89,6 @@ static int
 unlock_run(const struct cmd *cmd, int argc, char **argv)
 {
 	struct pass_from from = { -1, NULL };
-	struct secret pass = { NULL, 0 };
 	char name[PLACE_NAME_MAX + 1];
 	struct err e = { "" };
 	struct cli c;
@@ -77,12 +116,7 @@ unlock_run(const struct cmd *cmd, int argc, char **argv)
 	if (fd < 0)
 		return cli_fail(fd, &e);
 	(void)close(fd);
-	r = pass_get(name, &from, &pass, &e);
-	if (r == 0) {
-		fd = client_connect(name, &e);
-		r = fd < 0 ? fd : client_unlock(fd, &pass, &e);
-	}
-	pass_done(&pass);
+	r = unlock(name, &from, &e);
 	return r < 0 ? cli_fail(r, &e) : 0;
 }
 
@@ -90,8 +124,8 @@ const struct cmd cmd_unlock = {
 	.name = "unlock",
 	.args = "NAME|PATH",
 	.summary = "give a locked drive its passphrase",
-	.about = "Give a drive that is mounted and locked its passphrase: its "
-	    "files are there again.",
+	.about = "Give a drive that is mounted and locked its passphrase, or "
+	    "what the keyring has for it: its files are there again.",
 	.opts = unlock_opts,
 	.args_min = 1,
 	.args_max = 1,

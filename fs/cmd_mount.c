@@ -21,7 +21,9 @@
 #include "fs/parts.h"
 #include "fs/pass.h"
 #include "fs/place.h"
+#include "fs/remember.h"
 #include "fs/supervise.h"
+#include "fs/unlock.h"
 #include "util/err.h"
 #include "util/file.h"
 #include "util/log.h"
@@ -143,31 +145,43 @@ memory_setup(void)
 	(void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
-/* Nobody is there to be asked, and no secret was given with the command. */
-static bool
-is_unattended(const struct args *a)
+/* Who is there?  Without a terminal, what stays in the foreground or is
+ * watched over was started by a login and not by somebody who looks. */
+static enum unlock_who
+who_waits(const struct args *a)
 {
-	int tty;
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
-	if (a->from.fd >= 0 || a->from.command)
-		return false;
-	tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (tty >= 0)
 		(void)close(tty);
-	return tty < 0;
+	if (tty < 0 && (a->is_foreground || a->is_supervised ||
+	    unlock_who() != UNLOCK_ASK))
+		return UNLOCK_LATER;
+	return UNLOCK_ASK;
 }
 
 /* A mount that starts by itself comes up without its secret, too: locked. */
 static int
 unlock(const struct args *a, struct parts *p, struct err *e)
 {
+	enum unlock_who who = who_waits(a);
+	bool is_given = a->from.fd >= 0 || a->from.command;
 	int r = 0;
 
+	/* Started again after a crash. */
+	if (!is_given && remember_open(p) == 0) {
+		log_info("unlocked by what is remembered");
+		return 0;
+	}
 	if (!a->is_locked)
-		r = parts_unlock(p, &a->from, e);
-	if (r < 0 && (r == -ENOENT || !is_unattended(a)))
+		r = unlock_keys(p, &a->from, who, e);
+	if (r == 0 && p->keys)
+		remember_keep(p);
+	if (r < 0 && (r == -ENOENT || is_given || who != UNLOCK_LATER))
 		return r;
-	if (r < 0)
+	if (r == -ENOKEY)
+		log_info("%s", e->msg);
+	else if (r < 0)
 		log_warn("%s", e->msg);
 	if (!p->keys)
 		cli_note("'%s' is mounted locked: 'coffre unlock %s' unlocks "

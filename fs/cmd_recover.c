@@ -15,6 +15,7 @@
 #include "fs/setup.h"
 #include "store/store.h"
 #include "sync/sync.h"
+#include "fs/unlock.h"
 #include "util/err.h"
 #include "vault/vault.h"
 
@@ -118,7 +119,7 @@ enrol(struct setup *s, struct sync_found **ret, struct err *e)
 	int r;
 
 	if (s->is_resumed) {
-		r = parts_unlock(p, &s->passphrase_from, e);
+		r = unlock_by_passphrase(p, &s->passphrase_from, e);
 		return r < 0 ? r : state_discard(p, e);
 	}
 	r = seed_read(s, seed, e);

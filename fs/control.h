@@ -27,7 +27,8 @@ struct control_host {
 	int64_t since_ns;		/* mounted when, real time */
 	/* Unmount; when it returns 0 the session ends soon. */
 	int (*unmount)(void *arg, bool is_lazy, struct err *e);
-	int (*unlock)(void *arg, const struct secret *pass, struct err *e);
+	int (*unlock)(void *arg, const struct secret *s, bool is_slot,
+	    struct err *e);
 	int (*lock)(void *arg, bool is_forced, struct stage_left *ret,
 	    struct err *e);
 	void *arg;

@@ -20,7 +20,7 @@ control_lock(struct control_conn *k, const struct control_req *q)
 	int r;
 
 	if (q->cmd == CONTROL_UNLOCK)
-		r = h->unlock(h->arg, k->secret, &e);
+		r = h->unlock(h->arg, k->secret, q->is_slot, &e);
 	else
 		r = h->lock(h->arg, q->is_forced, &left, &e);
 	if (r < 0)

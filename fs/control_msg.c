@@ -62,6 +62,7 @@ field_parse(const char *key, const json_t *v, struct control_req *q,
 		{ "accept", offsetof(struct control_req, is_accept) },
 		{ "force", offsetof(struct control_req, is_forced) },
 		{ "later", offsetof(struct control_req, is_later) },
+		{ "slot", offsetof(struct control_req, is_slot) },
 		{ "lost", offsetof(struct control_req, is_lost) },
 	};
 	json_int_t n = json_integer_value(v);
@@ -197,6 +198,8 @@ control_req_format(const struct control_req *q)
 		json_object_set_new(o, "accept", json_true());
 	if (q->is_forced)
 		json_object_set_new(o, "force", json_true());
+	if (q->is_slot)
+		json_object_set_new(o, "slot", json_true());
 	if (q->bytes)
 		json_object_set_new(o, "bytes",
 		    json_integer((json_int_t)q->bytes));

@@ -47,6 +47,7 @@ struct control_req {
 	bool is_forced;		/* lock */
 	unsigned bytes;		/* unlock: of the passphrase, which follows
 				 * the line as it is */
+	bool is_slot;		/* unlock: they are the key of a slot */
 	bool is_later;		/* store-add */
 	bool is_lost;		/* store-remove */
 	unsigned number;	/* store-remove: which store */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "drive/drive.h"
+#include "fs/await.h"
 #include "fs/control.h"
 #include "fs/mountpoint.h"
 #include "fs/inval.h"
@@ -26,6 +27,7 @@
 #include "fs/ops.h"
 #include "fs/parts.h"
 #include "fs/raw.h"
+#include "fs/remember.h"
 #include "fs/session.h"
 #include "fs/stage.h"
 #include "store/store.h"
@@ -53,7 +55,9 @@ struct mount {
 	struct loop *loop;
 	struct inval *inval;
 	struct control *control;
+	struct await *await;
 	pthread_t watch;
+	int end_signal;		/* that has asked for the end; 0: none */
 	bool is_mounted, has_watch;
 	int sig_fd, stop_fd, lock_fd;
 	sigset_t old_mask;
@@ -191,6 +195,7 @@ watch_run(void *arg)
 		    read(m->sig_fd, &si, sizeof(si)) <= 0)
 			continue;
 		log_info("signal %u: unmounting", si.ssi_signo);
+		m->end_signal = (int)si.ssi_signo;
 		manager_tell("STOPPING=1\nSTATUS=unmounting");
 		loop_stop(m->loop);
 		return;
@@ -249,14 +254,23 @@ on_unmount(void *arg, bool is_lazy, struct err *e)
 }
 
 static int
-on_unlock(void *arg, const struct secret *pass, struct err *e)
+on_unlock(void *arg, const struct secret *s, bool is_slot, struct err *e)
 {
 	struct mount *m = arg;
 	int r;
 
-	r = stage_unlock(&m->stage, pass, e);
+	r = stage_unlock(&m->stage, s, is_slot, e);
 	say_state(m);
+	/* Once locked again, it is the user's to unlock. */
+	if (r == 0)
+		await_end(m->await);
 	return r;
+}
+
+static int
+on_keyring(void *arg, const struct secret *key, struct err *e)
+{
+	return on_unlock(arg, key, true, e);
 }
 
 static int
@@ -289,7 +303,10 @@ helpers_start(struct mount *m, struct err *e)
 	r = control_start(&h, &m->control, e);
 	if (r < 0)
 		return r;
-	r = thread_start(&m->watch, "watch", watch_run, m);
+	r = m->p->keys ? 0 : await_start(m->p->name, on_keyring, m,
+	    &m->await);
+	if (r == 0)
+		r = thread_start(&m->watch, "watch", watch_run, m);
 	if (r < 0)
 		return err_set(e, r, "thread: %s", strerror(-r));
 	m->has_watch = true;
@@ -403,6 +420,7 @@ mount_down(struct mount *m, struct mount_left *ret)
 	if (m->is_mounted)
 		fuse_session_unmount(m->se);
 	watch_stop(m);
+	await_stop(m->await);
 	control_stop(m->control);
 	/* Still open at a forced unmount: flushed and closed here. */
 	stage_done(&m->stage);
@@ -464,6 +482,9 @@ mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
 			    "kernel ended early");
 		log_info("unmounted r=%d", r);
 		manager_tell("STOPPING=1\nSTATUS=unmounted");
+		/* SIGTERM may be a restart; the user ends it otherwise. */
+		if (r == 0 && m->end_signal != SIGTERM)
+			remember_forget(m->p->name);
 	}
 	mount_down(m, ret);
 	if (m->lock_fd >= 0)

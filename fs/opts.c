@@ -42,6 +42,8 @@ const struct opt opts_table[] = {
 	    "CMD", "a command that prints the store's password" },
 	{ "passphrase_command", OPT_TEXT, CMS, AT(passphrase_command), 0, 0,
 	    0, "CMD", "a command that prints the drive's passphrase" },
+	{ "pinentry", OPT_TEXT, CM, AT(pinentry), 0, 0, 0, "PROGRAM",
+	    "the program that asks for the passphrase" },
 	{ "ca", OPT_TEXT, CMS, AT(ca), 0, 0, 0, "FILE",
 	    "further certificates to trust for the store, PEM" },
 	{ "pin", OPT_TEXT, CMS, AT(pin), 0, 0, 0, "PIN",
@@ -91,6 +93,8 @@ const struct opt opts_table[] = {
 	    "SECONDS", "the kernel remembers names and attributes for" },
 	{ "lock_after", OPT_UINT, CM, AT(lock_after), 0, 0, 604800,
 	    "SECONDS", "lock when unused for so long (0: never)" },
+	{ "remember", OPT_UINT, CM, AT(remember), 0, 0, 604800, "SECONDS",
+	    "after a crash unlock unasked for so long (0: no)" },
 	{ "thumbnails", OPT_ALLOW, CM, AT(thumbnails), THUMBNAILS_DENY, 0,
 	    THUMBNAILS_ALLOW, "WORD", "deny or allow previews of what is not "
 	    "here" },

@@ -44,6 +44,7 @@ struct opts {
 	char *countries, *laws, *providers;
 	char *passphrase_command;
 	char *password_command;
+	char *pinentry;
 	char *log;
 	bool insecure_http;
 	bool allow_other;
@@ -54,6 +55,7 @@ struct opts {
 	uint64_t connections;
 	uint64_t timeout, quiet, drain, attr_timeout;	/* seconds */
 	uint64_t lock_after;	/* seconds; 0: never */
+	uint64_t remember;	/* seconds; 0: not at all */
 	uint64_t checkpoint;	/* segments */
 	uint64_t copies;
 	uint64_t thumbnails;	/* enum opt_thumbnails */

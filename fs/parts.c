@@ -14,6 +14,7 @@
 #include "fs/pass.h"
 #include "fs/place.h"
 #include "fs/stores.h"
+#include "fs/unlock.h"
 #include "store/store.h"
 #include "sync/sync.h"
 #include "util/buf.h"
@@ -97,27 +98,14 @@ out:
 }
 
 int
-parts_unlock(struct parts *p, const struct pass_from *f, struct err *e)
+parts_have_keystore(const struct parts *p, struct err *e)
 {
 	struct buf file = BUF_INIT(KEYSTORE_MAX);
-	struct pass_from from = *f;
-	struct secret pass = { NULL, 0 };
-	char path[PATH_MAX], what[128];
+	char path[PATH_MAX];
 	int r;
 
-	/* Without keys there is no reason to ask. */
 	r = key_read(p, path, &file, e);
 	buf_done(&file);
-	if (r < 0)
-		return r;
-	if (from.fd < 0 && !from.command)
-		from.command = p->opts.passphrase_command;
-	(void)snprintf(what, sizeof(what), "passphrase of drive '%s'",
-	    p->name);
-	r = pass_read(&from, what, false, &pass, e);
-	if (r == 0)
-		r = parts_unlock_with(p, &pass, e);
-	pass_done(&pass);
 	return r;
 }
 
@@ -205,7 +193,7 @@ parts_open(struct parts *p, const struct pass_from *f, bool with_store,
 		    "is needed");
 	r = parts_load(p, e);
 	if (r == 0)
-		r = parts_unlock(p, f, e);
+		r = unlock_keys(p, f, unlock_who(), e);
 	if (r == 0)
 		r = parts_open_drive(p, e);
 	if (r == 0 && with_store)

@@ -35,9 +35,9 @@ void parts_done(struct parts *p);
 
 /* The settings of NAME.conf.  -EINVAL: no name of a drive. */
 int parts_load(struct parts *p, struct err *e);
-/* Ask for the passphrase and open the keystore.  -EKEYREJECTED: it is wrong. */
-int parts_unlock(struct parts *p, const struct pass_from *f, struct err *e);
-/* Open it with a passphrase that is known. */
+/* 0 if the keystore is there. */
+int parts_have_keystore(const struct parts *p, struct err *e);
+/* Open it with its passphrase.  -EKEYREJECTED: that is wrong. */
 int parts_unlock_with(struct parts *p, const struct secret *pass,
     struct err *e);
 /* Open the local drive.  -EBUSY: it is mounted. */

@@ -198,8 +198,9 @@ pass_read(const struct pass_from *f, const char *what, bool is_new,
 	return 0;
 }
 
-int
-pass_read_file(const char *path, struct secret *ret, struct err *e)
+static int
+file_line(const char *path, bool is_ours_to_keep, struct secret *ret,
+    struct err *e)
 {
 	struct stat st;
 	int fd, r;
@@ -211,7 +212,7 @@ pass_read_file(const char *path, struct secret *ret, struct err *e)
 	}
 	if (fstat(fd, &st) < 0)
 		r = -errno;
-	else if (st.st_mode & 077)
+	else if (is_ours_to_keep && (st.st_mode & 077))
 		r = err_set(e, -EPERM, "'%s' may be read by others: "
 		    "'chmod 600' it", path);
 	else
@@ -220,4 +221,16 @@ pass_read_file(const char *path, struct secret *ret, struct err *e)
 	if (r < 0 && r != -EPERM)
 		(void)err_set(e, r, "'%s': %s", path, strerror(-r));
 	return r;
+}
+
+int
+pass_read_file(const char *path, struct secret *ret, struct err *e)
+{
+	return file_line(path, true, ret, e);
+}
+
+int
+pass_read_credential(const char *path, struct secret *ret, struct err *e)
+{
+	return file_line(path, false, ret, e);
 }

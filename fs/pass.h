@@ -35,6 +35,9 @@ int pass_read(const struct pass_from *f, const char *what, bool is_new,
 int pass_ask(int tty, const char *what, struct secret *ret);
 /* The first line of a file that only the user may read (-EPERM). */
 int pass_read_file(const char *path, struct secret *ret, struct err *e);
+/* The same of a file that a service manager keeps for us alone; it has its
+ * own way with modes. */
+int pass_read_credential(const char *path, struct secret *ret, struct err *e);
 /* Wipe and free. */
 void pass_done(struct secret *s);
 

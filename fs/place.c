@@ -81,7 +81,7 @@ place_path(enum place what, const char *name, char out[static PATH_MAX],
     struct err *e)
 {
 	static const char *const tail[] = { ".conf", ".key", ".cred", "",
-	    "/log" };
+	    "/log", ".slot" };
 	bool is_state = what == PLACE_STATE || what == PLACE_LOG;
 	char base[PATH_MAX];
 	int r;
@@ -118,6 +118,23 @@ place_socket_dir(const char *name, unsigned i, char out[static PATH_MAX])
 	default:
 		return -ENOENT;
 	}
+}
+
+int
+place_session_dir(char out[static PATH_MAX])
+{
+	char up[PATH_MAX];
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		if (place_socket_dir("", i, out) < 0)
+			continue;
+		(void)snprintf(up, sizeof(up), "%s", out);
+		*strrchr(up, '/') = '\0';
+		if (access(up, W_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
 }
 
 static int

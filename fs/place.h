@@ -18,6 +18,7 @@ enum place {
 	PLACE_CRED = 2,		/* NAME.cred: the store's password */
 	PLACE_STATE = 3,	/* the state folder */
 	PLACE_LOG = 4,
+	PLACE_SLOT = 5,		/* NAME.slot: the keys, for the keyring */
 };
 
 /* Letters, digits, '-', '_' and '.', beginning with a letter or digit. */
@@ -29,6 +30,8 @@ int place_path(enum place what, const char *name, char out[static PATH_MAX],
  * this one is not to be had, -ENOENT when there are no more.  The server takes
  * the first that exists or can be made. */
 int place_socket_dir(const char *name, unsigned i, char out[static PATH_MAX]);
+/* Where files lie that are to go with the user's session; -ENOENT. */
+int place_session_dir(char out[static PATH_MAX]);
 /* The names of all configured drives, sorted; caller frees each and *ret. */
 int place_drives(char ***ret, size_t *ret_n, struct err *e);
 /* The desktop's autostart entry of a drive; -ENOENT (no home). */

@@ -14,6 +14,9 @@
 #include "fs/inval.h"
 #include "fs/meter.h"
 #include "fs/parts.h"
+#include "fs/pass.h"
+#include "fs/remember.h"
+#include "fs/slots.h"
 #include "fs/thumbs.h"
 #include "fs/virtual.h"
 #include "store/store.h"
@@ -167,8 +170,17 @@ change_begin(struct stage *s, struct err *e)
 	return 0;
 }
 
+static int
+slot_use(struct parts *p, const struct secret *key, struct err *e)
+{
+	if (key->len != SLOT_KEY_LEN)
+		return err_set(e, -EINVAL, "that is no key of a slot");
+	return slots_open(p, SLOT_KEYRING, (const uint8_t *)key->p, e);
+}
+
 int
-stage_unlock(struct stage *s, const struct secret *pass, struct err *e)
+stage_unlock(struct stage *s, const struct secret *with, bool is_slot,
+    struct err *e)
 {
 	int r;
 
@@ -176,13 +188,16 @@ stage_unlock(struct stage *s, const struct secret *pass, struct err *e)
 	if (r < 0)
 		return r;
 	if (stage_is_locked(s)) {
-		r = parts_unlock_with(s->p, pass, e);
+		r = is_slot ? slot_use(s->p, with, e) :
+		    parts_unlock_with(s->p, with, e);
 		if (r == 0)
 			r = stage_up(s, e);
-		if (r < 0)
+		if (r < 0) {
 			take_down(s);
-		else
+		} else {
+			remember_keep(s->p);
 			log_info("unlocked");
+		}
 	}
 	atomic_flag_clear(&s->is_changing);
 	return r;
@@ -320,6 +335,7 @@ stage_lock(struct stage *s, bool is_forced, struct stage_left *ret,
 		ret->ops = u.outbox_ops;
 		ret->bytes = u.staged_bytes;
 		take_down(s);
+		remember_forget(s->p->name);
 		gate_shut(s->commands);
 		gate_shut(s->requests);
 		/* The kernel may wait for answers before it forgets. */

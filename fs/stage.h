@@ -47,9 +47,10 @@ int stage_up(struct stage *s, struct err *e);
 /* The kernel is told of changes from now on; NULL: no longer. */
 void stage_set_inval(struct stage *s, struct inval *n);
 
-/* Open the keystore with the passphrase and bring the drive up; 0 also if it
- * is up. */
-int stage_unlock(struct stage *s, const struct secret *pass, struct err *e);
+/* Open the keystore with the passphrase, or the slot for the keyring with its
+ * key, and bring the drive up; 0 also if it is up. */
+int stage_unlock(struct stage *s, const struct secret *with, bool is_slot,
+    struct err *e);
 /*
  * Take the drive down: what was written is kept, the keys are wiped, the
  * kernel forgets what it remembered.  Waits some seconds for files that are

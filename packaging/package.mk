@@ -27,6 +27,27 @@ install-desktop:
 	install -m 644 packaging/icons/coffre-symbolic.svg \
 		$(DESTDIR)$(ICONDIR)/symbolic/apps/
 
+# ---- the program that speaks to the keyring, where libsecret is there ----
+
+KEYRING := $(shell pkg-config --exists libsecret-1 2>/dev/null && \
+	echo $(B)/coffre-keyring)
+
+all: $(KEYRING)
+# The headers of others are not ours to keep free of warnings.
+$(B)/coffre-keyring: packaging/keyring/keyring.c fs/keyring_exit.h $(B)/.flags
+	@echo "  CCLD    $@"
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -Werror $(HARD) $(OPT) \
+		$(patsubst -I%,-isystem%,$(shell \
+		pkg-config --cflags libsecret-1)) $(CPPFLAGS) $(CFLAGS) -pie \
+		$(LDSAN) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) \
+		-o $@ $< $(shell pkg-config --libs libsecret-1 gio-unix-2.0)
+
+install: $(if $(KEYRING),install-keyring)
+.PHONY: install-keyring
+install-keyring: $(KEYRING)
+	install -d $(DESTDIR)$(LIBDIR)
+	install -m 755 $(B)/coffre-keyring $(DESTDIR)$(LIBDIR)/
+
 # ---- extensions: one a file manager, where its -dev package is there ----
 
 EXTDIR := packaging/extensions

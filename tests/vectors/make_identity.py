@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Writes identity.txt: one sample of every object of common/vault/FORMAT.md,
-# sections 2 to 5, of a passphrase file and of a slot, from fixed inputs.  It is a second
-# implementation of those pages, so that the samples test the first one.  Run
-# it only for a new version of the format; old samples stay for ever.
+# sections 2 to 5, of a passphrase file and of a slot, from fixed inputs.  It
+# is a second implementation of those pages, so that the samples test the first
+# one.  Run it only for a new version of the format; old samples stay for ever.
 #
 #	./make_identity.py > identity.txt	(needs python3-cryptography)
 
