@@ -26,7 +26,11 @@
 #define CALL_MS (10 * 1000)
 #define KEY_MAX 128
 #define START_AFTER_S 15	/* what the login starts comes before that */
-#define LOOK_EVERY_S 30		/* should a signal get lost */
+/* One that the login itself unlocks (by PAM, past the bus) tells nobody: it is
+ * looked at every second, later now and then. */
+#define LOOK_EVERY_S 1
+#define LOOK_LATE_S 10
+#define LOOKS_EARLY 60
 #define SETTLE_MS 100		/* signals come in swarms */
 
 static const SecretSchema schema = { "org.coffre.Drive", SECRET_SCHEMA_NONE, {
@@ -289,6 +293,7 @@ struct wait {
 	GMainLoop *loop;
 	const char *id;
 	bool is_planned;	/* a look, in a moment */
+	unsigned looks;		/* by the timer */
 	int result;
 };
 
@@ -335,14 +340,19 @@ on_signal(GDBusConnection *bus, const char *sender, const char *path,
 	(void)interface;
 	(void)name;
 	(void)args;
+	((struct wait *)arg)->looks = 0;
 	plan(arg);
 }
 
 static gboolean
 on_timer(gpointer arg)
 {
-	plan(arg);
-	return G_SOURCE_CONTINUE;
+	struct wait *w = arg;
+
+	plan(w);
+	(void)g_timeout_add_seconds(w->looks++ < LOOKS_EARLY ? LOOK_EVERY_S :
+	    LOOK_LATE_S, on_timer, w);
+	return G_SOURCE_REMOVE;
 }
 
 /* Nobody else has started it by now: where that is left to the bus, a keyring
@@ -387,7 +397,7 @@ on_input(gint fd, GIOCondition what, gpointer arg)
 static int
 wait_for(GDBusConnection *bus, const char *id)
 {
-	struct wait w = { bus, NULL, id, false, KEYRING_FAILED };
+	struct wait w = { bus, NULL, id, false, 0, KEYRING_FAILED };
 
 	w.loop = g_main_loop_new(NULL, FALSE);
 	(void)g_signal_connect(bus, "closed", G_CALLBACK(on_closed), &w);
