@@ -163,6 +163,9 @@ first_source(struct parts *p, const struct pass_from *f, enum unlock_who who,
 	/* Whoever is there is told why the passphrase is asked for. */
 	if (r != -ENOENT)
 		cli_note("%s", e->msg);
+	if (who == UNLOCK_LATER)
+		return err_set(e, -ENOTTY, "nobody is there to be asked for "
+		    "the passphrase of drive '%s'", p->name);
 	return unlock_by_passphrase(p, f, e);
 }
 

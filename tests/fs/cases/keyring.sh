@@ -89,7 +89,7 @@ slot_id() {
 }
 # The drive as a login mounts it.
 mount_login() {
-	mkdir -p "$T/mnt"
+	is_mounted || mkdir -p "$T/mnt"
 	setsid "$COFFRE" mount "$NAME" "$T/mnt" -f -o allow_other "$@" \
 	    </dev/null >>"$T/daemon.log" 2>&1 8>&- &
 	MPID=$!
