@@ -17,6 +17,7 @@
 #define LIBDIR "/usr/local/lib/coffre"
 #endif
 #define PROGRAM "coffre-keyring"
+#define CANNOT_START 127	/* of the loader: libsecret is not there */
 
 #define LOOK_MS (10 * 1000)	/* when nobody is asked */
 #define ASK_MS (120 * 1000)
@@ -71,6 +72,8 @@ result_of(int status)
 		return -EACCES;
 	case KEYRING_NONE:
 		return -EHOSTDOWN;
+	case CANNOT_START:
+		return -ENOENT;
 	default:
 		return -EIO;
 	}
@@ -83,8 +86,9 @@ explain(int r, struct err *e)
 	case 0:
 		return 0;
 	case -ENOENT:
-		return err_set(e, -EHOSTDOWN, "'" PROGRAM "' is not "
-		    "installed, which speaks to the keyring");
+		return err_set(e, -EHOSTDOWN, "'" PROGRAM "', which "
+		    "speaks to the keyring, is not installed or lacks "
+		    "libsecret");
 	case -ENOKEY:
 		return err_set(e, r, "the keyring of the session has no key "
 		    "for it");

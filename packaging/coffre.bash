@@ -70,6 +70,8 @@ _coffre()
 	if [[ $cur == -* ]]; then
 		words=$(coffre "${cmd[@]}" --help 2>/dev/null |
 		    sed -n 's/^  \(-[a-z], \)* *\(--[a-z-]*\).*/\2/p')
+	elif [[ ${cmd[0]} == @(autostart|keyring) && $COMP_CWORD -eq 2 ]]; then
+		words='enable disable'
 	elif [ "${cmd[*]}" = "store presets" ]; then
 		words=$(_coffre_providers)
 	else

@@ -102,6 +102,9 @@ _coffre()
 	fi
 	opts=(${(f)"$(_coffre_options $cmd)"})
 	[[ $cmd != 'store presets' ]] || what=_coffre_providers
+	if [[ $cmd == (autostart|keyring) ]] && (( CURRENT == 3 )); then
+		what='(enable disable)'
+	fi
 	words=(coffre ${words[$#cmd+2,-1]})
 	(( CURRENT -= $#cmd ))
 	_arguments -S $opts "*:drive:$what"

@@ -71,6 +71,12 @@ for l in libc6 libfuse3-3 libcurl4 libssl3 libsqlite3-0 libssh-4 libexpat1 \
     libjansson4 fuse3; do
 	check "coffre needs $l" needs coffre "$l"
 done
+check "what is for the keyring is wanted, not needed" fails needs coffre \
+    libsecret-1-0
+recommends() {
+	dpkg-deb -f "$(deb coffre)" Recommends | grep -q "$1"
+}
+check "that is recommended" recommends 'libsecret-1-0'
 for m in $PARTS; do
 	check "coffre-$m has one extension" \
 	    [ "$(files "coffre-$m" | grep -c '\.so$')" -eq 1 ]
