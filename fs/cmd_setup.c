@@ -14,9 +14,11 @@
 #include "fs/birth.h"
 #include "fs/cli.h"
 #include "fs/cloud.h"
+#include "fs/keyring.h"
 #include "fs/paper.h"
 #include "fs/place.h"
 #include "fs/setup.h"
+#include "fs/slots.h"
 #include "fs/stores.h"
 #include "fs/strength.h"
 #include "fs/where.h"
@@ -366,11 +368,42 @@ mount_now(struct wizard *w)
 	return code;
 }
 
+/* The drive is made: what does not work here can be done later, and no answer
+ * is a no. */
+static void
+keyring_ask(struct wizard *w)
+{
+	struct err e = { "" };
+
+	if (!keyring_is_there() || w->ask->ops->yes(w->ask, "Have the keyring "
+	    "of your session unlock it", true) != 1)
+		return;
+	if (slots_to_keyring(&w->s.parts, &e) < 0)
+		ask_tell(w->ask, "That does not work: %s.  'coffre keyring "
+		    "enable %s' tries again.", e.msg, w->name);
+}
+
+static void
+login_ask(struct wizard *w)
+{
+	char word[] = "autostart", what[] = "enable";
+	char *argv[] = { word, what, w->name, NULL };
+
+	if (w->ask->ops->yes(w->ask, "Mount it at login", true) != 1)
+		return;
+	optind = 0;	/* getopt begins anew */
+	if (cmd_autostart.run(&cmd_autostart, 3, argv) != 0)
+		ask_tell(w->ask, "'coffre autostart enable %s' tries again.",
+		    w->name);
+}
+
 static int
 finish(struct wizard *w)
 {
 	int r, code = 0;
 
+	keyring_ask(w);
+	login_ask(w);
 	r = w->ask->ops->yes(w->ask, "Mount it now", true);
 	if (r == 1)
 		code = mount_now(w);
@@ -443,7 +476,9 @@ const struct cmd cmd_setup = {
 	.summary = "make a new drive, question by question",
 	.about = "Ask for a name, a store, a folder to mount on and a "
 	    "passphrase, try the store, show the recovery key and ask it "
-	    "back; then make the drive and mount it.  Needs a terminal; "
+	    "back; then make the drive, have it unlocked by the keyring and "
+	    "mounted at login if that is wanted, and mount it.  Needs a "
+	    "terminal; "
 	    "'coffre init' does it without questions.",
 	.opts = opts,
 	.args_min = 0,

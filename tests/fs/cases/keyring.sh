@@ -263,9 +263,31 @@ check "the mount lives" is_locked
 check "a signal ends it" kill "$MPID"
 check "in order" daemon_gone 30
 
-# ---- no longer
+# ---- by the wizard
 
 need "the keyring is back" ring_start unlocked
+number=$("$COFFRE" store presets --json | jq -rs '[.[] | select(.kind !=
+    "none" and .kind != "swift") | .name] | length + 1')
+check "the wizard asks for it" env TERM=xterm \
+    python3 "$TOP/tests/fs/wizard.py" "$T/wizard.out" "$COFFRE" setup <<END
+What to call => second
+Number: => $number
+whole path: => $T/store2
+Folder to show => $T/mnt2
+New passphrase: => $PASS
+again: => $PASS
+when you have it => !enter
+Group => !group
+Group => !group
+Group => !group
+keyring of your session => yes
+at login => no
+Mount it now => no
+END
+check "and that drive opens unasked" setsid -w "$COFFRE" fsck second
+
+# ---- no longer
+
 cp "$SLOT" "$T/kept"
 id=$(slot_id)
 key=$("$HELPER" get "$id")

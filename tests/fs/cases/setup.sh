@@ -11,6 +11,8 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/coffre-fs.XXXXXX")
 trap fs_cleanup EXIT
 trap 'exit 143' TERM INT HUP
 fs_home
+# No keyring: there is one in keyring.sh.
+export DBUS_SESSION_BUS_ADDRESS=unix:path=$T/nobus
 
 # wizard NAME: answer what standard input says; what was shown is T/NAME.out.
 wizard() {
@@ -145,10 +147,13 @@ Group => !group
 Group => !group
 Group => !group
 is made => !wait
+Mount it at login => yes
 Mount it now => yes
 It is in => !wait"
 check "the drive is mounted where it was asked for" \
     grep -q ' '"$T/home/My\\\\040drive fuse" /proc/self/mounts
+check "and is there after the next login" \
+    grep -q "autostart run mydrive" "$T/config/autostart/coffre-mydrive.desktop"
 check "it takes a file" cp "$T/plain" "$T/home/My drive/plain"
 check "which is stored" "$COFFRE" sync --wait=60 mydrive
 check "it is unmounted" "$COFFRE" unmount mydrive
