@@ -51,6 +51,8 @@ struct args {
 	const char *list;	/* -o, joined */
 	struct pass_from from;
 	bool is_foreground, is_supervised, is_locked;
+	bool is_kept;		/* something is remembered, by this mount */
+	bool is_ready;
 	int ready_fd;		/* -1: nobody waits */
 };
 
@@ -110,6 +112,7 @@ on_ready(void *arg, const char *mountpoint)
 	struct args *a = arg;
 
 	log_info("serving");
+	a->is_ready = true;
 	(void)mountpoint;
 	if (a->ready_fd >= 0)
 		let_go(a->ready_fd);
@@ -162,7 +165,7 @@ who_waits(const struct args *a)
 
 /* A mount that starts by itself comes up without its secret, too: locked. */
 static int
-unlock(const struct args *a, struct parts *p, struct err *e)
+unlock(struct args *a, struct parts *p, struct err *e)
 {
 	enum unlock_who who = who_waits(a);
 	bool is_given = a->from.fd >= 0 || a->from.command;
@@ -175,8 +178,10 @@ unlock(const struct args *a, struct parts *p, struct err *e)
 	}
 	if (!a->is_locked)
 		r = unlock_keys(p, &a->from, who, e);
-	if (r == 0 && p->keys)
+	if (r == 0 && p->keys) {
 		remember_keep(p);
+		a->is_kept = true;
+	}
 	if (r < 0 && (r == -ENOENT || is_given || who != UNLOCK_LATER))
 		return r;
 	if (r == -ENOKEY)
@@ -225,6 +230,9 @@ serve(struct args *a)
 		mc.parts = &p;
 		r = mount_run(&mc, &left, &e);
 	}
+	/* A mount that did not come about. */
+	if (a->is_kept && !a->is_ready)
+		remember_forget(p.name);
 	if (r < 0 && has_log)
 		log_error("%s", e.msg);
 	if (r < 0 && (a->ready_fd >= 0 || a->is_foreground))

@@ -124,6 +124,9 @@ remember_open(struct parts *p)
 	long n, got;
 	int r;
 
+	/* What is no longer wanted is no longer there. */
+	if (p->opts.remember == 0)
+		remember_forget(p->name);
 	n = find(p->name);
 	if (n < 0)
 		return -ENOKEY;

@@ -53,12 +53,32 @@ fail(GError *error)
 	return is_none ? KEYRING_NONE : KEYRING_FAILED;
 }
 
+/* Is there one?  GLib would start another where there is none, which nobody
+ * else is on. */
+static bool
+bus_is_there(void)
+{
+	const char *address = g_getenv("DBUS_SESSION_BUS_ADDRESS");
+	char *path;
+	bool is_there;
+
+	if (address && *address)
+		return true;
+	path = g_build_filename(g_get_user_runtime_dir(), "bus", NULL);
+	is_there = g_file_test(path, G_FILE_TEST_EXISTS);
+	g_free(path);
+	return is_there;
+}
+
 /* The bus; it must not end this process before that has said anything. */
 static GDBusConnection *
 bus_open(void)
 {
-	GDBusConnection *bus = g_bus_get_sync(G_BUS_TYPE_SESSION, NULL, NULL);
+	GDBusConnection *bus;
 
+	if (!bus_is_there())
+		return NULL;
+	bus = g_bus_get_sync(G_BUS_TYPE_SESSION, NULL, NULL);
 	if (bus)
 		g_dbus_connection_set_exit_on_close(bus, FALSE);
 	return bus;
@@ -413,6 +433,7 @@ wait_for(GDBusConnection *bus, const char *id)
 	(void)g_timeout_add_seconds(LOOK_EVERY_S, on_timer, &w);
 	plan(&w);
 	g_main_loop_run(w.loop);
+	g_main_loop_unref(w.loop);
 	return w.result;
 }
 

@@ -19,7 +19,12 @@ mount_login() {
 	setsid "$COFFRE" mount "$NAME" "$T/mnt" -f -o allow_other "$@" \
 	    </dev/null >>"$T/daemon.log" 2>&1 8>&- &
 	MPID=$!
-	until_ok 30 mount_settled && is_served
+	until_ok 30 login_settled && kill -0 "$MPID" 2>/dev/null
+}
+# What a crash has left looks alive for a moment while it is replaced.
+login_settled() {
+	[ "$(drive_status .pid 2>/dev/null)" = "$MPID" ] && is_served ||
+		! kill -0 "$MPID" 2>/dev/null
 }
 is_locked() {
 	[ "$(drive_status .locked 2>/dev/null)" = true ]
@@ -66,9 +71,15 @@ unset CREDENTIALS_DIRECTORY
 
 # ---- remembered by the kernel
 
-# One that was taken back or has expired is shown until it is swept away.
+# One that was taken back or has expired is shown until it is swept away; and
+# there may be some of a run that has failed.
+keys() {
+	grep -o "coffre:$NAME:[0-9a-f]*" /proc/keys
+}
+echo none >"$T/keys"
+keys >>"$T/keys"
 kept() {
-	grep "coffre:$NAME:" /proc/keys | grep -v expd |
+	grep "coffre:$NAME:" /proc/keys | grep -vFf "$T/keys" | grep -v expd |
 	    awk '$2 !~ /i$/ { n++ } END { exit !n }'
 }
 slot=$T/run/coffre/$NAME.slot
