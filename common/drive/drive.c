@@ -164,7 +164,7 @@ keeper(void *arg)
 		else
 			spare_take(d);
 		content_tick(d);
-		forgotten_reap(d);
+		(void)forgotten_reap(d);
 		log_tend(d, &log_seen);
 		if (++ticks % REFRESH_TICKS == 0) {
 			mutex_lock(&d->db_lock);
@@ -377,7 +377,7 @@ drive_close(struct drive *d)
 	mutex_lock(&d->db_lock);
 	d->is_rebuilding = false;
 	mutex_unlock(&d->db_lock);
-	forgotten_reap(d);
+	(void)forgotten_reap(d);
 	/* Open files have been closed, so nothing is left to be committed. */
 	r = counts_save(d);
 	if (r == 0)

@@ -186,7 +186,7 @@ void inode_cache_drop(struct drive *d) REQUIRES(d->db_lock);
  * xattrs and blocks, inside the caller's transaction. */
 int inode_reap(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 /* Reap what was forgotten since the last time. */
-void forgotten_reap(struct drive *d);
+int forgotten_reap(struct drive *d);
 bool is_forgotten(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 /* attr as the caller sees it, with what open files have not committed. */
 void inode_attr(struct drive *d, const struct inode *i,

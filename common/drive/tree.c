@@ -70,8 +70,9 @@ is_forgotten(struct drive *d, uint64_t ino) REQUIRES(d->db_lock)
 	return k < d->nforgotten;
 }
 
-/* One transaction for many: who removes a tree does not wait for each. */
-void
+/* One transaction for many: who removes a tree does not wait for each.  What
+ * cannot be reaped the next start finds. */
+int
 forgotten_reap(struct drive *d) NO_TSA
 {
 	size_t n;
@@ -81,7 +82,7 @@ forgotten_reap(struct drive *d) NO_TSA
 	n = d->nforgotten;
 	mutex_unlock(&d->db_lock);
 	if (n == 0)
-		return;
+		return 0;
 	r = drive_begin_internal(d);
 	if (r == 0) {
 		while (d->nforgotten > 0 && r == 0) {
@@ -90,28 +91,31 @@ forgotten_reap(struct drive *d) NO_TSA
 		}
 		r = drive_end(d, r);
 	}
-	/* The next start tries again. */
 	if (r < 0)
 		log_warn("drive: op=reap r=%d", r);
+	return r;
 }
 
 void
 drive_forget(struct drive *d, uint64_t ino) NO_TSA
 {
 	struct inode i;
-	bool is_full;
 
 	/* Most forgotten inodes have names. */
 	if (__atomic_load_n(&d->usage.orphans, __ATOMIC_RELAXED) == 0)
 		return;
 	mutex_lock(&d->db_lock);
+	/* Others fill it again while this one reaps. */
+	while (d->nforgotten == FORGOTTEN_MAX) {
+		mutex_unlock(&d->db_lock);
+		if (forgotten_reap(d) < 0)
+			return;
+		mutex_lock(&d->db_lock);
+	}
 	if (inode_load(d, ino, &i) == 0 && i.flags & INODE_ORPHAN &&
 	    !content_forgotten(d, ino) && !is_forgotten(d, ino))
 		d->forgotten[d->nforgotten++] = ino;
-	is_full = d->nforgotten == FORGOTTEN_MAX;
 	mutex_unlock(&d->db_lock);
-	if (is_full)
-		forgotten_reap(d);
 }
 
 /* ---- folders ------------------------------------------------------------ */

@@ -930,6 +930,42 @@ START_TEST(many_threads_leave_a_whole_tree)
 }
 END_TEST
 
+static void *
+forget_all(void *arg)
+{
+	const uint64_t *ino = arg;
+	unsigned k;
+
+	for (k = 0; k < ROUNDS; k++)
+		drive_forget(f.d, ino[k]);
+	return NULL;
+}
+
+START_TEST(many_threads_forget_at_once)
+{
+	static uint64_t ino[THREADS][ROUNDS];
+	struct drive_usage u;
+	pthread_t t[THREADS];
+	unsigned i, k;
+	char name[32];
+
+	for (i = 0; i < THREADS; i++)
+		for (k = 0; k < ROUNDS; k++) {
+			(void)snprintf(name, sizeof(name), "%u-%u", i, k);
+			ino[i][k] = fix_mkfile(&f, ROOT, name);
+			ck_assert_int_eq(drive_unlink(f.d, ROOT, name), 0);
+		}
+	for (i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&t[i], NULL, forget_all,
+		    ino[i]), 0);
+	for (i = 0; i < THREADS; i++)
+		(void)pthread_join(t[i], NULL);
+	fix_reopen(&f);
+	drive_usage(f.d, &u);
+	ck_assert_uint_eq(u.inodes, 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -970,6 +1006,7 @@ main(void)
 	tcase_add_test(t, nothing_readable_lies_in_the_state);
 	tcase_add_test(t, a_path_is_told_for_people);
 	tcase_add_test(t, many_threads_leave_a_whole_tree);
+	tcase_add_test(t, many_threads_forget_at_once);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
