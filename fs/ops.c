@@ -105,6 +105,7 @@ req_wait(fuse_req_t req, struct handle *h, struct ops_wait *ret)
 	ret->w.is_interrupted = is_interrupted;
 	ret->w.arg = ret;
 	ret->w.timeout_ms = 0;
+	ret->w.is_patient = false;
 	ret->req = req;
 	ret->h = h;
 	return &ret->w;

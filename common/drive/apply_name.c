@@ -3,6 +3,7 @@
  * Names in what others published: entries appear, move and go.
  */
 #include "drive/apply_priv.h"
+#include "drive/pin_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -157,6 +158,7 @@ place_put(struct apply *a, const struct dentry *old, struct dentry *x,
 	note_add(a, x->parent, x->name);
 	note_add(a, x->parent, NULL);
 	note_add(a, i->ino, NULL);
+	pins_moved(d);
 	if (r == 0 && old && old->parent != x->parent)
 		r = zombie_check(a, old->parent);
 	return r;

@@ -15,6 +15,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "drive/pin_priv.h"
 #include "drive/slab.h"
 #include "drive/tree_priv.h"
 #include "util/buf.h"
@@ -239,6 +240,7 @@ drive_free(struct drive *d) NO_TSA
 	rebuild_free(d->rebuild);
 	db_close(d->db);
 	inode_cache_drop(d);
+	pins_free(d->pins);
 	aead_free(d->row_key);
 	prf_free(d->name_prf);
 	cond_done(&d->stop);
@@ -298,6 +300,8 @@ open_state(struct drive *d, const uint8_t *local_key, struct err *e)
 	r = db_open(path, &d->db, e);
 	if (r == 0)
 		r = schema_open(d, e);
+	if (r == 0)
+		r = pins_new(&d->pins);
 	return r;
 }
 

@@ -179,6 +179,8 @@ struct drive_wait {
 	bool (*is_interrupted)(void *arg);
 	void *arg;
 	int64_t timeout_ms;	/* 0: 60 s */
+	bool is_patient;	/* others go first; what fails is not tried
+				 * again */
 };
 ssize_t drive_read(struct drive_file *f, void *out, size_t size,
     uint64_t off, const struct drive_wait *w);
@@ -220,7 +222,7 @@ int64_t drive_missing(struct drive *d, uint64_t ino, uint64_t off,
 struct drive_usage {
 	uint64_t inodes, file_bytes;
 	uint64_t staged_bytes, staged_blocks;	/* not on the store yet */
-	uint64_t clean_bytes;			/* cache */
+	uint64_t clean_bytes;			/* cache, with pins */
 	uint64_t outbox_ops;			/* changes not published */
 	uint64_t disk_free_bytes;
 	int64_t oldest_unpublished_ns;		/* real time; 0: none */
@@ -233,8 +235,61 @@ struct drive_statfs {
 	uint64_t bsize, blocks, bfree, bavail, files, ffree;
 };
 void drive_statfs(struct drive *d, struct drive_statfs *ret);
-/* Drop clean blocks until at most keep bytes remain; returns bytes freed. */
+/* Drop clean blocks until at most keep bytes remain of what is not pinned;
+ * returns bytes freed. */
 uint64_t drive_cache_trim(struct drive *d, uint64_t keep);
+/* ---- pins: what is to stay on this machine ------------------------------- */
+
+/* A file or folder, in sum. */
+struct drive_held {
+	uint64_t files, bytes;
+	uint64_t here;		/* of these bytes: on this machine */
+	uint64_t unsent;	/* of those: not on the store yet */
+};
+/*
+ * Keep the file, or the folder and whatever is in it now and later, here: its
+ * content is fetched in the background and eviction leaves it alone.  -EEXIST:
+ * it is kept already by the pin of *ret_by (itself, or a folder above it);
+ * -EINVAL: neither file nor folder.
+ */
+int drive_pin(struct drive *d, uint64_t ino, uint64_t *ret_by);
+/* No longer.  -ENOENT: it has no pin; *ret_by is the folder above it that has
+ * one, or 0. */
+int drive_unpin(struct drive *d, uint64_t ino, uint64_t *ret_by);
+/* Is it pinned, and how much of it is not here?  2: by itself, 1: by a folder
+ * above it, 0 or an error. */
+int drive_pin_state(struct drive *d, uint64_t ino, uint64_t *ret_missing);
+/* Count; stopped(arg), asked now and then, ends it with -EINTR. */
+int drive_measure(struct drive *d, uint64_t ino, bool (*stopped)(void *arg),
+    void *arg, struct drive_held *ret);
+/* Let go of what is on the store and here; ret->here: what stays, *pinned of
+ * that because of a pin. */
+int drive_let_go(struct drive *d, uint64_t ino, bool (*stopped)(void *arg),
+    void *arg, struct drive_held *ret, uint64_t *ret_freed,
+    uint64_t *ret_pinned);
+
+struct drive_pins {
+	uint64_t items;			/* pins */
+	struct drive_held held;		/* by all of them, once each */
+	uint64_t clean;			/* of that: in the cache */
+	uint64_t lost;			/* bytes that the store does not give */
+	bool is_counted;		/* the above is so, about */
+	bool is_full;			/* there is no room for the rest */
+	bool is_idle;			/* nothing is being fetched */
+};
+void drive_pins(struct drive *d, struct drive_pins *ret);
+/* All pins, oldest first; held is 0 for those inside another. */
+struct drive_pin_row {
+	uint64_t ino;
+	int64_t since_ns;
+	bool is_inside;
+	struct drive_held held;
+};
+int drive_pins_list(struct drive *d, struct drive_pin_row **ret,
+    size_t *ret_n);
+/* Bytes that a pin may still bring here. */
+uint64_t drive_pin_room(struct drive *d);
+
 /* Refuse every change with -EROFS (an alarm of the trust rules), or allow. */
 void drive_set_readonly(struct drive *d, bool on);
 

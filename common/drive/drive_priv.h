@@ -12,6 +12,7 @@ struct slab;
 struct nodes;
 struct cache;
 struct stage;
+struct pins;
 struct publish;			/* publish.c: what is being published */
 struct rebuild;			/* apply.c: what could not be placed yet */
 
@@ -22,7 +23,7 @@ enum {
 	STMT_TREE = 0,		/* tree.c, dir.c, xattr.c: 0..49 */
 	STMT_OUTBOX = 50,	/* outbox.c, apply.c, walk.c: 50..89 */
 	STMT_BLOCK = 90,	/* block.c: 90..119 */
-	STMT_KV = 120,		/* drive.c: 120..127 */
+	STMT_KV = 120,		/* trust.c, pin.c: 120..127 */
 };
 
 /* One commit that several callers wait for. */
@@ -85,6 +86,7 @@ struct drive {
 	struct slab *slab;	/* slab.c: the block file */
 	struct cache *cache;	/* cache.c: opened blocks */
 	struct stage *stage;	/* stage.c: what waits for upload */
+	struct pins *pins;	/* pin.c: what is to stay here */
 	/* near.c: what was asked for from file to file.  Written under db_lock;
 	 * mark and end are read by anybody (atomic). */
 	struct near {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * fsck of the tables that refer to inodes and names: orphans, ids of what is
- * published, extra links, the outbox, extended attributes, targets.
+ * published, extra links, the outbox, extended attributes, pins, targets.
  */
 #include "drive/fsck_priv.h"
 
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "drive/pin_priv.h"
 #include "util/buf.h"
 
 /* Keys of rows that have to go, gathered while a table is read. */
@@ -373,6 +374,43 @@ targets_check(struct fsck *f) NO_TSA
 	return 0;
 }
 
+/* Whether each opens is seen when they are read. */
+static int
+pins_check(struct fsck *f) NO_TSA
+{
+	struct keys k = KEYS(sizeof(uint64_t));
+	struct drive *d = f->d;
+	struct stmt *s;
+	uint64_t ino;
+	size_t at;
+	int r;
+
+	s = db_stmt(d->db, STMT_FSCK_PIN, "SELECT ino FROM pin");
+	while ((r = stmt_step(s)) == 1) {
+		ino = (uint64_t)stmt_get_i64(s, 0);
+		r = keys_add(&k, &ino, sizeof(ino));
+		if (r < 0)
+			break;
+	}
+	stmt_reset(s);
+	if (r == 0)
+		r = pins_load(d);
+	for (at = 0; at < k.b.len && r == 0; at += k.each) {
+		memcpy(&ino, k.b.data + at, sizeof(ino));
+		if (!pin_has_row(d, ino))
+			fsck_say(f, f->repair, "inode %llu: its pin does not "
+			    "verify", (unsigned long long)ino);
+		else if (!fsck_node(f, ino))
+			fsck_say(f, f->repair, "inode %llu: a pin of what is "
+			    "not there", (unsigned long long)ino);
+		else
+			continue;
+		r = f->repair ? pin_row_del(d, ino) : 0;
+	}
+	buf_done(&k.b);
+	return r;
+}
+
 int
 fsck_refs(struct fsck *f)
 {
@@ -391,5 +429,7 @@ fsck_refs(struct fsck *f)
 		r = outbox_check(f);
 	if (r == 0)
 		r = xattrs_check(f);
+	if (r == 0)
+		r = pins_check(f);
 	return r < 0 ? r : targets_check(f);
 }

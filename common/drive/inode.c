@@ -7,6 +7,7 @@
 #include <string.h>
 #define HASH_FUNCTION HASH_FNV
 
+#include "drive/pin_priv.h"
 #include "drive/tree_priv.h"
 #include "util/buf.h"
 #include "util/hash.h"
@@ -352,6 +353,8 @@ inode_reap(struct drive *d, uint64_t ino)
 	if (!(i.flags & INODE_ORPHAN))
 		return 0;
 	r = inode_unorphan(d, &i);
+	if (r == 0)
+		r = pin_gone(d, ino);
 	if (r == 0)
 		r = content_reap(d, ino);
 	if (r == 0 && (i.flags & INODE_XATTR))

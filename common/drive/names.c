@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "drive/pin_priv.h"
 #include "drive/tree_priv.h"
 #include "util/clock.h"
 
@@ -101,6 +102,7 @@ link_locked(struct drive *d, uint64_t ino, uint64_t parent, const char *name,
 		r = folder_touch(d, &p, now);
 	if (r == 0)
 		inode_attr(d, &i, ret);
+	pins_moved(d);
 	return r;
 }
 

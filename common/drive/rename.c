@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drive/pin_priv.h"
 #include "drive/tree_priv.h"
 #include "util/clock.h"
 
@@ -103,6 +104,7 @@ stand(struct drive *d, struct dentry *x, struct inode *i,
 	if (x->did == x->ino)
 		i->parent = s->folder.ino;
 	r = inode_save(d, i);
+	pins_moved(d);
 	return r < 0 ? r : dentry_put(d, x);
 }
 
@@ -142,6 +144,9 @@ move(struct drive *d, struct side *a, struct side *b, int64_t now)
 		r = tree_detach(d, &b->x, &b->i, a->x.did, now);
 	if (r == 0 && b->has && b->i.nlink > 0)
 		r = outbox_mark(d, b->i.ino, OUTBOX_ATTR);
+	/* Many programs save a file so. */
+	if (r == 0 && b->has)
+		r = pin_replaced(d, &b->i, &a->i);
 	if (r == 0)
 		r = stand(d, &a->x, &a->i, b, now);
 	if (r < 0)

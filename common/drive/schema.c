@@ -12,10 +12,15 @@
 #include "util/clock.h"
 #include "util/err.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define CHECK_LEN (2 * VAULT_ID_LEN)
 
+/* Since version 2. */
+#define PIN_TABLE \
+    "CREATE TABLE IF NOT EXISTS pin(ino INTEGER PRIMARY KEY, row BLOB);"
+
 static const char tables[] =
+    PIN_TABLE
     "CREATE TABLE IF NOT EXISTS meta("
 	"k BLOB PRIMARY KEY, v BLOB) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS seen("
@@ -91,7 +96,21 @@ create(struct drive *d) REQUIRES(d->db_lock)
 		r = root_make(d);
 	/* Last: without it the rest is made anew. */
 	if (r == 0)
-		r = db_exec(d->db, "PRAGMA user_version = 1");
+		r = db_exec(d->db, "PRAGMA user_version = 2");
+	return r;
+}
+
+/* From an earlier version.  The number comes last: without it all of this
+ * is done again. */
+static int
+migrate(struct drive *d, int64_t version) REQUIRES(d->db_lock)
+{
+	int r = 0;
+
+	if (version < 2)
+		r = db_exec(d->db, PIN_TABLE);
+	if (r == 0 && version < SCHEMA_VERSION)
+		r = db_exec(d->db, "PRAGMA user_version = 2");
 	return r;
 }
 
@@ -173,6 +192,9 @@ schema_open(struct drive *d, struct err *e) NO_TSA
 		    d->conf.state_dir);
 	d->saved = d->usage;
 	r = version == 0 ? create(d) : check(d, e);
+	/* Under the right key only. */
+	if (r == 0 && version > 0)
+		r = migrate(d, version);
 	r = drive_end(d, r);
 	if (r < 0 && (!e || e->msg[0] == '\0'))
 		return err_wrap(e, r, "unable to write the state in '%s'",

@@ -344,6 +344,12 @@ slab_room(struct slab *s, uint64_t bytes)
 }
 
 uint64_t
+slab_floor(const struct slab *s)
+{
+	return s->floor;
+}
+
+uint64_t
 slab_disk_free(struct slab *s)
 {
 	uint64_t v;

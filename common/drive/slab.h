@@ -45,7 +45,9 @@ int slab_read(struct slab *s, uint32_t frame, void *p, size_t len);
 
 /* Is there room on the disk for so many bytes more, above the floor? */
 int slab_room(struct slab *s, uint64_t bytes);
-/* Free bytes on the disk, as of the last look. */
+/* What is to be left free. */
+uint64_t slab_floor(const struct slab *s);
+/* Free bytes on the disk above that, as of the last look. */
 uint64_t slab_disk_free(struct slab *s);
 
 /* Flush to disk what has been written. */

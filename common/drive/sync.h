@@ -120,6 +120,22 @@ void drive_set_fetcher(struct drive *d, const struct drive_fetcher *f);
 int drive_cache_put(struct drive *d, const struct fetch_want *w,
     const void *sealed, size_t len);
 
+/*
+ * Pins: what they want and is not here.  For one thread of the engine.
+ * due: something may have changed since the last look; *ret_now: a user waits.
+ * look counts everything; 1: something is to be got.  next gives blocks of it,
+ * at most max: their number, 0 at the end, -ENOSPC: no room on the disk.
+ * left drops from v what has come or is not wanted any more, lost: the store
+ * does not give v.
+ */
+bool drive_pins_due(struct drive *d, bool *ret_now);
+int drive_pins_look(struct drive *d, bool (*stopped)(void *arg), void *arg);
+int drive_pins_next(struct drive *d, struct fetch_want *v, size_t max);
+size_t drive_pins_left(struct drive *d, struct fetch_want *v, size_t n);
+void drive_pins_lost(struct drive *d, const struct fetch_want *v);
+/* Wait with what is left until there is room. */
+void drive_pins_full(struct drive *d);
+
 /* The block that lies there is gone from the store: take the copy that is
  * here to be sent again.  0; -ENOENT: there is none here; -ESTALE: the file
  * has other content there by now, or it is on its way. */

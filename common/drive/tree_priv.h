@@ -77,9 +77,15 @@ enum {
 	STMT_SEEN_GET = STMT_KV,
 	STMT_SEEN_PUT,
 	STMT_SEEN_ALL,
+	STMT_PIN_PUT,
+	STMT_PIN_DEL,
+	STMT_PIN_ALL,
+	STMT_FSCK_PIN,
+	STMT_KV_END,
 };
 _Static_assert((int)STMT_TREE_END <= (int)STMT_OUTBOX, "numbers");
 _Static_assert((int)STMT_OUTBOX_END <= (int)STMT_BLOCK, "numbers");
+_Static_assert((int)STMT_KV_END <= DB_STMT_MAX, "numbers");
 
 /* ---- dentry.c: names ---------------------------------------------------- */
 

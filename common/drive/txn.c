@@ -10,6 +10,7 @@
 
 #include "drive/content.h"
 #include "drive/drive_priv.h"
+#include "drive/pin_priv.h"
 #include "util/buf.h"
 
 #define BATCH_MAX 256		/* changes in one transaction */
@@ -25,6 +26,7 @@ finish(struct drive *d, struct commit *c, int r) REQUIRES(d->db_lock)
 	if (r < 0) {
 		db_rollback(d->db);
 		inode_cache_drop(d);
+		pins_drop(d);
 	}
 	if (d->stage)
 		content_txn_done(d, r == 0);
