@@ -281,6 +281,10 @@ threads_start(struct sync *s)
 	if (r < 0)
 		return r;
 	s->has_publisher = true;
+	r = thread_start(&s->pinner, "sync-pin", pin_main, s);
+	if (r < 0)
+		return r;
+	s->has_pinner = true;
 	for (i = 0; i < s->nup; i++) {
 		r = thread_start(&s->up[i], "sync-upload", upload_main, s);
 		if (r < 0)
@@ -307,6 +311,8 @@ engine_free(struct sync *s) NO_TSA	/* alone at its end */
 		thread_join(s->up[i]);
 	if (s->has_publisher)
 		thread_join(s->publisher);
+	if (s->has_pinner)
+		thread_join(s->pinner);
 	if (s->has_pump)
 		thread_join(s->pump);
 	fetcher_free(s->fetcher);	/* uploads fetched through it, too */

@@ -48,7 +48,7 @@ entry_get_locked(struct fetcher *f, const struct fetch_want *w, bool *is_new)
 /* Entries of want[0..n): held ones into mine, new ones are queued. */
 static int
 wants_add_locked(struct fetcher *f, const struct fetch_want *want, size_t n,
-    bool urgent, struct entry **mine, struct entry **fresh)
+    enum fetch_rank rank, struct entry **mine, struct entry **fresh)
     REQUIRES(f->lock)
 {
 	size_t i, nfresh = 0, nmine = 0;
@@ -60,7 +60,7 @@ wants_add_locked(struct fetcher *f, const struct fetch_want *want, size_t n,
 	for (i = 0; i < n; i++) {
 		/* Read-ahead is bounded; what is over is asked for again when
 		 * its turn comes. */
-		if (!urgent && f->ahead_bytes + bytes >=
+		if (rank == FETCH_AHEAD && f->ahead_bytes + bytes >=
 		    f->s->readahead_max)
 			break;
 		e = entry_get_locked(f, &want[i], &is_new);
@@ -71,7 +71,7 @@ wants_add_locked(struct fetcher *f, const struct fetch_want *want, size_t n,
 		if (is_new) {
 			fresh[nfresh++] = e;
 			bytes += want[i].ref.len;
-		} else if (urgent && e->job) {
+		} else if (rank == FETCH_URGENT && e->job) {
 			fetch_job_promote_locked(f, e->job);
 		}
 		if (mine) {
@@ -79,7 +79,7 @@ wants_add_locked(struct fetcher *f, const struct fetch_want *want, size_t n,
 			mine[nmine++] = e;
 		}
 	}
-	fetch_jobs_make_locked(f, fresh, nfresh, urgent);
+	fetch_jobs_make_locked(f, fresh, nfresh, rank);
 	return r;
 }
 
@@ -183,11 +183,12 @@ fetch(void *arg, const struct fetch_want *want, size_t n, size_t need,
 	mutex_lock(&f->lock);
 	f->callers++;
 	r = f->is_stopping ? -ECANCELED :
-	    wants_add_locked(f, want, need, true, mine, fresh);
+	    wants_add_locked(f, want, need, w && w->is_patient ?
+	    FETCH_LATER : FETCH_URGENT, mine, fresh);
 	/* Not all of the rest is no failure. */
 	if (r == 0)
-		(void)wants_add_locked(f, want + need, n - need, false, NULL,
-		    fresh);
+		(void)wants_add_locked(f, want + need, n - need,
+		    FETCH_AHEAD, NULL, fresh);
 	for (i = 0; i < need && mine[i]; i++)
 		;
 	if (r == 0)
@@ -204,6 +205,15 @@ fetch(void *arg, const struct fetch_want *want, size_t n, size_t need,
 	return result_of(r);
 }
 
+/* What pins want: all of it, when nobody else wants anything. */
+int
+fetcher_get(struct fetcher *f, const struct fetch_want *want, size_t n)
+{
+	struct drive_wait w = { .is_patient = true };
+
+	return fetch(f, want, n, n, &w);
+}
+
 /* ---- life ---- */
 
 int
@@ -211,7 +221,7 @@ fetcher_new(struct sync *s, struct fetcher **ret)
 {
 	struct drive_fetcher df = { .fetch = fetch };
 	struct fetcher *f;
-	int r = 0;
+	int i, r = 0;
 
 	f = calloc(1, sizeof(*f));
 	if (!f)
@@ -219,8 +229,8 @@ fetcher_new(struct sync *s, struct fetcher **ret)
 	f->s = s;
 	mutex_init(&f->lock, RANK_FETCH);
 	cond_init(&f->changed);
-	TAILQ_INIT(&f->urgent);
-	TAILQ_INIT(&f->ahead);
+	for (i = 0; i < FETCH_RANKS; i++)
+		TAILQ_INIT(&f->jobs[i]);
 	while (f->started < s->ndown && r == 0) {
 		r = thread_start(&f->threads[f->started], "sync-fetch",
 		    fetch_download_main, f);

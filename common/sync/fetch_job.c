@@ -11,6 +11,7 @@
 
 #define GAP_MAX (64u * 1024)		/* bytes skipped within a range */
 #define RANGE_MAX (4u * 1024 * 1024)
+#define RANGE_LATER_MAX (1024u * 1024)
 #define RETRY_MIN_MS 100
 #define RETRY_MAX_MS 5000
 
@@ -41,14 +42,28 @@ entry_end_locked(struct fetcher *f, struct entry *e, int r)
 	fetch_entry_unref_locked(e);
 }
 
+/* It is not under way any more. */
+static void
+job_rest_locked(struct fetcher *f, struct job *j) REQUIRES(f->lock)
+{
+	if (j->is_later)
+		f->later--;
+	if (j->is_reading) {
+		f->reading--;
+		f->reading_ms = clock_mono_ms();
+	}
+	j->is_later = j->is_reading = false;
+}
+
 static void
 job_end_locked(struct fetcher *f, struct job *j, const int *results, int r)
     REQUIRES(f->lock)
 {
 	size_t i;
 
-	if (!j->is_urgent)
+	if (j->rank == FETCH_AHEAD)
 		f->ahead_bytes -= j->len;
+	job_rest_locked(f, j);
 	for (i = 0; i < j->n; i++)
 		entry_end_locked(f, j->entries[i], results ? results[i] : r);
 	free(j->entries);
@@ -71,10 +86,7 @@ static void
 job_queue_locked(struct fetcher *f, struct job *j) REQUIRES(f->lock)
 {
 	j->is_queued = true;
-	if (j->is_urgent)
-		TAILQ_INSERT_TAIL(&f->urgent, j, link);
-	else
-		TAILQ_INSERT_TAIL(&f->ahead, j, link);
+	TAILQ_INSERT_TAIL(&f->jobs[j->rank], j, link);
 	cond_broadcast(&f->changed);
 }
 
@@ -107,7 +119,7 @@ same_pack(const struct entry *x, const struct entry *y)
 
 /* How many of the sorted e[0..n) make one range; its end in *ret_end. */
 static size_t
-range_of(struct entry **e, size_t n, uint64_t *ret_end)
+range_of(struct entry **e, size_t n, size_t max, uint64_t *ret_end)
 {
 	uint64_t start = e[0]->want.ref.off, end, next;
 	size_t i;
@@ -116,7 +128,7 @@ range_of(struct entry **e, size_t n, uint64_t *ret_end)
 	for (i = 1; i < n && same_pack(e[0], e[i]); i++) {
 		next = e[i]->want.ref.off + sealed_len(&e[i]->want.ref);
 		if (e[i]->want.ref.off > end + GAP_MAX ||
-		    next - start > RANGE_MAX)
+		    next - start > max)
 			break;
 		if (next > end)
 			end = next;
@@ -127,7 +139,7 @@ range_of(struct entry **e, size_t n, uint64_t *ret_end)
 
 void
 fetch_jobs_make_locked(struct fetcher *f, struct entry **e, size_t n,
-    bool urgent)
+    enum fetch_rank rank)
 {
 	uint64_t end;
 	struct job *j;
@@ -136,7 +148,8 @@ fetch_jobs_make_locked(struct fetcher *f, struct entry **e, size_t n,
 	if (n)
 		qsort(e, n, sizeof(struct entry *), entry_order);
 	for (; n > 0; e += k, n -= k) {
-		k = range_of(e, n, &end);
+		k = range_of(e, n, rank == FETCH_LATER ? RANGE_LATER_MAX :
+		    RANGE_MAX, &end);
 		j = calloc(1, sizeof(*j));
 		if (j)
 			j->entries = calloc(k, sizeof(struct entry *));
@@ -153,8 +166,8 @@ fetch_jobs_make_locked(struct fetcher *f, struct entry **e, size_t n,
 		j->n = k;
 		j->off = e[0]->want.ref.off;
 		j->len = (size_t)(end - j->off);
-		j->is_urgent = urgent;
-		if (!urgent)
+		j->rank = rank;
+		if (rank == FETCH_AHEAD)
 			f->ahead_bytes += j->len;
 		job_queue_locked(f, j);
 	}
@@ -163,13 +176,16 @@ fetch_jobs_make_locked(struct fetcher *f, struct entry **e, size_t n,
 void
 fetch_job_promote_locked(struct fetcher *f, struct job *j)
 {
-	if (j->is_urgent)
+	enum fetch_rank was = j->rank;
+
+	if (was == FETCH_URGENT)
 		return;
-	j->is_urgent = true;
-	f->ahead_bytes -= j->len;
+	j->rank = FETCH_URGENT;
+	if (was == FETCH_AHEAD)
+		f->ahead_bytes -= j->len;
 	if (j->is_queued) {
-		TAILQ_REMOVE(&f->ahead, j, link);
-		TAILQ_INSERT_TAIL(&f->urgent, j, link);
+		TAILQ_REMOVE(&f->jobs[was], j, link);
+		TAILQ_INSERT_TAIL(&f->jobs[FETCH_URGENT], j, link);
 	}
 }
 
@@ -223,7 +239,7 @@ range_deliver(struct fetcher *f, const struct job *j, const struct buf *b,
 	return bad;
 }
 
-/* After a try that may go better later: again, if somebody waits. */
+/* After a try that may go better later: again, if a reader waits. */
 static void
 job_retry(struct fetcher *f, struct job *j, int r)
 {
@@ -236,10 +252,12 @@ job_retry(struct fetcher *f, struct job *j, int r)
 	if (limit > f->s->backoff_max_ms)
 		limit = f->s->backoff_max_ms;
 	mutex_lock(&f->lock);
-	if (f->is_stopping || !job_waited_locked(j)) {
+	if (f->is_stopping || j->rank == FETCH_LATER ||
+	    !job_waited_locked(j)) {
 		job_end_locked(f, j, NULL, r);
 	} else {
 		fetch_job_promote_locked(f, j);
+		job_rest_locked(f, j);
 		j->tries++;
 		j->not_before_ms = clock_mono_ms() + 1 +
 		    (int64_t)(crypto_random_u64() % (uint64_t)limit);
@@ -314,6 +332,27 @@ job_run(struct fetcher *f, struct job *j)
 	buf_done(&b);
 }
 
+/* One for a pin, if no reader is at it. */
+static struct job *
+later_take_locked(struct fetcher *f, int64_t now, int64_t *ret_until)
+    REQUIRES(f->lock)
+{
+	struct job *j = TAILQ_FIRST(&f->jobs[FETCH_LATER]);
+	int64_t at = f->reading_ms + FETCH_LATER_MS;
+
+	/* Whoever ends wakes the others. */
+	if (!j || f->reading > 0 || f->later == FETCH_LATER_MAX)
+		return NULL;
+	if (now < at) {
+		if (*ret_until > at)
+			*ret_until = at;
+		return NULL;
+	}
+	j->is_later = true;
+	f->later++;
+	return j;
+}
+
 /* The next job that may be tried now; otherwise *ret_until says when. */
 static struct job *
 job_take_locked(struct fetcher *f, int64_t now, int64_t *ret_until)
@@ -322,18 +361,22 @@ job_take_locked(struct fetcher *f, int64_t now, int64_t *ret_until)
 	struct job *j;
 
 	*ret_until = now + RETRY_MAX_MS;
-	for (j = TAILQ_FIRST(&f->urgent); j; j = TAILQ_NEXT(j, link)) {
-		if (j->not_before_ms <= now) {
-			TAILQ_REMOVE(&f->urgent, j, link);
-			j->is_queued = false;
-			return j;
-		}
+	TAILQ_FOREACH(j, &f->jobs[FETCH_URGENT], link) {
+		if (j->not_before_ms <= now)
+			break;
 		if (j->not_before_ms < *ret_until)
 			*ret_until = j->not_before_ms;
 	}
-	j = TAILQ_FIRST(&f->ahead);
+	if (!j)
+		j = TAILQ_FIRST(&f->jobs[FETCH_AHEAD]);
 	if (j) {
-		TAILQ_REMOVE(&f->ahead, j, link);
+		j->is_reading = true;
+		f->reading++;
+	} else {
+		j = later_take_locked(f, now, ret_until);
+	}
+	if (j) {
+		TAILQ_REMOVE(&f->jobs[j->rank], j, link);
 		j->is_queued = false;
 	}
 	return j;
@@ -374,6 +417,8 @@ queue_drop_locked(struct fetcher *f, struct job_list *l) REQUIRES(f->lock)
 void
 fetch_queues_drop_locked(struct fetcher *f)
 {
-	queue_drop_locked(f, &f->urgent);
-	queue_drop_locked(f, &f->ahead);
+	int i;
+
+	for (i = 0; i < FETCH_RANKS; i++)
+		queue_drop_locked(f, &f->jobs[i]);
 }

@@ -14,8 +14,20 @@
  * fetch - blocks in.  A call's wants become ranges (jobs) that the download
  * threads get; each block has one entry while it is under way, shared by all
  * who want it.  Jobs with a reader behind them come first and are tried until
- * nobody waits any more; read-ahead is tried once.
+ * nobody waits any more; read-ahead is tried once.  What pins want comes when
+ * there is nothing else, on some of the threads only, in smaller ranges, and
+ * is tried once.
  */
+
+#define FETCH_LATER_MAX 2	/* ranges for pins at once */
+#define FETCH_LATER_MS 300	/* and none so soon after what a reader got */
+
+enum fetch_rank {
+	FETCH_URGENT,		/* somebody waits, or did */
+	FETCH_AHEAD,
+	FETCH_LATER,		/* for pins */
+	FETCH_RANKS,
+};
 
 struct want_key {
 	uint64_t ino, idx, bid;
@@ -42,7 +54,9 @@ struct job {
 	size_t n;
 	uint64_t off;
 	size_t len;
-	bool is_urgent;		/* somebody waits, or did */
+	enum fetch_rank rank;
+	bool is_later;		/* under way as one of FETCH_LATER_MAX */
+	bool is_reading;	/* under way for a reader */
 	bool is_queued;		/* in the list of its kind */
 	bool is_looked;		/* what did not verify is being got again */
 	int64_t not_before_ms;
@@ -56,7 +70,10 @@ struct fetcher {
 	struct mutex lock;
 	/* New jobs, for the threads; results, for readers; the end. */
 	struct cond changed;
-	struct job_list urgent GUARDED_BY(lock), ahead GUARDED_BY(lock);
+	struct job_list jobs[FETCH_RANKS] GUARDED_BY(lock);
+	/* Under way for pins, and for readers; when the last of those was. */
+	unsigned later GUARDED_BY(lock), reading GUARDED_BY(lock);
+	int64_t reading_ms GUARDED_BY(lock);
 	struct entry *entries GUARDED_BY(lock);	/* under way, by key */
 	uint64_t ahead_bytes GUARDED_BY(lock);	/* read-ahead not got yet */
 	unsigned callers GUARDED_BY(lock);
@@ -70,8 +87,8 @@ void fetch_entry_unref_locked(struct entry *e);
 /* Make jobs of new entries and queue them; what there is no memory for ends
  * at once. */
 void fetch_jobs_make_locked(struct fetcher *f, struct entry **e, size_t n,
-    bool urgent) REQUIRES(f->lock);
-/* Read-ahead that a reader has now come to: it goes first. */
+    enum fetch_rank rank) REQUIRES(f->lock);
+/* A reader has now come to it: it goes first. */
 void fetch_job_promote_locked(struct fetcher *f, struct job *j)
     REQUIRES(f->lock);
 /* End what nobody will get any more. */

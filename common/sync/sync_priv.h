@@ -180,8 +180,8 @@ struct sync {
 	uint64_t readahead_max;
 	struct page_source pages;
 	struct fetcher *fetcher;
-	pthread_t pump, publisher, up[SYNC_UPLOADS_MAX];
-	bool has_pump, has_publisher;
+	pthread_t pump, publisher, pinner, up[SYNC_UPLOADS_MAX];
+	bool has_pump, has_publisher, has_pinner;
 	unsigned up_started;
 
 	struct mutex lock;
@@ -255,6 +255,7 @@ void sync_unsent_del(struct sync *s, const struct pack_id *id);
 
 void upload_main(void *sync);
 void publish_main(void *sync);
+void pin_main(void *sync);
 /* Is our journal on the store what we know it to be?  0, -EROFS (alarm), or
  * what the store answered. */
 int trust_check(struct sync *s);
@@ -286,6 +287,8 @@ int checkpoint_write(struct sync *s);
 int publish_head(struct sync *s);
 
 int fetcher_new(struct sync *s, struct fetcher **ret);
+/* All of these, after what anybody else wants; tried once. */
+int fetcher_get(struct fetcher *f, const struct fetch_want *want, size_t n);
 /* Let every fetch end with -ECANCELED, now and from now on. */
 void fetcher_stop(struct fetcher *f);
 /* The same, wait for them, join, free. */
