@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -200,5 +202,27 @@ client_name(const char *arg, char out[static PLACE_NAME_MAX + 1],
 		return err_set(e, -ENOENT, "'%.200s' is no drive's name, and "
 		    "no drive is mounted there", arg);
 	(void)snprintf(out, PLACE_NAME_MAX + 1, "%s", m.name);
+	return 0;
+}
+
+int
+client_path(const char *arg, struct client_path *ret, struct err *e)
+{
+	struct mounted m;
+	struct stat st;
+	int r;
+
+	if (stat(arg, &st) < 0) {
+		r = -errno;
+		return err_set(e, r, "'%.200s': %s", arg, strerror(-r));
+	}
+	/* Something else may be mounted on a folder of the drive. */
+	if (mounted_by_path(arg, &m) < 0 ||
+	    st.st_dev != makedev(m.major, m.minor))
+		return err_set(e, -ENOENT, "'%.200s' is on no drive of "
+		    "Coffre", arg);
+	memset(ret, 0, sizeof(*ret));
+	(void)snprintf(ret->name, sizeof(ret->name), "%s", m.name);
+	ret->ino = st.st_ino;
 	return 0;
 }

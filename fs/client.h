@@ -3,6 +3,7 @@
 #define FS_CLIENT_H
 
 #include <jansson.h>
+#include <stdint.h>
 
 #include "fs/control_msg.h"
 #include "fs/place.h"
@@ -32,6 +33,14 @@ int client_unlock(int fd, const struct secret *s, bool is_slot,
 int client_call(const char *name, const struct control_req *q,
     void (*line)(void *arg, const json_t *o), void *arg, json_t **ret,
     struct err *e);
+
+/* What lies at a path on a mounted drive. */
+struct client_path {
+	char name[PLACE_NAME_MAX + 1];	/* of the drive */
+	uint64_t ino;
+};
+/* -ENOENT (also: on no drive) with a message. */
+int client_path(const char *arg, struct client_path *ret, struct err *e);
 
 /* What a command's NAME|PATH means: a name of a drive, or the drive that is
  * mounted there.  -ENOENT with a message. */

@@ -33,13 +33,17 @@ struct args {
 	const char *limit_text;
 };
 
+/* pinned: of what is used. */
 static void
-say(const char *name, uint64_t used, uint64_t max, uint64_t freed)
+say(const char *name, uint64_t used, uint64_t pinned, uint64_t max,
+    uint64_t freed)
 {
-	char a[32], b[32], c[32];
+	char a[32], b[32], c[32], p[32];
 
-	cli_say("%s: %s of at most %s kept%s%s%s", name,
-	    size_format(used, a), size_format(max, b), freed ? ", " : "",
+	cli_say("%s: %s of at most %s kept%s%s%s%s%s%s", name,
+	    size_format(used - pinned, a), size_format(max, b),
+	    pinned ? ", and " : "", pinned ? size_format(pinned, p) : "",
+	    pinned ? " pinned" : "", freed ? ", " : "",
 	    freed ? size_format(freed, c) : "", freed ? " freed" : "");
 }
 
@@ -55,6 +59,7 @@ static int
 trim_here(const struct args *a, struct err *e)
 {
 	struct drive_usage u;
+	struct drive_pins n;
 	uint64_t freed = 0;
 	struct parts p;
 	int r;
@@ -63,15 +68,23 @@ trim_here(const struct args *a, struct err *e)
 	r = parts_open(&p, &a->from, false, e);
 	if (r == 0) {
 		drive_usage(p.drive, &u);
+		drive_pins(p.drive, &n);
 		if (a->has_free || a->has_limit)
 			freed = drive_cache_trim(p.drive,
-			    keep_of(a, u.clean_bytes));
+			    keep_of(a, u.clean_bytes - n.clean));
 		drive_usage(p.drive, &u);
-		say(a->name, u.clean_bytes, a->has_limit ? a->limit :
+		drive_pins(p.drive, &n);
+		say(a->name, u.clean_bytes, n.clean, a->has_limit ? a->limit :
 		    p.opts.cache, freed);
 	}
 	parts_done(&p);
 	return r;
+}
+
+static uint64_t
+num(const json_t *o, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(o, key));
 }
 
 static int
@@ -79,24 +92,19 @@ trim_mounted(const struct args *a, struct err *e)
 {
 	struct control_req q = { .cmd = CONTROL_CACHE };
 	json_t *o = NULL;
-	uint64_t used;
 	int r;
 
 	r = client_call(a->name, &q, NULL, NULL, &o, e);
 	if (r == 0 && (a->has_free || a->has_limit)) {
-		used = (uint64_t)json_integer_value(json_object_get(o,
-		    "cache_bytes"));
-		json_decref(o);
 		q.has_keep = true;
-		q.keep = keep_of(a, used);
+		q.keep = keep_of(a, num(o, "cache_bytes") -
+		    num(o, "pinned_bytes"));
+		json_decref(o);
 		r = client_call(a->name, &q, NULL, NULL, &o, e);
 	}
 	if (r == 0)
-		say(a->name, (uint64_t)json_integer_value(json_object_get(o,
-		    "cache_bytes")), (uint64_t)json_integer_value(
-		    json_object_get(o, "cache_max")),
-		    (uint64_t)json_integer_value(json_object_get(o,
-		    "freed")));
+		say(a->name, num(o, "cache_bytes"), num(o, "pinned_bytes"),
+		    num(o, "cache_max"), num(o, "freed"));
 	json_decref(o);
 	return r;
 }
@@ -156,6 +164,9 @@ run(const struct cmd *cmd, int argc, char **argv)
 	struct cli c;
 	int key, r;
 
+	if (argc > 2 && strcmp(argv[1], "free") == 0)
+		return cmd_cache_free.run(&cmd_cache_free, argc - 1,
+		    argv + 1);
 	cli_init(&c, cmd, argc, argv, NULL);
 	while ((key = cli_next(&c)) > 0) {
 		r = take(&a, cmd, key);
@@ -180,11 +191,13 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_cache = {
 	.name = "cache",
-	.args = "NAME|PATH",
+	.args = "NAME|PATH, or: free PATH...",
 	.summary = "how much is kept on this machine; free some of it",
 	.about = "Show how much of what is on the store is also kept on this "
-	    "machine, and free space. What is not on the store yet is never "
-	    "dropped.",
+	    "machine, and free space.  What is not on the store yet is never "
+	    "dropped, nor what is pinned, which does not count against the "
+	    "limit.  'coffre cache free PATH...' frees what these files, or "
+	    "the files in these folders, take.",
 	.opts = opts,
 	.args_min = 1,
 	.args_max = 1,

@@ -93,6 +93,34 @@ print_stores(const json_t *o)
 	}
 }
 
+/* What is to stay here; nothing is said where there is none. */
+static void
+print_pins(const json_t *p)
+{
+	uint64_t items = num(p, "items"), lost = num(p, "lost_bytes");
+	char a[32], b[32];
+
+	if (items == 0)
+		return;
+	(void)printf("  pinned    %" PRIu64 " item%s: ", items,
+	    items == 1 ? "" : "s");
+	if (json_is_true(json_object_get(p, "counted")))
+		(void)printf("%s of %s here, %" PRIu64 " file%s\n",
+		    size_format(num(p, "here_bytes"), a),
+		    size_format(num(p, "bytes"), b), num(p, "files"),
+		    num(p, "files") == 1 ? "" : "s");
+	else
+		(void)printf("being counted\n");
+	if (json_is_true(json_object_get(p, "full")))
+		(void)printf("  note      the disk has no room for the rest "
+		    "of what is pinned: free some, or 'coffre unpin' "
+		    "something\n");
+	if (lost)
+		(void)printf("  note      %s of what is pinned cannot be had "
+		    "from the store: 'coffre fsck --remote'\n",
+		    size_format(lost, a));
+}
+
 static void
 print_mounted(const json_t *o)
 {
@@ -101,6 +129,8 @@ print_mounted(const json_t *o)
 	uint64_t ops = num(u, "queued_changes");
 	uint64_t bytes = num(u, "queued_bytes");
 	uint64_t oldest = num(u, "oldest_unpublished_ns");
+	const json_t *p = json_object_get(o, "pins");
+	uint64_t used = num(u, "cache_bytes"), pinned = num(p, "cache_bytes");
 	const json_t *note;
 	char a[32], b[32];
 	size_t i;
@@ -118,9 +148,10 @@ print_mounted(const json_t *o)
 	(void)printf("  files     %" PRIu64 ", %s\n", num(u, "inodes"),
 	    size_format(num(u, "file_bytes"), a));
 	(void)printf("  cache     %s of %s; %s of the disk free\n",
-	    size_format(num(u, "cache_bytes"), a),
+	    size_format(used > pinned ? used - pinned : 0, a),
 	    size_format(num(o, "cache_max"), b),
 	    size_format(num(u, "disk_free_bytes"), (char[32]){ 0 }));
+	print_pins(p);
 	json_array_foreach(json_object_get(o, "notes"), i, note)
 		(void)printf("  note      %s\n", json_string_value(note));
 	if (*str(s, "problem"))

@@ -116,6 +116,7 @@ do_status(struct control_conn *k)
 	json_object_set_new(o, "cache_max", num(p->opts.cache));
 	json_object_set_new(o, "sync", status_link(&s));
 	json_object_set_new(o, "usage", status_usage(&u));
+	json_object_set_new(o, "pins", control_pins(k));
 	json_object_set_new(o, "stores", control_stores(k));
 	json_object_set_new(o, "notes", control_notes(k));
 	control_send(k, o);
@@ -224,14 +225,17 @@ do_cache(struct control_conn *k, const struct control_req *q)
 {
 	struct drive *d = k->c->host.parts->drive;
 	struct drive_usage u;
+	struct drive_pins p;
 	uint64_t freed = 0;
 
 	if (q->has_keep)
 		freed = drive_cache_trim(d, q->keep);
 	drive_usage(d, &u);
-	control_send(k, json_pack("{s:b, s:I, s:I, s:I}", "ok", 1,
+	drive_pins(d, &p);
+	control_send(k, json_pack("{s:b, s:I, s:I, s:I, s:I}", "ok", 1,
 	    "freed", (json_int_t)freed,
 	    "cache_bytes", (json_int_t)u.clean_bytes,
+	    "pinned_bytes", (json_int_t)p.clean,
 	    "cache_max", (json_int_t)k->c->host.parts->opts.cache));
 }
 
@@ -343,6 +347,12 @@ answer_with_drive(struct control_conn *k, const struct control_req *q)
 	case CONTROL_STORE_REMOVE:
 	case CONTROL_STORE_CHECK:
 		control_store_job(k, q);
+		break;
+	case CONTROL_PIN:
+	case CONTROL_UNPIN:
+	case CONTROL_PINS:
+	case CONTROL_CACHE_FREE:
+		control_pin(k, q);
 		break;
 	case CONTROL_UNMOUNT:
 	case CONTROL_VERSION:

@@ -31,7 +31,18 @@ static const struct {
 	{ "store-add", CONTROL_STORE_ADD },
 	{ "store-remove", CONTROL_STORE_REMOVE },
 	{ "store-check", CONTROL_STORE_CHECK },
+	{ "pin", CONTROL_PIN },
+	{ "unpin", CONTROL_UNPIN },
+	{ "pins", CONTROL_PINS },
+	{ "cache-free", CONTROL_CACHE_FREE },
 };
+
+static bool
+wants_ino(enum control_cmd cmd)
+{
+	return cmd == CONTROL_PIN || cmd == CONTROL_UNPIN ||
+	    cmd == CONTROL_CACHE_FREE;
+}
 
 static int
 cmd_parse(const json_t *v, enum control_cmd *ret, struct err *e)
@@ -115,6 +126,13 @@ field_parse(const char *key, const json_t *v, struct control_req *q,
 		q->number = (unsigned)n;
 		return 0;
 	}
+	if (strcmp(key, "ino") == 0) {
+		if (!json_is_integer(v) || n < 1)
+			return err_set(e, -EINVAL, "'ino': the number of a "
+			    "file or folder");
+		q->ino = (uint64_t)n;
+		return 0;
+	}
 	return err_set(e, -EINVAL, "unknown field '%.40s'", key);
 }
 
@@ -149,6 +167,11 @@ control_req_parse(const char *line, size_t len, struct control_req *ret,
 	}
 	if ((q.cmd == CONTROL_UNLOCK) != (q.bytes > 0)) {
 		r = err_set(e, -EINVAL, "'bytes' belongs to 'unlock'");
+		goto out;
+	}
+	if (wants_ino(q.cmd) != (q.ino > 0)) {
+		r = err_set(e, -EINVAL, "'ino' belongs to 'pin', 'unpin' and "
+		    "'cache-free'");
 		goto out;
 	}
 	*ret = q;
@@ -200,6 +223,9 @@ control_req_format(const struct control_req *q)
 		json_object_set_new(o, "force", json_true());
 	if (q->is_slot)
 		json_object_set_new(o, "slot", json_true());
+	if (q->ino)
+		json_object_set_new(o, "ino",
+		    json_integer((json_int_t)q->ino));
 	if (q->bytes)
 		json_object_set_new(o, "bytes",
 		    json_integer((json_int_t)q->bytes));

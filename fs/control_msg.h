@@ -32,12 +32,16 @@ enum control_cmd {
 	CONTROL_STORE_ADD,
 	CONTROL_STORE_REMOVE,
 	CONTROL_STORE_CHECK,
+	CONTROL_PIN,
+	CONTROL_UNPIN,
+	CONTROL_PINS,
+	CONTROL_CACHE_FREE,
 };
 
 struct control_req {
 	enum control_cmd cmd;
-	bool is_wait;		/* sync */
-	int64_t timeout_ms;	/* sync, with is_wait; 0: no limit */
+	bool is_wait;		/* sync, pin */
+	int64_t timeout_ms;	/* with is_wait; 0: no limit */
 	bool is_lazy;		/* unmount */
 	bool has_keep;		/* cache */
 	uint64_t keep;
@@ -51,6 +55,7 @@ struct control_req {
 	bool is_later;		/* store-add */
 	bool is_lost;		/* store-remove */
 	unsigned number;	/* store-remove: which store */
+	uint64_t ino;		/* pin, unpin, cache-free: of what */
 };
 
 /* Read one line (without its end).  -EINVAL with a message. */

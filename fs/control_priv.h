@@ -49,6 +49,10 @@ json_t *control_text(const char *s);
 /* control_lock.c: lock and unlock; anything else, while it is locked. */
 void control_lock(struct control_conn *k, const struct control_req *q);
 void control_locked(struct control_conn *k, const struct control_req *q);
+/* control_pin.c: what is to stay here, or to go. */
+void control_pin(struct control_conn *k, const struct control_req *q);
+/* For the status; NULL: nothing is pinned. */
+json_t *control_pins(const struct control_conn *k);
 /* control_store.c */
 void control_scrub(struct control_conn *k, const struct control_req *q);
 /* Stores come, go, are compared. */

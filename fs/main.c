@@ -14,7 +14,8 @@ static const struct cmd *const cmds[] = {
 	&cmd_setup,
 	&cmd_init, &cmd_mount, &cmd_unmount, &cmd_status, &cmd_sync,
 	&cmd_store, &cmd_scrub,
-	&cmd_fsck, &cmd_cache, &cmd_recover, &cmd_fingerprint, &cmd_trust,
+	&cmd_pin, &cmd_unpin, &cmd_cache,
+	&cmd_fsck, &cmd_recover, &cmd_fingerprint, &cmd_trust,
 	&cmd_unlock, &cmd_lock, &cmd_keyring, &cmd_autostart, &cmd_version,
 };
 #define NCMDS (sizeof(cmds) / sizeof(*cmds))

@@ -31,6 +31,27 @@ stored_text(struct store *s, char *out, size_t cap)
 		(void)snprintf(out, cap, "stored");
 }
 
+/* Of what is to stay here: how much of it is. */
+static void
+pinned_text(struct drive *d, uint64_t ino, char *out, size_t cap)
+{
+	const char *how;
+	struct drive_attr a;
+	uint64_t missing;
+	int r;
+
+	r = drive_pin_state(d, ino, &missing);
+	if (r <= 0)
+		return;
+	how = r == 2 ? "pinned" : "pinned with its folder";
+	if (missing == 0 || drive_getattr(d, ino, &a) < 0 || a.size == 0)
+		(void)snprintf(out, cap, ", %s", how);
+	else
+		(void)snprintf(out, cap, ", %s, %u%% here", how,
+		    missing >= a.size ? 0 : (unsigned)((double)(a.size -
+		    missing) * 100 / (double)a.size));
+}
+
 static ssize_t
 state_get(fuse_req_t req, fuse_ino_t ino, char *out, size_t size)
 {
@@ -47,6 +68,8 @@ state_get(fuse_req_t req, fuse_ino_t ino, char *out, size_t size)
 	else
 		(void)snprintf(text, sizeof(text), "%s", s == DRIVE_QUEUED ?
 		    "queued" : "local");
+	n = strlen(text);
+	pinned_text(drive_of(req), ino, text + n, sizeof(text) - n);
 	n = strlen(text);
 	if (size == 0)
 		return (ssize_t)n;

@@ -74,6 +74,12 @@ _coffre()
 		words='enable disable'
 	elif [ "${cmd[*]}" = "store presets" ]; then
 		words=$(_coffre_providers)
+	elif [[ ${cmd[0]} == pin || ${cmd[0]} == unpin ]] ||
+	    [[ ${cmd[0]} == cache && ${COMP_WORDS[2]} == free &&
+	    $COMP_CWORD -gt 2 ]]; then
+		return		# files, by default
+	elif [ "${cmd[*]}" = cache ]; then
+		words="free $(_coffre_drives)"
 	else
 		words=$(_coffre_drives)
 	fi

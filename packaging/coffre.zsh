@@ -73,6 +73,16 @@ _coffre_drives()
 	_alternative "drives:drive:($list)" 'files:path:_files'
 }
 
+_coffre_cache()
+{
+	(( CURRENT != 2 )) || compadd free
+	if [[ $words[2] == free ]] && (( CURRENT > 2 )); then
+		_files
+	else
+		_coffre_drives
+	fi
+}
+
 _coffre_providers()
 {
 	local -a list
@@ -101,7 +111,11 @@ _coffre()
 		cmd+=($words[3])
 	fi
 	opts=(${(f)"$(_coffre_options $cmd)"})
-	[[ $cmd != 'store presets' ]] || what=_coffre_providers
+	case $cmd in
+	'store presets') what=_coffre_providers ;;
+	cache) what=_coffre_cache ;;
+	pin|unpin) what=_files ;;
+	esac
 	if [[ $cmd == (autostart|keyring) ]] && (( CURRENT == 3 )); then
 		what='(enable disable)'
 	fi

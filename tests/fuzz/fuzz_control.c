@@ -22,7 +22,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	if (!s)
 		return 0;
 	if (control_req_parse(s, strlen(s) - 1, &again, &e) < 0 ||
-	    again.cmd != q.cmd || again.keep != q.keep)
+	    again.cmd != q.cmd || again.keep != q.keep ||
+	    again.ino != q.ino)
 		abort();
 	free(s);
 	return 0;
