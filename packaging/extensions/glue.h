@@ -147,24 +147,121 @@ files_free(gpointer files, GClosure *c)
 	g_list_free_full(files, g_object_unref);
 }
 
+/* Their paths, behind the words of a command; NULL: one of them is on no
+ * drive, or is that of a link, which may lead out of it. */
+static char **
+command_of(GList *files, const char *words)
+{
+	GPtrArray *v = g_ptr_array_new();
+	char **head = g_strsplit(words, " ", -1), **p;
+	char *uri, *path;
+	gboolean is_good = TRUE;
+	GList *l;
+
+	for (p = head; *p; p++)
+		g_ptr_array_add(v, *p);
+	g_free(head);
+	for (l = files; l && is_good; l = l->next) {
+		uri = fm_(file_info_get_uri)(l->data);
+		path = uri ? g_filename_from_uri(uri, NULL, NULL) : NULL;
+		is_good = path && mark_is_on_drive(path) &&
+		    !g_file_test(path, G_FILE_TEST_IS_SYMLINK);
+		if (path)
+			g_ptr_array_add(v, path);
+		g_free(uri);
+	}
+	g_ptr_array_add(v, NULL);
+	if (is_good)
+		return (char **)g_ptr_array_free(v, FALSE);
+	g_strfreev((char **)g_ptr_array_free(v, FALSE));
+	return NULL;
+}
+
+/* Nobody waits for it; what it cannot do it says in the session's log. */
+static void
+on_command(GObject *item, gpointer files)
+{
+	const char *words = g_object_get_data(item, "coffre");
+	char **argv = command_of(files, words);
+
+	if (argv)
+		(void)g_spawn_async(NULL, argv, NULL, G_SPAWN_SEARCH_PATH |
+		    G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, NULL);
+	g_strfreev(argv);
+}
+
+static GList *
+item_add(GList *items, FM(MenuItem) *item, GList *files, void (*fn)(GObject *,
+    gpointer))
+{
+	g_signal_connect_data(item, "activate", G_CALLBACK(fn),
+	    g_list_copy_deep(files, (GCopyFunc)(void (*)(void))g_object_ref,
+	    NULL), files_free, 0);
+	return g_list_append(items, item);
+}
+
+/* words: a literal. */
+static GList *
+command_add(GList *items, GList *files, const char *name, const char *label,
+    const char *tip, char *words)
+{
+	FM(MenuItem) *item = fm_(menu_item_new)(name, label, tip, NULL);
+
+	g_object_set_data(G_OBJECT(item), "coffre", words);
+	return item_add(items, item, files, on_command);
+}
+
+/* What is kept already is offered to be so no longer. */
+static GList *
+commands(GList *items, GList *files)
+{
+	static char pin[] = "coffre pin --", unpin[] = "coffre unpin --";
+	static char let_go[] = "coffre cache free --";
+	gboolean any = FALSE, all = TRUE;
+	char text[MARK_TEXT_MAX];
+	char **argv = command_of(files, "");
+	char **p;
+
+	if (!argv)
+		return items;
+	for (p = argv; *p; p++) {
+		mark_text(*p, text);
+		any = any || mark_has_pin(text);
+		all = all && mark_is_kept(text);
+	}
+	g_strfreev(argv);
+	if (!all)
+		items = command_add(items, files, "Coffre::keep",
+		    "Keep on This Computer", "Fetch it, and keep it here for "
+		    "when there is no network", pin);
+	/* What is kept with its folder cannot be let alone. */
+	if (any)
+		items = command_add(items, files, "Coffre::keep_not",
+		    "Do Not Keep on This Computer", "It makes room when that "
+		    "is needed", unpin);
+	if (!all)
+		items = command_add(items, files, "Coffre::free",
+		    "Free Up Space", "Let go of what is on the store; it is "
+		    "fetched again when it is opened", let_go);
+	return items;
+}
+
 static GList *
 get_file_items(FM(MenuProvider) *p, FM_WINDOW GList *files)
 {
 	FM(MenuItem) *item;
+	GList *items = commands(NULL, files);
 	char *text = status_text(files);
 
 	(void)p;
 	FM_UNUSED
 	if (!text)
-		return NULL;
+		return items;
 	g_free(text);
 	item = fm_(menu_item_new)("Coffre::copy_status", "Copy Status",
 	    "Put on the clipboard whether these files are on the store",
 	    NULL);
-	(void)g_signal_connect_data(item, "activate", G_CALLBACK(on_copy),
-	    g_list_copy_deep(files, (GCopyFunc)(void (*)(void))g_object_ref,
-	    NULL), files_free, 0);
-	return g_list_append(NULL, item);
+	return item_add(items, item, files, on_copy);
 }
 
 /* ---- the module ---------------------------------------------------------- */

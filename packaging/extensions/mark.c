@@ -50,8 +50,8 @@ drives_refresh(void)
 
 /* By its name alone: to look at the file itself may wait, for another file
  * system than ours. */
-static bool
-is_on_drive(const char *path)
+bool
+mark_is_on_drive(const char *path)
 {
 	guint i;
 
@@ -66,19 +66,25 @@ is_on_drive(const char *path)
 	return false;
 }
 
+void
+mark_text(const char *path, char text[static MARK_TEXT_MAX])
+{
+	ssize_t n = lgetxattr(path, STATE_NAME, text, MARK_TEXT_MAX - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+}
+
 enum mark
 mark_of_path(const char *path, char text[static MARK_TEXT_MAX])
 {
 	struct stat st;
-	ssize_t n;
 
 	text[0] = '\0';
 	/* A folder has a state too, but no content that could be away. */
-	if (!is_on_drive(path) || lstat(path, &st) < 0 ||
+	if (!mark_is_on_drive(path) || lstat(path, &st) < 0 ||
 	    !S_ISREG(st.st_mode))
 		return MARK_NONE;
-	n = lgetxattr(path, STATE_NAME, text, MARK_TEXT_MAX - 1);
-	text[n > 0 ? n : 0] = '\0';
+	mark_text(path, text);
 	/* More may follow the word: "stored, on 1 of 2 stores". */
 	if (strncmp(text, "stored", 6) == 0)
 		return MARK_STORED;
@@ -88,6 +94,18 @@ mark_of_path(const char *path, char text[static MARK_TEXT_MAX])
 		return MARK_LOCAL;
 	text[0] = '\0';
 	return MARK_NONE;
+}
+
+bool
+mark_is_kept(const char *text)
+{
+	return strstr(text, ", pinned") != NULL;
+}
+
+bool
+mark_has_pin(const char *text)
+{
+	return mark_is_kept(text) && !strstr(text, ", pinned with its folder");
 }
 
 enum mark

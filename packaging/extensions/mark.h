@@ -21,7 +21,15 @@ enum mark {
 
 /* text: what the driver said, "" for MARK_NONE. */
 enum mark mark_of_path(const char *path, char text[static MARK_TEXT_MAX]);
-/* The same of a file:// address. */
+/* Is it on a drive, by its name alone?  Folders are, too. */
+bool mark_is_on_drive(const char *path);
+/* What the driver says of a file or folder; "": nothing. */
+void mark_text(const char *path, char text[static MARK_TEXT_MAX]);
+/* text is that of a file that is to stay on this computer. */
+bool mark_is_kept(const char *text);
+/* ... and not only with its folder. */
+bool mark_has_pin(const char *text);
+/* The same as mark_of_path, of a file:// address. */
 enum mark mark_of_uri(const char *uri, char text[static MARK_TEXT_MAX]);
 /* The name of its emblem; NULL: none. */
 const char *mark_emblem(enum mark m);

@@ -12,6 +12,7 @@ fs_begin
 echo x >"$T/outside"
 echo x >"$M/with blank and %"
 mkdir "$M/folder"
+echo x >"$M/folder/file"
 ln -s nowhere "$M/link"
 check "all of it is stored" drive_sync
 
@@ -19,6 +20,13 @@ into() {
 	local out=$1
 	shift
 	"$@" >"$out"
+}
+menu_is() {
+	local so=$1 want=$2 m
+	shift 2
+	m=${so##*/libcoffre-}
+	[ "$("$B/extensions/host-${m%.so}" "$so" "$@" |
+	    sed -n 's/^menu: //p' | tr '\n' ':')" = "$want" ]
 }
 hosts=0
 for so in "$B"/extensions/libcoffre-*.so; do
@@ -46,6 +54,14 @@ for so in "$B"/extensions/libcoffre-*.so; do
 	check "$m: where no file is on a drive there is no menu" \
 	    diff <(echo "file://$T/outside: -") \
 	    <("$B/extensions/host-$m" "$so" "$T/outside")
+	check "$m: what is on a drive can be kept here, or let go of" \
+	    menu_is "$so" "Keep on This Computer:Free Up Space:" "$M/folder"
+	check "$m: a folder is pinned" "$COFFRE" pin "$M/folder"
+	check "$m: then it can be kept no longer" \
+	    menu_is "$so" "Do Not Keep on This Computer:" "$M/folder"
+	check "$m: but not what is inside" \
+	    menu_is "$so" "Copy Status:" "$M/folder/file"
+	check "$m: it is unpinned" "$COFFRE" unpin "$M/folder"
 done
 check "there were extensions" [ "$hosts" -gt 0 ]
 fs_end
