@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include <openssl/core_names.h>
@@ -20,6 +21,55 @@ static struct crypto_algs algs;
 static pthread_key_t thread_key;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local struct crypto_thread *mine;
+
+/* ---- memory ------------------------------------------------------------- */
+
+#define LARGE (16u << 20)	/* scrypt's alone */
+#define HUGE_PAGE (2u << 20)
+
+/* In pages of 4 KiB half of scrypt's time is the kernel's and the TLB's. */
+static void *
+memory_new(size_t n, const char *file, int line)
+{
+	void *p;
+
+	(void)file;
+	(void)line;
+	if (n < LARGE)
+		return n ? malloc(n) : NULL;
+	if (posix_memalign(&p, HUGE_PAGE, n) != 0)
+		return NULL;
+	(void)madvise(p, n, MADV_HUGEPAGE);
+	return p;
+}
+
+static void *
+memory_again(void *p, size_t n, const char *file, int line)
+{
+	if (!p)
+		return memory_new(n, file, line);
+	if (n)
+		return realloc(p, n);
+	free(p);
+	return NULL;
+}
+
+static void
+memory_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+/* The library takes it before its first allocation only. */
+__attribute__((constructor)) static void
+memory_set(void)
+{
+	(void)CRYPTO_set_mem_functions(memory_new, memory_again, memory_free);
+}
+
+/* ---- algorithms --------------------------------------------------------- */
 
 static void
 thread_free(void *p)
