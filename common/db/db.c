@@ -136,8 +136,7 @@ db_open(const char *path, struct db **ret, struct err *e)
 	 * nothing. */
 	if (r == 0)
 		r = db_errno(d->ckpt, sqlite3_exec(d->ckpt,
-		    "SELECT n FROM opened", NULL,
-		    NULL, NULL));
+		    "SELECT n FROM opened", NULL, NULL, NULL));
 	if (r == 0) {
 		(void)snprintf(wal, sizeof(wal), "%s-wal", path);
 		d->wal_fd = open(wal, O_RDWR | O_CLOEXEC);

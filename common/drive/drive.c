@@ -93,16 +93,17 @@ log_tend(struct drive *d, uint64_t *seen)
 	uint64_t size = db_log_size(d->db);
 	bool is_idle = size == *seen && db_log_room(d->db) > LOG_MAX;
 	bool is_long = size > LOG_MAX || is_idle;
-	unsigned i;
-	int r = 0;
+	unsigned passes = 0;
+	int r;
 
 	*seen = size;
 	if (!is_long && db_log_left(d->db) <= due)
 		return;
 	/* It starts anew under the lock, for which little may be left. */
-	for (i = 0; r == 0 && i < (is_long ? LOG_PASSES : 1); i++)
-		if (i == 0 || db_log_left(d->db) > LOG_DUE / 8)
-			r = log_move(d, is_long);
+	do
+		r = log_move(d, is_long);
+	while (r == 0 && is_long && ++passes < LOG_PASSES &&
+	    db_log_left(d->db) > LOG_DUE / 8);
 	if (r == 0 && is_long) {
 		mutex_lock(&d->db_lock);
 		if (!d->cur)
