@@ -11,12 +11,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "fs/virtual.h"
 #include "util/log.h"
 
 #define ROOT FUSE_ROOT_ID
-/* No inode of a drive has such a number. */
-#define NOTE ((UINT64_C(1) << 62) + 1)
+/* No inode of a drive has such numbers. */
+#define NOTE (VIRTUAL_INO + 1)
+#define INFO (VIRTUAL_INO + 2)
 #define TEXT_MAX 1024
+#define NS 1000000000
 
 /* One request, cut into what it is made of. */
 struct request {
@@ -70,6 +73,20 @@ text_make(const struct locked *l, char out[static TEXT_MAX])
 	    "    coffre unlock %s\n", l->name, l->name);
 }
 
+/* The same as with the keys: file managers look once, when it is mounted. */
+static void
+info_attr(const struct locked *l, struct fuse_attr *a)
+{
+	struct drive_attr d;
+
+	virtual_attr(l->info, &d);
+	a->mode = d.mode;
+	a->nlink = d.nlink;
+	a->size = d.size;
+	a->blocks = d.blocks;
+	a->atime = a->mtime = a->ctime = (uint64_t)(d.mtime_ns / NS);
+}
+
 static void
 attr_make(const struct locked *l, uint64_t ino, struct fuse_attr *a)
 {
@@ -84,26 +101,34 @@ attr_make(const struct locked *l, uint64_t ino, struct fuse_attr *a)
 	a->nlink = ino == ROOT ? 2 : 1;
 	if (ino == NOTE)
 		a->size = text_make(l, text);
+	else if (ino == INFO)
+		info_attr(l, a);
 }
 
 /* Nothing is to be remembered: all of it changes when the key comes. */
 static void
 do_lookup(const struct locked *l, const struct request *q)
 {
+	const char *name = (const char *)q->body;
 	struct fuse_entry_out e;
 	bool is_text = memchr(q->body, '\0', q->len) != NULL;
 
 	memset(&e, 0, sizeof(e));
 	if (q->h.nodeid != ROOT || !is_text) {
 		answer(l, q, -EACCES, NULL, 0);
-	} else if (strcmp((const char *)q->body, LOCKED_NOTE) != 0) {
-		answer(l, q, -ENOENT, NULL, 0);
-	} else {
-		e.nodeid = NOTE;
-		e.generation = 1;
-		attr_make(l, NOTE, &e.attr);
-		answer(l, q, 0, &e, sizeof(e));
+		return;
 	}
+	if (strcmp(name, LOCKED_NOTE) == 0)
+		e.nodeid = NOTE;
+	else if (strcmp(name, VIRTUAL_NAME) == 0)
+		e.nodeid = INFO;
+	if (e.nodeid == 0) {
+		answer(l, q, -ENOENT, NULL, 0);
+		return;
+	}
+	e.generation = 1;
+	attr_make(l, e.nodeid, &e.attr);
+	answer(l, q, 0, &e, sizeof(e));
 }
 
 static void
@@ -138,10 +163,16 @@ static void
 do_read(const struct locked *l, const struct request *q)
 {
 	struct fuse_read_in in;
+	const char *part;
 	char text[TEXT_MAX];
 	size_t len, n = 0;
 
 	body_get(q, &in, sizeof(in));
+	if (q->h.nodeid == INFO) {
+		n = virtual_read(l->info, in.offset, in.size, &part);
+		answer(l, q, 0, part, n);
+		return;
+	}
 	len = text_make(l, text);
 	if (in.offset < len)
 		n = len - in.offset < in.size ? len - in.offset : in.size;
@@ -219,7 +250,7 @@ locked_is_own(const void *req, size_t len)
 
 	if (!request_cut(req, len, &q))
 		return false;
-	if (q.h.nodeid == NOTE)
+	if (q.h.nodeid == NOTE || q.h.nodeid == INFO)
 		return true;
 	switch (q.h.opcode) {
 	case FUSE_READDIR:
@@ -239,11 +270,11 @@ void
 locked_answer(const struct locked *l, const void *req, size_t len)
 {
 	struct request q;
-	bool is_known;
+	bool is_file;
 
 	if (!request_cut(req, len, &q))
 		return;
-	is_known = q.h.nodeid == ROOT || q.h.nodeid == NOTE;
+	is_file = q.h.nodeid == NOTE || q.h.nodeid == INFO;
 	switch (q.h.opcode) {
 	case FUSE_FORGET:
 	case FUSE_BATCH_FORGET:
@@ -268,12 +299,12 @@ locked_answer(const struct locked *l, const void *req, size_t len)
 	default:
 		break;
 	}
-	if (is_known && q.h.opcode == FUSE_GETATTR)
+	if ((is_file || q.h.nodeid == ROOT) && q.h.opcode == FUSE_GETATTR)
 		do_getattr(l, &q);
 	else if ((q.h.nodeid == ROOT && q.h.opcode == FUSE_OPENDIR) ||
-	    (q.h.nodeid == NOTE && q.h.opcode == FUSE_OPEN))
+	    (is_file && q.h.opcode == FUSE_OPEN))
 		do_open(l, &q);
-	else if (q.h.nodeid == NOTE && q.h.opcode == FUSE_READ)
+	else if (is_file && q.h.opcode == FUSE_READ)
 		do_read(l, &q);
 	else if (q.h.nodeid == ROOT && (q.h.opcode == FUSE_READDIR ||
 	    q.h.opcode == FUSE_READDIRPLUS))

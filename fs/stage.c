@@ -48,6 +48,7 @@ stage_init(struct stage *s, struct parts *p, const char *mp, struct err *e)
 	if (r == 0)
 		r = virtual_new(p->opts.title ? p->opts.title : p->name,
 		    p->opts.icon, &s->ctx.virtual);
+	s->note.info = s->ctx.virtual;
 	if (r == 0)
 		r = meter_new(p->opts.unasked, &s->ctx.meter);
 	s->ctx.no_thumbnails = p->opts.thumbnails == THUMBNAILS_DENY;

@@ -12,7 +12,6 @@
 
 #include "util/clock.h"
 
-#define INFO_NAME ".xdg-volume-info"
 #define INFO_MAX 1024
 #define ICON_DEFAULT "folder-remote"	/* every icon theme has it */
 #define NS 1000000000
@@ -21,7 +20,7 @@
 /* Asked of every root by file managers and what watches for new media; the
  * last is the user's own rubbish bin. */
 static const char *const names[] = {
-	INFO_NAME, ".Trash", ".hidden", ".directory", ".sh_thumbnails",
+	VIRTUAL_NAME, ".Trash", ".hidden", ".directory", ".sh_thumbnails",
 	"autorun.inf", "BDMV", ".Trash-",
 };
 #define NNAMES (sizeof(names) / sizeof(*names))
@@ -154,7 +153,7 @@ int
 virtual_gone(uint64_t parent, const char *name, int r)
 {
 	return r == -ENOENT && parent == DRIVE_ROOT_INO &&
-	    strcmp(name, INFO_NAME) == 0 ? -EPERM : r;
+	    strcmp(name, VIRTUAL_NAME) == 0 ? -EPERM : r;
 }
 
 /* ---- the file ------------------------------------------------------------ */
@@ -201,13 +200,13 @@ virtual_make_real(struct virtual *v, struct drive *d,
 	ssize_t n;
 	int r, q;
 
-	r = drive_create(d, c, DRIVE_ROOT_INO, INFO_NAME, S_IFREG | 0644,
+	r = drive_create(d, c, DRIVE_ROOT_INO, VIRTUAL_NAME, S_IFREG | 0644,
 	    O_RDWR, &a, &f);
 	if (r == -EEXIST)
 		r = 0;	/* somebody else was quicker */
 	if (r < 0)
 		return r;
-	virtual_changed(v, DRIVE_ROOT_INO, INFO_NAME);
+	virtual_changed(v, DRIVE_ROOT_INO, VIRTUAL_NAME);
 	if (f) {
 		n = drive_write(f, v->text, v->len, 0);
 		q = drive_file_close(f);

@@ -22,6 +22,7 @@
  */
 struct virtual;
 
+#define VIRTUAL_NAME ".xdg-volume-info"
 /* No inode of a drive comes near this number. */
 #define VIRTUAL_INO (UINT64_C(1) << 62)
 

@@ -34,7 +34,7 @@ exit_of() {
 exec_close() {
 	exec 6>&-
 }
-note=$T/mnt/LOCKED.txt
+note=$T/mnt/LOCKED.txt info=$T/mnt/.xdg-volume-info
 
 # ---- it comes up without a secret
 
@@ -46,6 +46,9 @@ check "which says what to do" grep -q "coffre unlock $NAME" "$note"
 check "its size is right" [ "$(wc -c <"$note")" = "$(stat -c %s "$note")" ]
 check "a part of it can be read" \
     gives drive sh -c "tail -c +5 '$note' | head -c 5"
+check "file managers find its name" grep -qx "Name=$NAME" "$info"
+check "of the right size" [ "$(wc -c <"$info")" = "$(stat -c %s "$info")" ]
+refuse "which cannot be another" sh -c "echo x >'$info'"
 refuse "it cannot be written" sh -c "echo x >'$note'"
 refuse "nor removed" rm -f "$note"
 refuse "nothing can be made" touch "$T/mnt/new"
@@ -70,11 +73,12 @@ refuse "without a terminal there is none to ask" \
 
 # ---- unlocked
 
-exec 5<"$note"
+exec 5<"$note" 6<"$info"
 need "it is unlocked" unlock
 check "the note is gone" gives '' ls -A "$T/mnt"
 check "but for whoever had it open" grep -q locked <&5
-exec 5<&-
+check "the name is the same" cmp - "$info" <&6
+exec 5<&- 6<&-
 refuse "it is not locked" is_locked
 check "unlocking again is no error" unlock
 M=$T/mnt/work
