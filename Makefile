@@ -210,6 +210,13 @@ test-stores:
 	@B=$(B) tests/store/run.sh --heavy
 	@B=$(B) CASES=recover ALSO_OVER="swift-s3 keystone ceph" $(RUN) fs
 
+# A desktop in a container: root, debootstrap, much to install, minutes to run.
+# PARTS="login crash" picks parts.
+.PHONY: test-desktop
+test-desktop: deb
+	@scripts/install-deps.sh --desktop
+	@B=$(B) tests/desktop/run.sh $(PARTS)
+
 fuzz-replay: deps
 	@$(SUB) B=$(B)/asan SAN=$(SANS) fuzzers
 	@B=$(B) $(RUN) fuzz

@@ -9,6 +9,7 @@
 #	install-deps.sh --bench		also the peers that `make bench` measures
 #	install-deps.sh --conform	also what `make conform` runs
 #	install-deps.sh --deb		also what builds and tests packages
+#	install-deps.sh --desktop	also what boots a desktop in a container
 #	install-deps.sh --stores	also the servers of `make test-stores`
 #	install-deps.sh --peers		also the peers of `make bench-stores`
 set -eu
@@ -29,6 +30,7 @@ python3-keystonemiddleware'
 deb='debhelper lintian libgtk-4-dev libnautilus-extension-dev
 libcaja-extension-dev libnemo-extension-dev debootstrap
 desktop-file-utils appstream'
+desktop='systemd-container debootstrap jq'
 conform='fio dbench bonnie++ stress-ng libpython3.11-testsuite zlib1g-dev
 perl dpkg-dev'
 
@@ -39,10 +41,11 @@ for a in "$@"; do
 	--bench) want="$want $bench" ;;
 	--conform) want="$want $conform" ;;
 	--deb) want="$want $deb" ;;
+	--desktop) want="$want $desktop" ;;
 	--stores) want="$want $stores" ;;
 	--peers) want="$want $peers" ;;
 	*) echo "usage: $0 [--check] [--bench] [--conform]" \
-	    "[--deb] [--stores] [--peers]" >&2; exit 64 ;;
+	    "[--deb] [--desktop] [--stores] [--peers]" >&2; exit 64 ;;
 	esac
 done
 

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+#
+# The drive in the sidebar of each file manager, by its name.
+
+# What each is called by AT-SPI, and what shows the drive there.
+fm_program() {
+	case $1 in
+	nautilus) echo org.gnome.Nautilus ;;
+	*) echo "$1" ;;
+	esac
+}
+fm_label() {
+	case $1 in
+	thunar) basename "$MNT" ;;
+	*) echo "$TITLE" ;;
+	esac
+}
+fm_open() {
+	case $1 in
+	caja|nemo) app_start "fm-$1" "$1" --no-desktop "$2" ;;
+	nautilus) app_start "fm-$1" nautilus --new-window "$2" ;;
+	*) app_start "fm-$1" "$1" "$2" ;;
+	esac
+}
+fm_has() {
+	as look.py "$(fm_program "$1")" has "$2"
+}
+fm_close() {
+	app_end "fm-$1"
+	ctl stop "app-*$1*" 2>/dev/null
+	on pkill -KILL -u alice -x "$1"
+	return 0
+}
+fm_installed() {
+	on sh -c "command -v $1 >/dev/null"
+}
+# Where its row is, and a click on "Eject" in its menu.
+fm_eject() {
+	local x y w h entry
+	read -r x y w h <<<"$(as look.py "$(fm_program "$1")" where "$2")"
+	[ -n "$h" ] || return 1
+	as xdotool mousemove $((x + w / 3)) $((y + h / 2)) click 3
+	sleep 1
+	picture "$1-menu"
+	for entry in Eject Unmount "Eject Volume" "Unmount Volume"; do
+		as look.py "$(fm_program "$1")" press "$entry" && return
+	done
+	as xdotool key Escape
+	return 1
+}
+part_sidebar() {
+	local m label
+	for m in $MANAGERS; do
+		if ! fm_installed "$m"; then
+			skip_one "$m" "not installed"
+			continue
+		fi
+		label=$(fm_label "$m")
+		check "$m is started" fm_open "$m" "$HOME_IN" || continue
+		check "$m shows '$label'" until_ok 30 fm_has "$m" "$label" ||
+			as look.py "$(fm_program "$m")" dump | head -60
+		sleep 1
+		picture "$m"
+		check "$m: a click on eject" fm_eject "$m" "$label" &&
+			check "$m: it is ejected" until_ok 20 fails is_served
+		fm_close "$m"
+		coffre autostart run "$NAME"
+		check "$m: it is mounted again" until_ok 20 is_open
+	done
+}
