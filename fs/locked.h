@@ -8,8 +8,8 @@
 /*
  * locked - what a mount answers while there are no keys: a root that only the
  * user may read, with one note in it that says how to unlock, and the name and
- * icon for file managers.  Everything else is refused.  Requests are taken and answered as the kernel has them, past
- * the FUSE library.
+ * icon for file managers.  Everything else is refused.  Requests are taken and
+ * answered as the kernel has them, past the FUSE library.
  */
 
 struct virtual;

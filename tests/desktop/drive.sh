@@ -72,6 +72,7 @@ ring_make() {
 }
 
 # An account, once, on the first boot.
+# shellcheck disable=SC2034
 begin() {
 	PART=login
 	check "the store answers" until_ok 20 on \

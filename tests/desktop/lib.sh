@@ -208,8 +208,6 @@ app_end() {
 }
 # A picture of the display, kept in B/desktop.
 picture() {
-	as import -window root "/tmp/$1.png" &&
-	    cp "$T/root/tmp/$1.png" "$SHOTS/$1.png" 2>/dev/null ||
-	    on cat "/tmp/$1.png" >"$SHOTS/$1.png"
+	as import -window root png:- >"$SHOTS/$1.png"
 }
 

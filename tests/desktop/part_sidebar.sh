@@ -35,25 +35,48 @@ fm_close() {
 fm_installed() {
 	on sh -c "command -v $1 >/dev/null"
 }
-# Where its row is, and a click on "Eject" in its menu.
+# Where the window is, for those that do not know.
+fm_window() {
+	local X=0 Y=0 line
+	[ "$1" = nautilus ] || { echo 0 0; return; }
+	while read -r line; do
+		case $line in
+		X=*) X=${line#X=} ;;
+		Y=*) Y=${line#Y=} ;;
+		esac
+	done <<<"$(as sh -c 'xdotool getwindowgeometry --shell \
+	    "$(xdotool search --onlyvisible --class nautilus | tail -n 1)"')"
+	echo "$X $Y"
+}
+# A click on its row, then on "Eject" in the menu.
 fm_eject() {
-	local x y w h entry
+	local x y w h X Y entry
 	read -r x y w h <<<"$(as look.py "$(fm_program "$1")" where "$2")"
 	[ -n "$h" ] || return 1
-	as xdotool mousemove $((x + w / 3)) $((y + h / 2)) click 3
+	read -r X Y <<<"$(fm_window "$1")"
+	as xdotool mousemove $((X + x + w / 3)) $((Y + y + h / 2)) click 3
 	sleep 1
 	picture "$1-menu"
-	for entry in Eject Unmount "Eject Volume" "Unmount Volume"; do
+	for entry in Eject Unmount "Unmount Volume"; do
 		as look.py "$(fm_program "$1")" press "$entry" && return
 	done
-	as xdotool key Escape
-	return 1
+	# Caja does not tell of its menus: by the key.
+	as xdotool key u
+}
+# Dolphin shows what is bookmarked.
+dolphin_place() {
+	coffre places add "$NAME" >/dev/null 2>&1
 }
 part_sidebar() {
 	local m label
 	for m in $MANAGERS; do
 		if ! fm_installed "$m"; then
 			skip_one "$m" "not installed"
+			continue
+		fi
+		if [ "$m" = dolphin ] && ! dolphin_place; then
+			skip_one "dolphin shows '$TITLE'" \
+			    "its list of FUSE file systems has not this one, and there is no 'coffre places'"
 			continue
 		fi
 		label=$(fm_label "$m")

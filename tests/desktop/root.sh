@@ -8,7 +8,6 @@
 # DIR is made by debootstrap if it is not there; of each GROUP the packages
 # are put in once.  The last line is that of what failed, if something did.
 set -eu
-here=$(cd "$(dirname "$0")" && pwd)
 dir=$1
 shift
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
@@ -38,8 +37,7 @@ group_office='libreoffice-writer-nogui'
 log=$dir.log
 mkdir -p "$(dirname "$dir")"
 exec 3>&1 >>"$log" 2>&1
-trap 'r=$?; [ $r -eq 0 ] || { tail -n 3 "$log"; echo "whole log: $log"; } >&3
-    exit $r' EXIT
+trap '[ $? -eq 0 ] || { tail -n 3 "$log"; echo "whole log: $log"; } >&3' EXIT
 
 # Under another name until it is whole.
 if [ ! -d "$dir" ]; then

@@ -25,7 +25,7 @@ SHOTS=$ABS_B/desktop
 ROOT=${DESKTOP_ROOT:-$SHOTS/root}
 MANAGERS=${MANAGERS-thunar pcmanfm caja nemo nautilus dolphin}
 PHOTOS=${PHOTOS:-1000}
-GROUPS_WANTED="$MANAGERS editors"
+GROUPS_WANTED="$MANAGERS editors office"
 ALL='login sidebar crash poweroff keyring editors blackhole photos'
 PART=rig
 T=
@@ -38,6 +38,7 @@ for p in $ALL; do
 	# shellcheck source=/dev/null
 	[ ! -e "$D/part_$p.sh" ] || . "$D/part_$p.sh"
 done
+# shellcheck disable=SC2086
 [ $# -gt 0 ] || set -- $ALL
 for p in "$@"; do
 	[ -e "$D/part_$p.sh" ] || { echo "$0: no part '$p'" >&2; exit 64; }
