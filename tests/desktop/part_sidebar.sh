@@ -48,14 +48,19 @@ fm_window() {
 	    "$(xdotool search --onlyvisible --class nautilus | tail -n 1)"')"
 	echo "$X $Y"
 }
-# A click on its row, then on "Eject" in the menu.
+# A click on its row, then on "Unmount" in the menu; in Nautilus on the mark
+# that is at the end of the row.
 fm_eject() {
 	local x y w h X Y entry
 	read -r x y w h <<<"$(as look.py "$(fm_program "$1")" where "$2")"
 	[ -n "$h" ] || return 1
 	read -r X Y <<<"$(fm_window "$1")"
-	as xdotool mousemove $((X + x + w / 3)) $((Y + y + h / 2)) click 3
-	sleep 1
+	y=$((Y + y + h / 2))
+	if [ "$1" = nautilus ]; then
+		as xdotool mousemove $((X + x + w + 24)) $y sleep 0.5 click 1
+		return
+	fi
+	as xdotool mousemove $((X + x + w / 3)) $y sleep 0.5 click 3 sleep 1
 	picture "$1-menu"
 	for entry in Eject Unmount "Unmount Volume"; do
 		as look.py "$(fm_program "$1")" press "$entry" && return
@@ -69,6 +74,8 @@ dolphin_place() {
 }
 part_sidebar() {
 	local m label
+	coffre autostart run "$NAME"
+	check "the drive is mounted" until_ok 20 is_open
 	for m in $MANAGERS; do
 		if ! fm_installed "$m"; then
 			skip_one "$m" "not installed"

@@ -4,6 +4,7 @@
 
 look.py APP dump            every named element, one a line
 look.py APP has NAME        is there one of that name?
+look.py APP like TEXT       is there one with that in its name?
 look.py APP where NAME      x y w h of the first that is shown
 look.py APP press NAME      do its first action
 look.py APP answers         does its main loop answer within two seconds?
@@ -81,6 +82,8 @@ def main():
                     print("%s%s '%s' %s" % ("  " * depth,
                           a.get_role_name(), t, box(a)))
                 continue
+            if what == "like" and name in t:
+                return
             if t != name:
                 continue
             if what == "has":
