@@ -46,6 +46,11 @@ set_conf() {
 	as sh -c 'f=.config/coffre/'$NAME'.conf
 	    sed -i "/^$1 *=/d" "$f" && echo "$1 = $2" >>"$f"' sh "$@"
 }
+# What each part begins with.
+drive_here() {
+	coffre autostart run "$NAME"
+	check "the drive is mounted" until_ok 20 is_open
+}
 restart() {
 	ctl restart "coffre@$NAME.service" && until_ok 30 is_open
 }

@@ -93,7 +93,8 @@ leader_of() {
 }
 machine_up() {
 	LEADER=$(leader_of "$NSPAWN") || return 1
-	on systemctl is-active -q dbus.service systemd-user-sessions.service
+	on systemctl is-active -q dbus.service \
+	    systemd-user-sessions.service 2>/dev/null
 }
 machine_boot() {
 	# Keyrings lock their memory; without it they take no password.

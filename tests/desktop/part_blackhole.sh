@@ -54,10 +54,10 @@ part_blackhole() {
 	    tracker-extract-3 tracker-miner-fs-control-3 2>/dev/null
 	as sh -c "echo first >'$MNT/doc.txt'; echo first >'$HOME_IN/doc.txt'"
 	check "a document is kept here and stored" drive_sync
-	coffre autostart disable "$NAME"
+	coffre autostart disable "$NAME" 2>/dev/null
 	coffre unmount "$NAME"
 	times "$HOME_IN" >"$T/without"
-	coffre autostart enable "$NAME"
+	coffre autostart enable "$NAME" 2>/dev/null
 	check "the network is a black hole" hole_dig
 	refuse "the store does not answer" on curl -sm 3 -o /dev/null \
 	    "http://127.0.0.1:$STORE_PORT/"

@@ -74,8 +74,6 @@ dolphin_place() {
 }
 part_sidebar() {
 	local m label
-	coffre autostart run "$NAME"
-	check "the drive is mounted" until_ok 20 is_open
 	for m in $MANAGERS; do
 		if ! fm_installed "$m"; then
 			skip_one "$m" "not installed"

@@ -99,6 +99,7 @@ begin
 for p in "$@"; do
 	PART=$p
 	t0=$SECONDS
+	[ "$p" = login ] || drive_here || continue
 	"part_$p"
 	say "$p: $((SECONDS - t0)) s"
 done
