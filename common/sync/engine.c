@@ -216,6 +216,8 @@ configure(struct sync *s, const struct sync_conf *c)
 	s->ckpt_every = c->checkpoint_segments ? c->checkpoint_segments : 64;
 	s->readahead_max = c->readahead_max ? c->readahead_max :
 	    16u * 1024 * 1024;
+	s->on_link = c->on_link;
+	s->on_link_arg = c->arg;
 	s->pages.store = c->store;
 	s->pages.keys = c->keys;
 }

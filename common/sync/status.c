@@ -37,9 +37,13 @@ static void
 say_locked(struct sync *s, enum sync_link link, const char *problem,
     const char *advice) REQUIRES(s->lock)
 {
+	bool is_new = s->st.link != link;
+
 	s->st.link = link;
 	(void)snprintf(s->st.problem, sizeof(s->st.problem), "%s", problem);
 	(void)snprintf(s->st.advice, sizeof(s->st.advice), "%s", advice);
+	if (is_new && s->on_link)
+		s->on_link(s->on_link_arg);
 }
 
 static enum sync_link

@@ -35,6 +35,10 @@ struct sync_conf {
 	int64_t publish_ms;		/* between segments; 0: 1000 */
 	int64_t poll_ms;		/* between looks at our own journal on
 					 * the store; 0: 5 min */
+	/* The link's state is another.  Called under a lock: it must not wait
+	 * nor call back.  May be NULL. */
+	void (*on_link)(void *arg);
+	void *arg;
 };
 
 enum sync_link {

@@ -178,6 +178,8 @@ struct sync {
 	int64_t poll_ms;
 	unsigned nup, ndown, ckpt_every;
 	uint64_t readahead_max;
+	void (*on_link)(void *arg);	/* see sync_conf; may be NULL */
+	void *on_link_arg;
 	struct page_source pages;
 	struct fetcher *fetcher;
 	pthread_t pump, publisher, pinner, up[SYNC_UPLOADS_MAX];
