@@ -6,6 +6,8 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,8 +15,29 @@
 #include "util/clock.h"
 #include "util/thread.h"
 
+#ifndef LIBDIR
+#define LIBDIR "/usr/local/lib/coffre"
+#endif
 #define KILL_WAIT_MS 1000
 #define KILL_LOOK_MS 20
+
+void
+child_own_path(const char *name, char out[static PATH_MAX])
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+
+	exe[n > 0 ? n : 0] = '\0';
+	slash = strrchr(exe, '/');
+	if (slash) {
+		*slash = '\0';
+		if (snprintf(out, PATH_MAX, "%s/%s", exe, name) < PATH_MAX &&
+		    access(out, X_OK) == 0)
+			return;
+	}
+	(void)snprintf(out, PATH_MAX, "%s/%s", LIBDIR, name);
+}
 
 /* What this process does with signals is not the other's matter. */
 static int

@@ -2,6 +2,7 @@
 #ifndef FS_CHILD_H
 #define FS_CHILD_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -16,6 +17,9 @@ struct child {
 	int fd;
 };
 
+/* Where a program of this package is: beside this one, where it was built; or
+ * where it is installed. */
+void child_own_path(const char *name, char out[static PATH_MAX]);
 /* argv[0] is a path, or a name to look for in PATH.  -ENOENT: there is no
  * such program. */
 int child_start(struct child *c, char *const argv[]);

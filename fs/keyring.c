@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "fs/child.h"
 #include "fs/keyring_exit.h"
@@ -13,33 +12,11 @@
 #include "util/err.h"
 #include "util/text.h"
 
-#ifndef LIBDIR
-#define LIBDIR "/usr/local/lib/coffre"
-#endif
 #define PROGRAM "coffre-keyring"
 #define CANNOT_START 127	/* of the loader: libsecret is not there */
 
 #define LOOK_MS (10 * 1000)	/* when nobody is asked */
 #define ASK_MS (120 * 1000)
-
-/* Beside this program, where it was built; or where it is installed. */
-static void
-program_path(char out[static PATH_MAX])
-{
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	char *slash;
-
-	exe[n > 0 ? n : 0] = '\0';
-	slash = strrchr(exe, '/');
-	if (slash) {
-		*slash = '\0';
-		if (snprintf(out, PATH_MAX, "%s/" PROGRAM, exe) < PATH_MAX &&
-		    access(out, X_OK) == 0)
-			return;
-	}
-	(void)snprintf(out, PATH_MAX, "%s", LIBDIR "/" PROGRAM);
-}
 
 static int
 start(struct child *c, const char *verb, const char *a, const char *b)
@@ -47,7 +24,7 @@ start(struct child *c, const char *verb, const char *a, const char *b)
 	char prog[PATH_MAX], v[16], one[128], two[128];
 	char *argv[] = { prog, v, NULL, NULL, NULL };
 
-	program_path(prog);
+	child_own_path(PROGRAM, prog);
 	(void)snprintf(v, sizeof(v), "%s", verb);
 	if (a) {
 		(void)snprintf(one, sizeof(one), "%s", a);

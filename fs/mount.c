@@ -13,13 +13,13 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "drive/drive.h"
 #include "fs/await.h"
 #include "fs/control.h"
+#include "fs/desktop.h"
 #include "fs/mountpoint.h"
 #include "fs/inval.h"
 #include "fs/loop.h"
@@ -29,6 +29,7 @@
 #include "fs/raw.h"
 #include "fs/remember.h"
 #include "fs/session.h"
+#include "fs/signals.h"
 #include "fs/stage.h"
 #include "store/store.h"
 #include "sync/sync.h"
@@ -56,65 +57,13 @@ struct mount {
 	struct inval *inval;
 	struct control *control;
 	struct await *await;
+	struct desktop *desktop;
 	pthread_t watch;
 	int end_signal;		/* that has asked for the end; 0: none */
 	bool is_mounted, has_watch;
-	int sig_fd, stop_fd, lock_fd;
-	sigset_t old_mask;
+	struct signals signals;
+	int stop_fd, lock_fd;
 };
-
-/* ---- signals ------------------------------------------------------------ */
-
-static void
-on_nudge(int sig)
-{
-	(void)sig;	/* it only ends the read of a request */
-}
-
-static void
-signals_set(sigset_t *set)
-{
-	(void)sigemptyset(set);
-	(void)sigaddset(set, SIGTERM);
-	(void)sigaddset(set, SIGINT);
-	(void)sigaddset(set, SIGHUP);
-}
-
-/* Before any thread: all of them inherit the mask. */
-static int
-signals_init(struct mount *m)
-{
-	struct sigaction sa;
-	sigset_t set;
-
-	memset(&sa, 0, sizeof(sa));
-	sa.sa_handler = on_nudge;
-	if (sigaction(SIGUSR1, &sa, NULL) < 0)
-		return -errno;
-	sa.sa_handler = SIG_IGN;
-	if (sigaction(SIGPIPE, &sa, NULL) < 0)
-		return -errno;
-	signals_set(&set);
-	(void)pthread_sigmask(SIG_BLOCK, &set, &m->old_mask);
-	m->sig_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	m->stop_fd = eventfd(0, EFD_CLOEXEC);
-	return m->sig_fd < 0 || m->stop_fd < 0 ? -errno : 0;
-}
-
-static void
-signals_done(struct mount *m)
-{
-	struct signalfd_siginfo si;
-
-	/* What came late was meant for the mount that has just ended. */
-	while (m->sig_fd >= 0 && read(m->sig_fd, &si, sizeof(si)) > 0)
-		;
-	if (m->sig_fd >= 0)
-		(void)close(m->sig_fd);
-	if (m->stop_fd >= 0)
-		(void)close(m->stop_fd);
-	(void)pthread_sigmask(SIG_SETMASK, &m->old_mask, NULL);
-}
 
 /* ---- the watch thread --------------------------------------------------- */
 
@@ -171,9 +120,9 @@ watch_run(void *arg)
 	struct mount *m = arg;
 	struct pollfd p[2] = {
 		{ .fd = m->stop_fd, .events = POLLIN },
-		{ .fd = m->sig_fd, .events = POLLIN },
+		{ .fd = m->signals.fd, .events = POLLIN },
 	};
-	struct signalfd_siginfo si;
+	int sig;
 	struct statvfs v;
 	int64_t idle_ms = (int64_t)m->p->opts.lock_after * 1000;
 
@@ -191,11 +140,11 @@ watch_run(void *arg)
 			return;
 		if (idle_ms > 0 && stage_is_idle(&m->stage, idle_ms))
 			lock_idle(m);
-		if (!(p[1].revents & POLLIN) ||
-		    read(m->sig_fd, &si, sizeof(si)) <= 0)
+		sig = signals_next(&m->signals);
+		if (sig == 0)
 			continue;
-		log_info("signal %u: unmounting", si.ssi_signo);
-		m->end_signal = (int)si.ssi_signo;
+		log_info("signal %d: unmounting", sig);
+		m->end_signal = sig;
 		manager_tell("STOPPING=1\nSTATUS=unmounting");
 		loop_stop(m->loop);
 		return;
@@ -306,6 +255,8 @@ helpers_start(struct mount *m, struct err *e)
 	r = m->p->keys ? 0 : await_start(m->p->name, on_keyring, m,
 	    &m->await);
 	if (r == 0)
+		r = desktop_start(m->desktop);
+	if (r == 0)
 		r = thread_start(&m->watch, "watch", watch_run, m);
 	if (r < 0)
 		return err_set(e, r, "thread: %s", strerror(-r));
@@ -363,6 +314,11 @@ mount_up(struct mount *m, struct err *e)
 	if (r < 0)
 		return r;
 	r = stage_init(&m->stage, p, m->mp, e);
+	if (r == 0) {
+		r = desktop_new(p, &m->stage, &m->desktop);
+		if (r < 0)
+			return err_set(e, r, "%s", strerror(-r));
+	}
 	if (r == 0 && p->keys)
 		r = stage_up(&m->stage, e);
 	if (r == 0)
@@ -375,7 +331,7 @@ mount_up(struct mount *m, struct err *e)
 static bool
 is_signalled(const struct mount *m)
 {
-	struct pollfd p = { .fd = m->sig_fd, .events = POLLIN };
+	struct pollfd p = { .fd = m->signals.fd, .events = POLLIN };
 
 	return poll(&p, 1, 0) > 0;
 }
@@ -421,6 +377,7 @@ mount_down(struct mount *m, struct mount_left *ret)
 		fuse_session_unmount(m->se);
 	watch_stop(m);
 	await_stop(m->await);
+	desktop_stop(m->desktop);
 	control_stop(m->control);
 	/* Still open at a forced unmount: flushed and closed here. */
 	stage_done(&m->stage);
@@ -439,6 +396,7 @@ mount_down(struct mount *m, struct mount_left *ret)
 		drive_close(m->p->drive);
 	m->p->drive = NULL;
 	control_free(m->control, u.outbox_ops, u.staged_bytes);
+	desktop_free(m->desktop, u.outbox_ops);
 	ret->ops = u.outbox_ops;
 	ret->bytes = u.staged_bytes;
 }
@@ -467,9 +425,10 @@ mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	m->conf = c;
 	m->p = c->parts;
-	m->sig_fd = m->stop_fd = m->lock_fd = -1;
+	m->signals.fd = m->stop_fd = m->lock_fd = -1;
 	limits_set();
-	r = signals_init(m);
+	m->stop_fd = eventfd(0, EFD_CLOEXEC);
+	r = m->stop_fd < 0 ? -errno : signals_init(&m->signals);
 	if (r < 0)
 		(void)err_set(e, r, "signals: %s", strerror(-r));
 	else
@@ -489,7 +448,9 @@ mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
 	mount_down(m, ret);
 	if (m->lock_fd >= 0)
 		(void)close(m->lock_fd);
-	signals_done(m);
+	signals_done(&m->signals);
+	if (m->stop_fd >= 0)
+		(void)close(m->stop_fd);
 	free(m);
 	return r;
 }

@@ -100,6 +100,8 @@ const struct opt opts_table[] = {
 	    "here" },
 	{ "unasked", OPT_SIZE, CM, AT(unasked), 16 * MIB, 0, SIZE_TOP, "SIZE",
 	    "what a file manager may fetch unasked in a minute" },
+	{ "notify", OPT_BOOL, CM, AT(notify), 1, 0, 1, NULL,
+	    "tell the desktop what needs you (default: yes)" },
 	{ "log", OPT_TEXT, CM, AT(log), 0, 0, 0, "FILE",
 	    "log there (default: log in the state folder)" },
 	{ "log_level", OPT_LEVEL, CM, AT(log_level), LOG_LEVEL_WARN, 0,

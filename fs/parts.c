@@ -178,6 +178,8 @@ parts_start_sync(struct parts *p, struct err *e)
 	c.downloads = (unsigned)p->opts.connections;
 	c.checkpoint_segments = (unsigned)p->opts.checkpoint;
 	c.readahead_max = p->opts.readahead;
+	c.on_link = p->on_link;
+	c.arg = p->on_link_arg;
 	return sync_start(&c, &p->sync, e);
 }
 

@@ -27,6 +27,8 @@ struct parts {
 	struct drive *drive;
 	struct store *store;
 	struct sync *sync;
+	void (*on_link)(void *arg);	/* of sync_conf; may be NULL */
+	void *on_link_arg;
 };
 
 /* Nothing opened yet; settings at their defaults. */

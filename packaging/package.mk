@@ -48,6 +48,37 @@ install-keyring: $(KEYRING)
 	install -d $(DESTDIR)$(LIBDIR)
 	install -m 755 $(B)/coffre-keyring $(DESTDIR)$(LIBDIR)/
 
+# ---- the program that speaks to the desktop's buses, where GLib is there ----
+
+DESKTOP := $(shell pkg-config --exists gio-unix-2.0 2>/dev/null && \
+	echo $(B)/coffre-desktop)
+
+all: $(DESKTOP)
+# On a bus of its own it is what a desktop would be.
+tools: $(if $(DESKTOP),$(B)/tests/desktop/double)
+
+gioc     = -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -Werror $(HARD) $(OPT) \
+	$(patsubst -I%,-isystem%,$(shell pkg-config --cflags gio-unix-2.0)) \
+	$(CPPFLAGS) $(CFLAGS) -pie
+giol     = $(LDSAN) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) \
+	$(shell pkg-config --libs gio-unix-2.0)
+
+$(B)/coffre-desktop: $(wildcard packaging/desktop/*.[ch]) \
+		fs/desktop_words.h $(B)/.flags
+	@echo "  CCLD    $@"
+	$(Q)$(CC) $(gioc) -o $@ $(filter %.c,$^) $(giol)
+
+$(B)/tests/desktop/double: tests/desktop/double.c $(B)/.flags
+	@mkdir -p $(@D)
+	@echo "  CCLD    $@"
+	$(Q)$(CC) $(gioc) -o $@ $< $(giol)
+
+install: $(if $(DESKTOP),install-helper)
+.PHONY: install-helper
+install-helper: $(DESKTOP)
+	install -d $(DESTDIR)$(LIBDIR)
+	install -m 755 $(B)/coffre-desktop $(DESTDIR)$(LIBDIR)/
+
 # ---- extensions: one a file manager, where its -dev package is there ----
 
 EXTDIR := packaging/extensions

@@ -20,7 +20,7 @@ tests='check apache2-bin apache2-utils lighttpd lighttpd-mod-webdav curl
 openssh-server openssh-client nginx libnginx-mod-http-dav-ext php-cli
 php-sabre-dav php-xml php-mbstring rclone
 swift-proxy swift-account swift-container swift-object python3-swift memcached
-gnome-keyring dbus libsecret-1-dev pinentry-tty
+gnome-keyring dbus libglib2.0-dev libsecret-1-dev pinentry-tty
 python3 sqlite3 rsync git acl attr util-linux procps psmisc openssl jq'
 check='clang clang-tidy llvm cppcheck shellcheck man-db'
 bench='gocryptfs davfs2 jq curl'

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef FS_DESKTOP_H
+#define FS_DESKTOP_H
+
+#include <stdint.h>
+
+struct parts;
+struct stage;
+
+/*
+ * desktop - a mount and the session around it: what the user should hear of
+ * is shown as a notification.  One thread and one program, coffre-desktop;
+ * nobody waits for either, and where there is no session nothing is done.
+ */
+struct desktop;
+
+/* Before the drive comes up: what its sync says of the store is heard from
+ * now on.  p and s are borrowed; s until desktop_stop. */
+int desktop_new(struct parts *p, struct stage *s, struct desktop **ret);
+int desktop_start(struct desktop *d);
+/* The thread ends, the program stays.  NULL is ignored, as below. */
+void desktop_stop(struct desktop *d);
+/* All is over, and so many changes are left.  Waits a moment for what is on
+ * its way to the user; no sync may be left that says anything. */
+void desktop_free(struct desktop *d, uint64_t changes_left);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/notice.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TITLE_MAX 200	/* bytes of a title that are shown */
+
+struct words {
+	const char *kind;
+	int urgency;		/* of the desktop: 1 normal, 2 critical */
+	const char *summary;	/* after the drive's title */
+	const char *body;	/* %s: the drive's name */
+};
+
+static const struct words words[NOTICE_KINDS] = {
+	[NOTICE_SIGN_IN] = { "sign-in", 1, "sign-in needed",
+	    "The store refuses access. Work goes on here, but nothing is "
+	    "uploaded. Check the user name and the password, then run: "
+	    "coffre sync %s" },
+	[NOTICE_FULL] = { "full", 1, "the store is full",
+	    "New files are kept on this computer only. Make room at the "
+	    "store or get more space, then run: coffre sync %s" },
+	[NOTICE_ALARM] = { "alarm", 2, "the store is not as it was left",
+	    "It shows an older or another state than was seen before. "
+	    "Nothing was changed here, and the drive is read-only until you "
+	    "decide. To see what is wrong, run: coffre trust %s" },
+	[NOTICE_UNSENT] = { "unsent", 1, "not everything is uploaded",
+	    "What is left is safe on this computer and is uploaded when the "
+	    "drive is mounted again. Before you remove the computer from the "
+	    "network for good, run: coffre mount %s" },
+};
+
+void
+notice_add(struct notice *n, enum notice_kind kind)
+{
+	n->of[kind].waiting++;
+}
+
+void
+notice_drop(struct notice *n, enum notice_kind kind)
+{
+	n->of[kind].waiting = 0;
+}
+
+bool
+notice_take(struct notice *n, int64_t now_ms, enum notice_kind *ret,
+    unsigned *ret_times)
+{
+	unsigned i;
+
+	for (i = 0; i < NOTICE_KINDS; i++) {
+		if (n->of[i].waiting == 0 || now_ms < n->of[i].not_before_ms)
+			continue;
+		*ret = (enum notice_kind)i;
+		*ret_times = n->of[i].waiting;
+		n->of[i].waiting = 0;
+		n->of[i].not_before_ms = now_ms + NOTICE_EVERY_MS;
+		return true;
+	}
+	return false;
+}
+
+int64_t
+notice_wait(const struct notice *n, int64_t now_ms)
+{
+	int64_t left, min = -1;
+	unsigned i;
+
+	for (i = 0; i < NOTICE_KINDS; i++) {
+		if (n->of[i].waiting == 0)
+			continue;
+		left = n->of[i].not_before_ms - now_ms;
+		if (left < 0)
+			left = 0;
+		if (min < 0 || left < min)
+			min = left;
+	}
+	return min;
+}
+
+/* A field ends at a tab and a line at its end: neither is passed on. */
+static void
+title_clean(const char *s, char out[static TITLE_MAX + 1])
+{
+	size_t i;
+
+	for (i = 0; s[i] && i < TITLE_MAX; i++)
+		out[i] = (unsigned char)s[i] < ' ' || s[i] == 0x7f ? ' ' :
+		    s[i];
+	/* Not in the middle of a character. */
+	while (s[i] && i > 0 && ((unsigned char)s[i] & 0xc0) == 0x80)
+		i--;
+	out[i] = '\0';
+}
+
+int
+notice_line(enum notice_kind kind, const struct notice_of *o,
+    char out[static NOTICE_LINE_MAX])
+{
+	const struct words *w = &words[kind];
+	char title[TITLE_MAX + 1], name[TITLE_MAX + 1], count[80] = "";
+	char body[1024];
+	const char *at = strstr(w->body, "%s");
+
+	title_clean(o->title, title);
+	title_clean(o->name, name);
+	if (kind == NOTICE_UNSENT && o->changes > 0)
+		(void)snprintf(count, sizeof(count), "%" PRIu64 " change%s "
+		    "%s left. ", o->changes, o->changes == 1 ? "" : "s",
+		    o->changes == 1 ? "is" : "are");
+	else if (o->times > 1)
+		(void)snprintf(count, sizeof(count), "%u times since the last "
+		    "notice. ", o->times);
+	(void)snprintf(body, sizeof(body), "%.*s%s%s", (int)(at - w->body),
+	    w->body, name, at + 2);
+	return snprintf(out, NOTICE_LINE_MAX, "notify\t%s\t%d\t%s: %s\t%s%s\n",
+	    w->kind, w->urgency, title, w->summary, count, body);
+}
+
+int
+notice_gone_line(enum notice_kind kind, char out[static NOTICE_LINE_MAX])
+{
+	return snprintf(out, NOTICE_LINE_MAX, "gone\t%s\n",
+	    words[kind].kind);
+}

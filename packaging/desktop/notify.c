@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "packaging/desktop/notify.h"
+
+#include <string.h>
+
+#define NAME "org.freedesktop.Notifications"
+#define PATH "/org/freedesktop/Notifications"
+#define CALL_MS (10 * 1000)
+#define APP_ID "org.coffre.Coffre"
+
+struct notify {
+	GDBusConnection *bus;
+	void (*on_idle)(void *arg);
+	void *arg;
+	GHashTable *ids;	/* kind: number of what is shown */
+	GCancellable *end;
+	unsigned under_way;
+};
+
+struct call {
+	struct notify *n;
+	char *kind, *summary, *body;
+	int urgency;
+};
+
+struct notify *
+notify_new(GDBusConnection *bus, void (*on_idle)(void *arg), void *arg)
+{
+	struct notify *n = g_new0(struct notify, 1);
+
+	n->bus = g_object_ref(bus);
+	n->on_idle = on_idle;
+	n->arg = arg;
+	n->ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	n->end = g_cancellable_new();
+	return n;
+}
+
+void
+notify_free(struct notify *n)
+{
+	/* Answers still to come find their calls cancelled, and n there. */
+	g_cancellable_cancel(n->end);
+	while (n->under_way > 0)
+		g_main_context_iteration(NULL, TRUE);
+	g_object_unref(n->end);
+	g_hash_table_unref(n->ids);
+	g_object_unref(n->bus);
+	g_free(n);
+}
+
+bool
+notify_is_busy(const struct notify *n)
+{
+	return n->under_way > 0;
+}
+
+static void
+call_done(struct call *c)
+{
+	struct notify *n = c->n;
+
+	g_free(c->kind);
+	g_free(c->summary);
+	g_free(c->body);
+	g_free(c);
+	if (--n->under_way == 0 && !g_cancellable_is_cancelled(n->end))
+		n->on_idle(n->arg);
+}
+
+static void
+start(struct notify *n, const char *method, GVariant *args,
+    const char *answer, GAsyncReadyCallback then, struct call *c)
+{
+	g_dbus_connection_call(n->bus, NAME, PATH, NAME, method, args,
+	    answer ? G_VARIANT_TYPE(answer) : NULL, G_DBUS_CALL_FLAGS_NONE,
+	    CALL_MS, n->end, then, c);
+}
+
+static GVariant *
+answer_of(GObject *bus, GAsyncResult *res)
+{
+	/* No daemon, or one that fails: there is nobody to tell. */
+	return g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus), res,
+	    NULL);
+}
+
+static void
+on_shown(GObject *bus, GAsyncResult *res, gpointer arg)
+{
+	GVariant *v = answer_of(bus, res);
+	struct call *c = arg;
+	guint32 id;
+
+	if (v) {
+		g_variant_get(v, "(u)", &id);
+		g_hash_table_insert(c->n->ids, g_strdup(c->kind),
+		    GUINT_TO_POINTER(id));
+		g_variant_unref(v);
+	}
+	call_done(c);
+}
+
+/* Whether what it shows may have markup is the daemon's own matter. */
+static bool
+has_markup(GVariant *v)
+{
+	const char **caps;
+	bool r;
+
+	g_variant_get(v, "(^a&s)", &caps);
+	r = g_strv_contains(caps, "body-markup");
+	g_free(caps);
+	return r;
+}
+
+static void
+on_caps(GObject *bus, GAsyncResult *res, gpointer arg)
+{
+	GVariant *v = answer_of(bus, res);
+	struct call *c = arg;
+	GVariantBuilder actions, hints;
+	char *body;
+	guint id;
+
+	if (!v) {
+		call_done(c);
+		return;
+	}
+	body = has_markup(v) ? g_markup_escape_text(c->body, -1) :
+	    g_strdup(c->body);
+	g_variant_unref(v);
+	g_variant_builder_init(&actions, G_VARIANT_TYPE("as"));
+	g_variant_builder_init(&hints, G_VARIANT_TYPE("a{sv}"));
+	g_variant_builder_add(&hints, "{sv}", "urgency",
+	    g_variant_new_byte((guchar)c->urgency));
+	g_variant_builder_add(&hints, "{sv}", "desktop-entry",
+	    g_variant_new_string(APP_ID));
+	id = GPOINTER_TO_UINT(g_hash_table_lookup(c->n->ids, c->kind));
+	start(c->n, "Notify", g_variant_new("(susssasa{sv}i)", "Coffre", id,
+	    "coffre", c->summary, body, &actions, &hints, -1), "(u)",
+	    on_shown, c);
+	g_free(body);
+}
+
+void
+notify_show(struct notify *n, const char *kind, int urgency,
+    const char *summary, const char *body)
+{
+	struct call *c = g_new0(struct call, 1);
+
+	c->n = n;
+	c->kind = g_strdup(kind);
+	/* What is no UTF-8 must not reach the bus, which would hang up. */
+	c->summary = g_utf8_make_valid(summary, -1);
+	c->body = g_utf8_make_valid(body, -1);
+	c->urgency = CLAMP(urgency, 0, 2);
+	n->under_way++;
+	start(n, "GetCapabilities", NULL, "(as)", on_caps, c);
+}
+
+static void
+on_closed(GObject *bus, GAsyncResult *res, gpointer arg)
+{
+	GVariant *v = answer_of(bus, res);
+
+	if (v)
+		g_variant_unref(v);
+	call_done(arg);
+}
+
+void
+notify_gone(struct notify *n, const char *kind)
+{
+	guint id = GPOINTER_TO_UINT(g_hash_table_lookup(n->ids, kind));
+	struct call *c;
+
+	if (id == 0)
+		return;
+	g_hash_table_remove(n->ids, kind);
+	c = g_new0(struct call, 1);
+	c->n = n;
+	n->under_way++;
+	start(n, "CloseNotification", g_variant_new("(u)", id), NULL,
+	    on_closed, c);
+}

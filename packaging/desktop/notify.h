@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PACKAGING_DESKTOP_NOTIFY_H
+#define PACKAGING_DESKTOP_NOTIFY_H
+
+#include <gio/gio.h>
+
+#include <stdbool.h>
+
+/*
+ * notify - notifications by org.freedesktop.Notifications.  One of a kind is
+ * shown: a later one takes the place of the one before.  Nothing waits, and
+ * where nobody shows notifications nothing is said.
+ */
+struct notify;
+
+/* on_idle is called when the last call that was under way has its answer. */
+struct notify *notify_new(GDBusConnection *bus, void (*on_idle)(void *arg),
+    void *arg);
+void notify_free(struct notify *n);
+/* Plain text; markup in it is shown as it stands. */
+void notify_show(struct notify *n, const char *kind, int urgency,
+    const char *summary, const char *body);
+void notify_gone(struct notify *n, const char *kind);
+bool notify_is_busy(const struct notify *n);
+
+#endif
