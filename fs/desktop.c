@@ -2,30 +2,27 @@
 #include "fs/desktop.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
-#include "fs/child.h"
-#include "fs/desktop_words.h"
+#include "crypto/crypto.h"
+#include "fs/helper.h"
 #include "fs/notice.h"
 #include "fs/parts.h"
+#include "fs/rest.h"
 #include "fs/stage.h"
 #include "sync/sync.h"
 #include "util/clock.h"
-#include "util/err.h"
 #include "util/log.h"
 #include "util/thread.h"
 
-#define PROGRAM "coffre-desktop"
-#define AGAIN_MS (60 * 1000)	/* one that has ended is started again */
-#define END_MS 2000		/* for the last words to arrive */
+#define SHUTDOWN_MS 4000	/* logind waits for 5 s */
+/* Machines that wake together do not come to a store together. */
+#define WAKE_SPREAD_MS 3000
 
 struct desktop {
 	struct parts *p;
@@ -34,89 +31,12 @@ struct desktop {
 	bool has_thread;
 	int stop_fd, wake_fd;
 	/* Of the thread, and of desktop_free after it. */
-	struct child child;
-	bool has_child;
-	int64_t start_ms;	/* not before */
+	struct helper helper;
+	bool is_resting;
+	int64_t kick_ms;	/* after waking; 0: none is due */
 	enum sync_link link;	/* as last seen */
 	struct notice notice;
 };
-
-/* ---- the program -------------------------------------------------------- */
-
-/* Is there a session bus?  Looked at here, so that nothing is started where
- * there is none. */
-static bool
-has_bus(void)
-{
-	const char *address = getenv("DBUS_SESSION_BUS_ADDRESS");
-	const char *run = getenv("XDG_RUNTIME_DIR");
-	char path[PATH_MAX];
-
-	if (address && *address)
-		return true;
-	if (!run || snprintf(path, sizeof(path), "%s/bus", run) >=
-	    (int)sizeof(path))
-		return false;
-	return access(path, F_OK) == 0;
-}
-
-static bool
-program_start(struct desktop *d)
-{
-	/* One that hangs does not make us hang. */
-	struct timeval limit = { .tv_sec = 1 };
-	char path[PATH_MAX];
-	char *argv[] = { path, NULL };
-	int r;
-
-	if (d->has_child)
-		return true;
-	if (clock_mono_ms() < d->start_ms || !has_bus())
-		return false;
-	d->start_ms = clock_mono_ms() + AGAIN_MS;
-	child_own_path(PROGRAM, path);
-	r = child_start(&d->child, argv);
-	if (r < 0) {
-		log_info("'" PROGRAM "' does not start: r=%d", r);
-		return false;
-	}
-	(void)setsockopt(d->child.fd, SOL_SOCKET, SO_SNDTIMEO, &limit,
-	    sizeof(limit));
-	d->has_child = true;
-	return true;
-}
-
-static void
-program_end(struct desktop *d)
-{
-	if (d->has_child)
-		child_kill(&d->child);
-	d->has_child = false;
-}
-
-static bool
-program_tell(struct desktop *d, const char *line, int len)
-{
-	if (!program_start(d))
-		return false;
-	if (child_write(&d->child, line, (size_t)len) == 0)
-		return true;
-	program_end(d);
-	return false;
-}
-
-/* It says nothing yet: what comes is its end. */
-static void
-program_hear(struct desktop *d)
-{
-	char buf[256];
-
-	if (recv(d->child.fd, buf, sizeof(buf), MSG_DONTWAIT) == 0) {
-		log_info("'" PROGRAM "' has ended: %d",
-		    child_wait(&d->child));
-		d->has_child = false;
-	}
-}
 
 /* ---- what is told ------------------------------------------------------- */
 
@@ -156,12 +76,12 @@ link_look(struct desktop *d)
 		return;
 	if (kind_of(d->link, &kind)) {
 		notice_drop(&d->notice, kind);
-		if (d->has_child)
-			(void)program_tell(d, line, notice_gone_line(kind,
-			    line));
+		if (d->helper.is_on)
+			(void)helper_tell(&d->helper, line,
+			    notice_gone_line(kind, line));
 	}
 	d->link = st.link;
-	if (kind_of(d->link, &kind))
+	if (kind_of(d->link, &kind) && d->p->opts.notify)
 		notice_add(&d->notice, kind);
 }
 
@@ -173,7 +93,7 @@ notice_send(struct desktop *d, enum notice_kind kind, unsigned times,
 	    d->p->name, d->p->name, changes, times };
 	char line[NOTICE_LINE_MAX];
 
-	if (!program_tell(d, line, notice_line(kind, &o, line)))
+	if (!helper_tell(&d->helper, line, notice_line(kind, &o, line)))
 		log_debug("a notice is not shown: nobody is there");
 }
 
@@ -185,6 +105,64 @@ notices_send(struct desktop *d)
 
 	while (notice_take(&d->notice, clock_mono_ms(), &kind, &times))
 		notice_send(d, kind, times, 0);
+}
+
+/* ---- what is heard ------------------------------------------------------ */
+
+static void
+wake(struct desktop *d)
+{
+	if (!d->is_resting)
+		return;
+	d->is_resting = false;
+	rest_end(d->stage);
+	d->kick_ms = clock_mono_ms() + 1 +
+	    (int64_t)(crypto_random_u64() % WAKE_SPREAD_MS);
+}
+
+static void
+ready(struct desktop *d, const char *line)
+{
+	(void)helper_tell(&d->helper, line, (int)strlen(line));
+}
+
+static void
+on_line(void *arg, const char *line)
+{
+	struct desktop *d = arg;
+
+	if (strcmp(line, "sleep") == 0) {
+		d->is_resting = true;
+		rest_begin(d->stage, d->p->opts.lock_at_suspend);
+		ready(d, "ready\tsleep\n");
+	} else if (strcmp(line, "wake") == 0) {
+		wake(d);
+	} else if (strcmp(line, "shutdown") == 0) {
+		rest_last_upload(d->stage, clock_mono_ms() + SHUTDOWN_MS,
+		    d->stop_fd);
+		ready(d, "ready\tshutdown\n");
+	} else if (strcmp(line, "stay") != 0) {
+		log_info("desktop: unknown words");
+	}
+}
+
+/* ---- the thread --------------------------------------------------------- */
+
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* Milliseconds until there is something to do by itself; -1: nothing. */
+static int64_t
+next_ms(const struct desktop *d)
+{
+	int64_t now = clock_mono_ms(), wait = notice_wait(&d->notice, now);
+
+	if (d->kick_ms > 0)
+		wait = sooner(wait, d->kick_ms > now ? d->kick_ms - now : 0);
+	return sooner(wait, helper_wait(&d->helper));
 }
 
 static void
@@ -200,14 +178,21 @@ desktop_run(void *arg)
 	int r;
 
 	for (;;) {
-		p[2].fd = d->has_child ? d->child.fd : -1;
-		r = poll(p, 3, (int)notice_wait(&d->notice, clock_mono_ms()));
+		(void)helper_start(&d->helper);
+		p[2].fd = d->helper.is_on ? d->helper.child.fd : -1;
+		r = poll(p, 3, (int)next_ms(d));
 		if ((r < 0 && errno != EINTR) || p[0].revents)
 			return;
-		if (p[2].fd >= 0 && p[2].revents)
-			program_hear(d);
+		/* Without it nobody would say when the machine is awake. */
+		if (p[2].fd >= 0 && p[2].revents && !helper_hear(&d->helper,
+		    on_line, d))
+			wake(d);
 		if (p[1].revents && read(d->wake_fd, &n, sizeof(n)) > 0)
 			link_look(d);
+		if (d->kick_ms > 0 && clock_mono_ms() >= d->kick_ms) {
+			d->kick_ms = 0;
+			rest_kick(d->stage);
+		}
 		notices_send(d);
 	}
 }
@@ -232,8 +217,6 @@ desktop_new(struct parts *p, struct stage *s, struct desktop **ret)
 	int r;
 
 	*ret = NULL;
-	if (!p->opts.notify)
-		return 0;
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return -ENOMEM;
@@ -277,24 +260,8 @@ desktop_stop(struct desktop *d)
 		log_error("cannot end the desktop's thread: r=%d", -errno);
 	thread_join(d->thread);
 	d->has_thread = false;
-}
-
-/* It ends by itself when it has passed on what it was told. */
-static void
-program_finish(struct desktop *d)
-{
-	int64_t end = clock_mono_ms() + END_MS;
-	char buf[256];
-	ssize_t n;
-
-	child_close_input(&d->child);
-	while ((n = child_read(&d->child, buf, sizeof(buf), end, -1)) > 0)
-		;
-	if (n == 0)
-		(void)child_wait(&d->child);
-	else
-		child_kill(&d->child);
-	d->has_child = false;
+	/* What is to be uploaded yet may be. */
+	wake(d);
 }
 
 void
@@ -303,10 +270,9 @@ desktop_free(struct desktop *d, uint64_t changes_left)
 	if (!d)
 		return;
 	d->p->on_link = NULL;
-	if (changes_left > 0)
+	if (changes_left > 0 && d->p->opts.notify)
 		notice_send(d, NOTICE_UNSENT, 1, changes_left);
-	if (d->has_child)
-		program_finish(d);
+	helper_finish(&d->helper);
 	if (d->stop_fd >= 0)
 		(void)close(d->stop_fd);
 	if (d->wake_fd >= 0)

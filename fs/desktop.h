@@ -9,8 +9,9 @@ struct stage;
 
 /*
  * desktop - a mount and the session around it: what the user should hear of
- * is shown as a notification.  One thread and one program, coffre-desktop;
- * nobody waits for either, and where there is no session nothing is done.
+ * is shown as a notification, and before the machine sleeps or is shut down the
+ * mount is made ready.  One thread and one program, coffre-desktop; nobody
+ * waits for either, and where there is no bus nothing is done.
  */
 struct desktop;
 

@@ -10,7 +10,14 @@
  * To it:
  *	notify KIND URGENCY SUMMARY BODY	show; plain text
  *	gone KIND				take that one away
+ *	ready sleep|shutdown			go on with that
+ * Of it:
+ *	sleep		the machine is about to, and waits a moment for "ready"
+ *	wake		it has slept, or does not sleep after all
+ *	shutdown	likewise, with "ready"
+ *	stay		it is not shut down after all
  */
 #define DESKTOP_NONE 4	/* its exit status: there is no bus to talk on */
+#define DESKTOP_LINE_MAX 64	/* bytes of a line of it */
 
 #endif

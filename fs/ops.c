@@ -96,7 +96,8 @@ is_interrupted(void *arg)
 	/* Asked before each wait. */
 	loop_will_wait();
 	__atomic_store_n(&o->h->is_fetched, true, __ATOMIC_RELAXED);
-	return x->is_stopping || x->is_locking || fuse_req_interrupted(o->req);
+	return x->is_stopping || x->is_locking || x->is_resting ||
+	    fuse_req_interrupted(o->req);
 }
 
 const struct drive_wait *

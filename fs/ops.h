@@ -34,6 +34,7 @@ struct ops_ctx {
 	struct gate *gate;	/* for requests that do not come by the loop */
 	atomic_bool is_stopping;	/* reads wait no longer */
 	atomic_bool is_locking;	/* nor do they until it is locked */
+	atomic_bool is_resting;	/* nor while the machine sleeps */
 	struct handles *handles;
 	/* Borrowed; thumbs may be NULL. */
 	struct virtual *virtual;

@@ -93,6 +93,8 @@ const struct opt opts_table[] = {
 	    "SECONDS", "the kernel remembers names and attributes for" },
 	{ "lock_after", OPT_UINT, CM, AT(lock_after), 0, 0, 604800,
 	    "SECONDS", "lock when unused for so long (0: never)" },
+	{ "lock_at_suspend", OPT_BOOL, CM, AT(lock_at_suspend), 0, 0, 1, NULL,
+	    "lock before the machine sleeps" },
 	{ "remember", OPT_UINT, CM, AT(remember), 0, 0, 604800, "SECONDS",
 	    "after a crash unlock unasked for so long (0: no)" },
 	{ "thumbnails", OPT_ALLOW, CM, AT(thumbnails), THUMBNAILS_DENY, 0,

@@ -61,6 +61,7 @@ struct opts {
 	uint64_t thumbnails;	/* enum opt_thumbnails */
 	uint64_t unasked;	/* bytes a minute */
 	bool notify;
+	bool lock_at_suspend;
 	uint64_t set;		/* bit n: opts_table[n] was set */
 	char *kernel;		/* mount options passed on to the kernel */
 };

@@ -14,8 +14,12 @@
 
 /* What a program may be told: our own meanings become errors it knows. */
 static int
-errno_of(ssize_t r)
+errno_of(fuse_req_t req, ssize_t r)
 {
+	/* It would ask again at once, and again, and be in the middle of it
+	 * when the kernel wants to freeze it. */
+	if ((r == -ECANCELED || r == -EINTR) && ctx_of(req)->is_resting)
+		return EHOSTUNREACH;
 	switch (-r) {
 	case EBADMSG:	/* does not verify: never altered bytes */
 	case EPROTO:
@@ -82,7 +86,7 @@ entry_of(fuse_req_t req, const struct drive_attr *a,
 void
 reply_err(fuse_req_t req, int r)
 {
-	sent(fuse_reply_err(req, errno_of(r)));
+	sent(fuse_reply_err(req, errno_of(req, r)));
 }
 
 void
@@ -183,7 +187,7 @@ void
 reply_buf(fuse_req_t req, ssize_t n, const void *p)
 {
 	if (n < 0)
-		sent(fuse_reply_err(req, errno_of(n)));
+		sent(fuse_reply_err(req, errno_of(req, n)));
 	else
 		sent(fuse_reply_buf(req, p, (size_t)n));
 }
@@ -192,7 +196,7 @@ void
 reply_count(fuse_req_t req, ssize_t n)
 {
 	if (n < 0)
-		sent(fuse_reply_err(req, errno_of(n)));
+		sent(fuse_reply_err(req, errno_of(req, n)));
 	else
 		sent(fuse_reply_write(req, (size_t)n));
 }
@@ -201,7 +205,7 @@ void
 reply_xattr_size(fuse_req_t req, ssize_t n)
 {
 	if (n < 0)
-		sent(fuse_reply_err(req, errno_of(n)));
+		sent(fuse_reply_err(req, errno_of(req, n)));
 	else
 		sent(fuse_reply_xattr(req, (size_t)n));
 }
@@ -219,7 +223,7 @@ void
 reply_lseek(fuse_req_t req, int64_t off)
 {
 	if (off < 0)
-		sent(fuse_reply_err(req, errno_of(off)));
+		sent(fuse_reply_err(req, errno_of(req, off)));
 	else
 		sent(fuse_reply_lseek(req, off));
 }

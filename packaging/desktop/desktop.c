@@ -3,12 +3,15 @@
 #include <glib-unix.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fs/desktop_words.h"
+#include "packaging/desktop/login.h"
 #include "packaging/desktop/notify.h"
 
 /*
@@ -22,7 +25,8 @@
 
 struct desktop {
 	GMainLoop *loop;
-	GDBusConnection *session;	/* NULL: none */
+	GDBusConnection *system;	/* NULL: none, and no login */
+	struct login *login;
 	struct notify *notify;
 	GString *in;			/* read, and no line yet */
 	bool is_ending;
@@ -38,6 +42,8 @@ do_line(struct desktop *d, char *line)
 		notify_show(d->notify, f[1], atoi(f[2]), f[3], f[4]);
 	else if (n == 2 && strcmp(f[0], "gone") == 0)
 		notify_gone(d->notify, f[1]);
+	else if (n == 2 && strcmp(f[0], "ready") == 0 && d->login)
+		login_ready(d->login, f[1]);
 	else
 		g_printerr("coffre-desktop: unknown words\n");
 	g_strfreev(f);
@@ -96,33 +102,6 @@ on_input(gint fd, GIOCondition why, gpointer arg)
 	return G_SOURCE_CONTINUE;
 }
 
-/* The session's bus, if it is there: GLib would start another one, which
- * nobody else is on. */
-static GDBusConnection *
-session_open(void)
-{
-	const char *address = g_getenv("DBUS_SESSION_BUS_ADDRESS");
-	GDBusConnection *bus;
-	char *own = NULL;
-
-	if (!address || !*address || strncmp(address, "autolaunch:",
-	    strlen("autolaunch:")) == 0) {
-		char *path = g_build_filename(g_get_user_runtime_dir(), "bus",
-		    NULL);
-
-		own = g_strdup_printf("unix:path=%s", path);
-		if (!g_file_test(path, G_FILE_TEST_EXISTS))
-			g_clear_pointer(&own, g_free);
-		g_free(path);
-		address = own;
-	}
-	bus = !address ? NULL : g_dbus_connection_new_for_address_sync(address,
-	    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-	    G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION, NULL, NULL, NULL);
-	g_free(own);
-	return bus;
-}
-
 static void
 on_closed(GDBusConnection *bus, gboolean by_peer, GError *error, gpointer arg)
 {
@@ -131,29 +110,39 @@ on_closed(GDBusConnection *bus, gboolean by_peer, GError *error, gpointer arg)
 	(void)bus;
 	(void)by_peer;
 	(void)error;
-	/* Started again by the mount when there is something to say. */
+	/* The mount starts us again. */
 	g_main_loop_quit(d->loop);
+}
+
+/* The mount reads what is said, or has gone. */
+static void
+say(const char *word)
+{
+	(void)printf("%s\n", word);
+	(void)fflush(stdout);
 }
 
 int
 main(void)
 {
-	struct desktop d = { .is_ending = false };
+	static struct desktop d;
 
-	d.session = session_open();
-	if (!d.session)
+	(void)signal(SIGPIPE, SIG_IGN);
+	d.system = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL);
+	if (!d.system && !notify_has_bus())
 		return DESKTOP_NONE;
 	d.loop = g_main_loop_new(NULL, FALSE);
 	d.in = g_string_new(NULL);
-	d.notify = notify_new(d.session, on_idle, &d);
-	g_signal_connect(d.session, "closed", G_CALLBACK(on_closed), &d);
+	d.notify = notify_new(on_idle, &d);
+	if (d.system) {
+		g_dbus_connection_set_exit_on_close(d.system, FALSE);
+		g_signal_connect(d.system, "closed", G_CALLBACK(on_closed),
+		    &d);
+		d.login = login_new(d.system, say);
+	}
 	g_unix_fd_add(STDIN_FILENO, G_IO_IN | G_IO_HUP | G_IO_ERR, on_input,
 	    &d);
 	g_main_loop_run(d.loop);
 	notify_free(d.notify);
-	(void)g_dbus_connection_flush_sync(d.session, NULL, NULL);
-	g_object_unref(d.session);
-	g_string_free(d.in, TRUE);
-	g_main_loop_unref(d.loop);
 	return 0;
 }

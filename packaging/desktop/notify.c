@@ -9,7 +9,7 @@
 #define APP_ID "org.coffre.Coffre"
 
 struct notify {
-	GDBusConnection *bus;
+	GDBusConnection *bus;	/* NULL: not yet */
 	void (*on_idle)(void *arg);
 	void *arg;
 	GHashTable *ids;	/* kind: number of what is shown */
@@ -23,12 +23,37 @@ struct call {
 	int urgency;
 };
 
+/* Where the session's bus is, if it is there: GLib would start another one,
+ * which nobody else is on.  Caller frees. */
+static char *
+bus_address(void)
+{
+	const char *env = g_getenv("DBUS_SESSION_BUS_ADDRESS");
+	char *path, *r = NULL;
+
+	if (env && *env && !g_str_has_prefix(env, "autolaunch:"))
+		return g_strdup(env);
+	path = g_build_filename(g_get_user_runtime_dir(), "bus", NULL);
+	if (g_file_test(path, G_FILE_TEST_EXISTS))
+		r = g_strdup_printf("unix:path=%s", path);
+	g_free(path);
+	return r;
+}
+
+bool
+notify_has_bus(void)
+{
+	char *s = bus_address();
+
+	g_free(s);
+	return s != NULL;
+}
+
 struct notify *
-notify_new(GDBusConnection *bus, void (*on_idle)(void *arg), void *arg)
+notify_new(void (*on_idle)(void *arg), void *arg)
 {
 	struct notify *n = g_new0(struct notify, 1);
 
-	n->bus = g_object_ref(bus);
 	n->on_idle = on_idle;
 	n->arg = arg;
 	n->ids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -45,7 +70,9 @@ notify_free(struct notify *n)
 		g_main_context_iteration(NULL, TRUE);
 	g_object_unref(n->end);
 	g_hash_table_unref(n->ids);
-	g_object_unref(n->bus);
+	if (n->bus)
+		(void)g_dbus_connection_flush_sync(n->bus, NULL, NULL);
+	g_clear_object(&n->bus);
 	g_free(n);
 }
 
@@ -143,11 +170,29 @@ on_caps(GObject *bus, GAsyncResult *res, gpointer arg)
 	g_free(body);
 }
 
+static void
+on_bus(GObject *source, GAsyncResult *res, gpointer arg)
+{
+	GDBusConnection *bus = g_dbus_connection_new_for_address_finish(res,
+	    NULL);
+	struct call *c = arg;
+
+	(void)source;
+	if (!bus) {
+		call_done(c);
+		return;
+	}
+	g_clear_object(&c->n->bus);
+	c->n->bus = bus;
+	start(c->n, "GetCapabilities", NULL, "(as)", on_caps, c);
+}
+
 void
 notify_show(struct notify *n, const char *kind, int urgency,
     const char *summary, const char *body)
 {
 	struct call *c = g_new0(struct call, 1);
+	char *address;
 
 	c->n = n;
 	c->kind = g_strdup(kind);
@@ -156,7 +201,21 @@ notify_show(struct notify *n, const char *kind, int urgency,
 	c->body = g_utf8_make_valid(body, -1);
 	c->urgency = CLAMP(urgency, 0, 2);
 	n->under_way++;
-	start(n, "GetCapabilities", NULL, "(as)", on_caps, c);
+	if (n->bus && g_dbus_connection_is_closed(n->bus)) {
+		g_clear_object(&n->bus);
+		g_hash_table_remove_all(n->ids);
+	}
+	address = n->bus ? NULL : bus_address();
+	if (address)
+		g_dbus_connection_new_for_address(address,
+		    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+		    G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION, NULL,
+		    n->end, on_bus, c);
+	else if (n->bus)
+		start(n, "GetCapabilities", NULL, "(as)", on_caps, c);
+	else
+		call_done(c);
+	g_free(address);
 }
 
 static void
@@ -175,7 +234,7 @@ notify_gone(struct notify *n, const char *kind)
 	guint id = GPOINTER_TO_UINT(g_hash_table_lookup(n->ids, kind));
 	struct call *c;
 
-	if (id == 0)
+	if (id == 0 || g_dbus_connection_is_closed(n->bus))
 		return;
 	g_hash_table_remove(n->ids, kind);
 	c = g_new0(struct call, 1);

@@ -13,9 +13,10 @@
  */
 struct notify;
 
-/* on_idle is called when the last call that was under way has its answer. */
-struct notify *notify_new(GDBusConnection *bus, void (*on_idle)(void *arg),
-    void *arg);
+/* Is there a bus of a session? */
+bool notify_has_bus(void);
+/* The bus is opened when there is something to show; on_idle is called when the last call that was under way has its answer. */
+struct notify *notify_new(void (*on_idle)(void *arg), void *arg);
 void notify_free(struct notify *n);
 /* Plain text; markup in it is shown as it stands. */
 void notify_show(struct notify *n, const char *kind, int urgency,

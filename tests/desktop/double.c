@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <gio/gio.h>
+#include <gio/gunixfdlist.h>
 #include <glib-unix.h>
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /*
- * double notify|plain - stands in for a notification daemon on the session
- * bus, with or without markup.  What it is called with is printed, a line each.
+ * double notify|plain	stands in for a notification daemon on the session's
+ *			bus, with or without markup
+ * double login		for logind on the system's bus
+ *
+ * What it is called with is printed, a line each.  Lines that it reads make
+ * logind's signals: "sleep 1", "sleep 0", "shutdown 1", "shutdown 0".
  */
 
-static const char xml[] =
+static const char notify_xml[] =
     "<node>"
     "<interface name='org.freedesktop.Notifications'>"
     "<method name='GetCapabilities'><arg type='as' direction='out'/></method>"
@@ -24,7 +31,31 @@ static const char xml[] =
     "</interface>"
     "</node>";
 
-static const char *role;
+static const char login_xml[] =
+    "<node>"
+    "<interface name='org.freedesktop.login1.Manager'>"
+    "<method name='Inhibit'><arg type='s' direction='in'/>"
+    "<arg type='s' direction='in'/><arg type='s' direction='in'/>"
+    "<arg type='s' direction='in'/><arg type='h' direction='out'/></method>"
+    "<signal name='PrepareForSleep'><arg type='b'/></signal>"
+    "<signal name='PrepareForShutdown'><arg type='b'/></signal>"
+    "</interface>"
+    "</node>";
+
+static const struct role {
+	const char *word, *xml, *name, *path;
+	GBusType bus;
+} roles[] = {
+	{ "notify", notify_xml, "org.freedesktop.Notifications",
+	    "/org/freedesktop/Notifications", G_BUS_TYPE_SESSION },
+	{ "plain", notify_xml, "org.freedesktop.Notifications",
+	    "/org/freedesktop/Notifications", G_BUS_TYPE_SESSION },
+	{ "login", login_xml, "org.freedesktop.login1",
+	    "/org/freedesktop/login1", G_BUS_TYPE_SYSTEM },
+};
+
+static const struct role *role;
+static GDBusConnection *bus_on;
 static GMainLoop *loop;
 static guint32 last_id;
 
@@ -49,6 +80,41 @@ notify(GVariant *args, GDBusMethodInvocation *call)
 	g_dbus_method_invocation_return_value(call, g_variant_new("(u)", id));
 }
 
+/* A lock is over when the other end of its pipe is closed. */
+static gboolean
+on_released(gint fd, GIOCondition why, gpointer what)
+{
+	(void)why;
+	(void)printf("released %s\n", (const char *)what);
+	(void)fflush(stdout);
+	(void)close(fd);
+	g_free(what);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+inhibit(GVariant *args, GDBusMethodInvocation *call)
+{
+	const char *what, *who, *why, *mode;
+	GUnixFDList *fds;
+	int fd[2];
+
+	g_variant_get(args, "(&s&s&s&s)", &what, &who, &why, &mode);
+	if (strchr(what, ':')) {
+		g_dbus_method_invocation_return_dbus_error(call,
+		    "org.freedesktop.DBus.Error.AccessDenied", "one by one");
+		return;
+	}
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		abort();
+	(void)printf("inhibit %s %s %s\n", what, who, mode);
+	g_unix_fd_add(fd[0], G_IO_HUP, on_released, g_strdup(what));
+	fds = g_unix_fd_list_new_from_array(&fd[1], 1);
+	g_dbus_method_invocation_return_value_with_unix_fd_list(call,
+	    g_variant_new("(h)", 0), fds);
+	g_object_unref(fds);
+}
+
 static void
 on_call(GDBusConnection *bus, const char *sender, const char *path,
     const char *interface, const char *method, GVariant *args,
@@ -63,9 +129,11 @@ on_call(GDBusConnection *bus, const char *sender, const char *path,
 	(void)path;
 	(void)interface;
 	(void)arg;
-	if (strcmp(method, "GetCapabilities") == 0) {
+	if (strcmp(method, "Inhibit") == 0) {
+		inhibit(args, call);
+	} else if (strcmp(method, "GetCapabilities") == 0) {
 		g_dbus_method_invocation_return_value(call, g_variant_new(
-		    "(^as)", strcmp(role, "plain") == 0 ? plain : rich));
+		    "(^as)", strcmp(role->word, "plain") == 0 ? plain : rich));
 	} else if (strcmp(method, "Notify") == 0) {
 		notify(args, call);
 	} else {
@@ -74,6 +142,24 @@ on_call(GDBusConnection *bus, const char *sender, const char *path,
 		g_dbus_method_invocation_return_value(call, NULL);
 	}
 	(void)fflush(stdout);
+}
+
+static gboolean
+on_word(GIOChannel *in, GIOCondition why, gpointer arg)
+{
+	char *line = NULL;
+
+	(void)why;
+	(void)arg;
+	if (g_io_channel_read_line(in, &line, NULL, NULL, NULL) !=
+	    G_IO_STATUS_NORMAL)
+		return G_SOURCE_REMOVE;
+	g_dbus_connection_emit_signal(bus_on, NULL, role->path,
+	    "org.freedesktop.login1.Manager", g_str_has_prefix(line, "sleep") ?
+	    "PrepareForSleep" : "PrepareForShutdown", g_variant_new("(b)",
+	    strchr(line, '1') != NULL), NULL);
+	g_free(line);
+	return G_SOURCE_CONTINUE;
 }
 
 static void
@@ -90,13 +176,13 @@ on_bus(GDBusConnection *bus, const char *name, gpointer arg)
 {
 	static const GDBusInterfaceVTable table = { on_call, NULL, NULL,
 	    { NULL } };
-	GDBusNodeInfo *node = g_dbus_node_info_new_for_xml(xml, NULL);
+	GDBusNodeInfo *node = g_dbus_node_info_new_for_xml(role->xml, NULL);
 
 	(void)name;
 	(void)arg;
-	if (g_dbus_connection_register_object(bus,
-	    "/org/freedesktop/Notifications", node->interfaces[0], &table,
-	    NULL, NULL, NULL) == 0)
+	bus_on = bus;
+	if (g_dbus_connection_register_object(bus, role->path,
+	    node->interfaces[0], &table, NULL, NULL, NULL) == 0)
 		g_main_loop_quit(loop);
 }
 
@@ -112,12 +198,18 @@ on_lost(GDBusConnection *bus, const char *name, gpointer arg)
 int
 main(int argc, char **argv)
 {
-	if (argc != 2)
+	size_t i;
+
+	for (i = 0; argc == 2 && i < G_N_ELEMENTS(roles); i++)
+		if (strcmp(argv[1], roles[i].word) == 0)
+			role = &roles[i];
+	if (!role)
 		return 64;
-	role = argv[1];
 	loop = g_main_loop_new(NULL, FALSE);
-	g_bus_own_name(G_BUS_TYPE_SESSION, "org.freedesktop.Notifications",
-	    G_BUS_NAME_OWNER_FLAGS_NONE, on_bus, on_name, on_lost, NULL, NULL);
+	g_bus_own_name(role->bus, role->name, G_BUS_NAME_OWNER_FLAGS_NONE,
+	    on_bus, on_name, on_lost, NULL, NULL);
+	g_io_add_watch(g_io_channel_unix_new(STDIN_FILENO), G_IO_IN, on_word,
+	    NULL);
 	g_main_loop_run(loop);
 	return 0;
 }

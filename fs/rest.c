@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/rest.h"
+
+#include <errno.h>
+#include <poll.h>
+
+#include "drive/drive.h"
+#include "fs/parts.h"
+#include "fs/stage.h"
+#include "store/store.h"
+#include "sync/sync.h"
+#include "util/clock.h"
+#include "util/err.h"
+#include "util/log.h"
+
+#define PIECE_MS 250
+
+static void
+to_disk(struct stage *s)
+{
+	int r = drive_fsyncdir(s->p->drive, DRIVE_ROOT_INO);
+
+	if (r < 0)
+		log_warn("before the machine sleeps: sync r=%d", r);
+}
+
+void
+rest_begin(struct stage *s, bool with_lock)
+{
+	struct stage_left left;
+	struct err e = { "" };
+
+	log_info("the machine is about to sleep");
+	s->ctx.is_resting = true;
+	if (stage_enter(s)) {
+		store_interrupt(s->p->store, true);
+		to_disk(s);
+		stage_leave(s);
+	}
+	if (with_lock && stage_lock(s, true, &left, &e) < 0)
+		log_warn("not locked before the machine sleeps: %s", e.msg);
+}
+
+void
+rest_end(struct stage *s)
+{
+	if (stage_enter(s)) {
+		store_interrupt(s->p->store, false);
+		stage_leave(s);
+	}
+	if (s->ctx.is_resting)
+		log_info("the machine is awake");
+	s->ctx.is_resting = false;
+}
+
+void
+rest_kick(struct stage *s)
+{
+	if (stage_enter(s)) {
+		sync_kick(s->p->sync);
+		stage_leave(s);
+	}
+}
+
+static bool
+is_over(struct stage *s, int64_t deadline_ms, int stop_fd)
+{
+	struct pollfd p = { .fd = stop_fd, .events = POLLIN };
+	struct sync_status st;
+	struct drive_usage u;
+
+	drive_usage(s->p->drive, &u);
+	sync_get_status(s->p->sync, &st);
+	return st.link != SYNC_ONLINE || clock_mono_ms() >= deadline_ms ||
+	    (u.outbox_ops == 0 && u.staged_blocks == 0) || poll(&p, 1, 0) > 0;
+}
+
+void
+rest_last_upload(struct stage *s, int64_t deadline_ms, int stop_fd)
+{
+	int r = -ETIMEDOUT;
+
+	if (!stage_enter(s))
+		return;
+	to_disk(s);
+	while (r == -ETIMEDOUT && !is_over(s, deadline_ms, stop_fd))
+		r = sync_wait(s->p->sync, clock_mono_ms() + PIECE_MS, NULL,
+		    NULL);
+	stage_leave(s);
+}
