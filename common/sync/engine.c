@@ -36,6 +36,17 @@ sync_kick(struct sync *s)
 	drive_sync_kick(s->drive);
 }
 
+void
+sync_spare(struct sync *s, bool on)
+{
+	if (s->is_sparing == on)
+		return;
+	s->is_sparing = on;
+	log_info("sync: sparing=%d", on);
+	fetcher_wake(s->fetcher);
+	sync_wake(s);
+}
+
 int
 sync_put(struct sync *s, const char *name, const void *p, size_t len,
     enum object_kind kind)

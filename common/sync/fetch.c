@@ -60,8 +60,8 @@ wants_add_locked(struct fetcher *f, const struct fetch_want *want, size_t n,
 	for (i = 0; i < n; i++) {
 		/* Read-ahead is bounded; what is over is asked for again when
 		 * its turn comes. */
-		if (rank == FETCH_AHEAD && f->ahead_bytes + bytes >=
-		    f->s->readahead_max)
+		if (rank == FETCH_AHEAD && (f->s->is_sparing ||
+		    f->ahead_bytes + bytes >= f->s->readahead_max))
 			break;
 		e = entry_get_locked(f, &want[i], &is_new);
 		if (!e) {
@@ -245,6 +245,14 @@ fetcher_new(struct sync *s, struct fetcher **ret)
 	drive_set_fetcher(s->drive, &df);
 	*ret = f;
 	return 0;
+}
+
+void
+fetcher_wake(struct fetcher *f)
+{
+	mutex_lock(&f->lock);
+	cond_broadcast(&f->changed);
+	mutex_unlock(&f->lock);
 }
 
 void

@@ -341,7 +341,8 @@ later_take_locked(struct fetcher *f, int64_t now, int64_t *ret_until)
 	int64_t at = f->reading_ms + FETCH_LATER_MS;
 
 	/* Whoever ends wakes the others. */
-	if (!j || f->reading > 0 || f->later == FETCH_LATER_MAX)
+	if (!j || f->reading > 0 || f->later == FETCH_LATER_MAX ||
+	    f->s->is_sparing)
 		return NULL;
 	if (now < at) {
 		if (*ret_until > at)

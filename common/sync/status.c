@@ -269,6 +269,7 @@ sync_get_status(struct sync *s, struct sync_status *ret)
 
 	mutex_lock(&s->lock);
 	*ret = s->st;
+	ret->is_sparing = s->is_sparing;
 	ret->retry_in_ms = 0;
 	if (s->st.link != SYNC_ONLINE && s->st.link != SYNC_ALARM &&
 	    s->retry_at_ms > now)

@@ -56,6 +56,7 @@ struct sync_status {
 	char advice[256];	/* what to do about it; "": nothing */
 	int64_t last_ok_ns;	/* real time it last answered; 0: never */
 	int64_t retry_in_ms;	/* until the next try; 0: none planned */
+	bool is_sparing;	/* see sync_spare */
 	uint64_t packs_up, bytes_up, bytes_down, segments;
 	uint64_t published_seq;	/* of this device's journal */
 	uint64_t checkpoint_seq;
@@ -75,6 +76,9 @@ int sync_wait(struct sync *s, int64_t deadline_ms,
     void *arg);
 /* Try again at once (the network is back, the user asked). */
 void sync_kick(struct sync *s);
+/* Sparing: uploads, pins and what is read ahead wait; what somebody reads is
+ * fetched, and what somebody waits for (sync_wait) is uploaded. */
+void sync_spare(struct sync *s, bool on);
 void sync_get_status(struct sync *s, struct sync_status *ret);
 /* Write a checkpoint now (after a sync_wait). */
 int sync_checkpoint(struct sync *s, struct err *e);

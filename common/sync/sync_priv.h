@@ -2,6 +2,7 @@
 #ifndef SYNC_SYNC_PRIV_H
 #define SYNC_SYNC_PRIV_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -186,6 +187,8 @@ struct sync {
 	bool has_pump, has_publisher, has_pinner;
 	unsigned up_started;
 
+	atomic_bool is_sparing;		/* wake all who wait when it changes */
+
 	struct mutex lock;
 	/* Everything below; broadcast by whoever changes it. */
 	struct cond changed;
@@ -292,6 +295,8 @@ int fetcher_new(struct sync *s, struct fetcher **ret);
 /* All of these, after what anybody else wants; tried once. */
 int fetcher_get(struct fetcher *f, const struct fetch_want *want, size_t n);
 /* Let every fetch end with -ECANCELED, now and from now on. */
+/* What holds downloads back has changed. */
+void fetcher_wake(struct fetcher *f);
 void fetcher_stop(struct fetcher *f);
 /* The same, wait for them, join, free. */
 void fetcher_free(struct fetcher *f);

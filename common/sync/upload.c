@@ -98,6 +98,7 @@ upload_wait(struct sync *s, uint64_t *work, bool is_idle)
 
 	mutex_lock(&s->lock);
 	while (!s->is_stopping && (!s->is_checked ||
+	    (s->is_sparing && s->force == 0) ||
 	    (is_idle && *work == s->work)))
 		cond_wait(&s->changed, &s->lock);
 	*work = s->work;
