@@ -81,6 +81,10 @@ control_notes(const struct control_conn *k)
 		json_array_append_new(all, control_text(line));
 	}
 	buf_done(&b);
+	if (k->c->host.parts->is_metered)
+		json_array_append_new(all, json_string("this line is paid by "
+		    "volume: uploads, pins and reading ahead wait; 'coffre "
+		    "sync --wait' does not, nor does 'metered = use'"));
 	meter_notes(k->c->host.meter, all);
 	return all;
 }

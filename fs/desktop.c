@@ -11,6 +11,7 @@
 
 #include "crypto/crypto.h"
 #include "fs/helper.h"
+#include "fs/netwatch.h"
 #include "fs/notice.h"
 #include "fs/parts.h"
 #include "fs/rest.h"
@@ -23,6 +24,9 @@
 #define SHUTDOWN_MS 4000	/* logind waits for 5 s */
 /* Machines that wake together do not come to a store together. */
 #define WAKE_SPREAD_MS 3000
+/* A network comes up in several steps. */
+#define NET_SETTLE_MS 300
+#define NET_EVERY_MS 2000
 
 struct desktop {
 	struct parts *p;
@@ -30,10 +34,12 @@ struct desktop {
 	pthread_t thread;
 	bool has_thread;
 	int stop_fd, wake_fd;
+	int net_fd;		/* -1: none */
 	/* Of the thread, and of desktop_free after it. */
 	struct helper helper;
 	bool is_resting;
-	int64_t kick_ms;	/* after waking; 0: none is due */
+	int64_t kick_ms;	/* try the store again then; 0: not planned */
+	int64_t kicked_ms;	/* that was last done */
 	enum sync_link link;	/* as last seen */
 	struct notice notice;
 };
@@ -120,6 +126,29 @@ wake(struct desktop *d)
 	    (int64_t)(crypto_random_u64() % WAKE_SPREAD_MS);
 }
 
+/* There may be a way to the store again: now or soon, and not on and on. */
+static void
+net_up(struct desktop *d)
+{
+	int64_t at = clock_mono_ms() + NET_SETTLE_MS;
+
+	if (d->link != SYNC_OFFLINE || d->kick_ms > 0)
+		return;
+	if (at < d->kicked_ms + NET_EVERY_MS)
+		at = d->kicked_ms + NET_EVERY_MS;
+	d->kick_ms = at;
+}
+
+static void
+kick(struct desktop *d)
+{
+	if (d->kick_ms == 0 || clock_mono_ms() < d->kick_ms)
+		return;
+	d->kick_ms = 0;
+	d->kicked_ms = clock_mono_ms();
+	rest_kick(d->stage);
+}
+
 static void
 ready(struct desktop *d, const char *line)
 {
@@ -141,6 +170,10 @@ on_line(void *arg, const char *line)
 		rest_last_upload(d->stage, clock_mono_ms() + SHUTDOWN_MS,
 		    d->stop_fd);
 		ready(d, "ready\tshutdown\n");
+	} else if (strcmp(line, "metered") == 0) {
+		rest_metered(d->stage, d->p->opts.metered == METERED_PAUSE);
+	} else if (strcmp(line, "unmetered") == 0) {
+		rest_metered(d->stage, false);
 	} else if (strcmp(line, "stay") != 0) {
 		log_info("desktop: unknown words");
 	}
@@ -169,10 +202,11 @@ static void
 desktop_run(void *arg)
 {
 	struct desktop *d = arg;
-	struct pollfd p[3] = {
+	struct pollfd p[4] = {
 		{ .fd = d->stop_fd, .events = POLLIN },
 		{ .fd = d->wake_fd, .events = POLLIN },
 		{ .events = POLLIN },
+		{ .fd = d->net_fd, .events = POLLIN },
 	};
 	uint64_t n;
 	int r;
@@ -180,19 +214,20 @@ desktop_run(void *arg)
 	for (;;) {
 		(void)helper_start(&d->helper);
 		p[2].fd = d->helper.is_on ? d->helper.child.fd : -1;
-		r = poll(p, 3, (int)next_ms(d));
+		r = poll(p, 4, (int)next_ms(d));
 		if ((r < 0 && errno != EINTR) || p[0].revents)
 			return;
-		/* Without it nobody would say when the machine is awake. */
+		/* Without it nobody would say when that is over. */
 		if (p[2].fd >= 0 && p[2].revents && !helper_hear(&d->helper,
-		    on_line, d))
+		    on_line, d)) {
 			wake(d);
+			rest_metered(d->stage, false);
+		}
 		if (p[1].revents && read(d->wake_fd, &n, sizeof(n)) > 0)
 			link_look(d);
-		if (d->kick_ms > 0 && clock_mono_ms() >= d->kick_ms) {
-			d->kick_ms = 0;
-			rest_kick(d->stage);
-		}
+		if (p[3].revents && netwatch_read(d->net_fd))
+			net_up(d);
+		kick(d);
 		notices_send(d);
 	}
 }
@@ -222,6 +257,8 @@ desktop_new(struct parts *p, struct stage *s, struct desktop **ret)
 		return -ENOMEM;
 	d->p = p;
 	d->stage = s;
+	/* Without it, tries are only later. */
+	d->net_fd = netwatch_open();
 	d->stop_fd = eventfd(0, EFD_CLOEXEC);
 	d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (d->stop_fd < 0 || d->wake_fd < 0) {
@@ -277,5 +314,7 @@ desktop_free(struct desktop *d, uint64_t changes_left)
 		(void)close(d->stop_fd);
 	if (d->wake_fd >= 0)
 		(void)close(d->wake_fd);
+	if (d->net_fd >= 0)
+		(void)close(d->net_fd);
 	free(d);
 }

@@ -10,7 +10,8 @@ struct stage;
 /*
  * desktop - a mount and the session around it: what the user should hear of
  * is shown as a notification, and before the machine sleeps or is shut down the
- * mount is made ready.  One thread and one program, coffre-desktop; nobody
+ * mount is made ready, and when the network is back the store is tried at
+ * once.  One thread and one program, coffre-desktop; nobody
  * waits for either, and where there is no bus nothing is done.
  */
 struct desktop;

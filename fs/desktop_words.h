@@ -16,6 +16,8 @@
  *	wake		it has slept, or does not sleep after all
  *	shutdown	likewise, with "ready"
  *	stay		it is not shut down after all
+ *	metered		the line is paid by volume
+ *	unmetered	no longer
  */
 #define DESKTOP_NONE 4	/* its exit status: there is no bus to talk on */
 #define DESKTOP_LINE_MAX 64	/* bytes of a line of it */

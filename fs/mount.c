@@ -341,7 +341,8 @@ is_signalled(const struct mount *m)
 static void
 sync_end(struct mount *m)
 {
-	int64_t end = clock_mono_ms() + (int64_t)m->p->opts.drain * 1000;
+	int64_t end = clock_mono_ms() + (m->p->is_metered ? 0 :
+	    (int64_t)m->p->opts.drain * 1000);
 	struct drive_usage u;
 	int64_t until;
 	int r = -ETIMEDOUT;
@@ -359,7 +360,7 @@ sync_end(struct mount *m)
 		r = sync_wait(m->p->sync, until < end ? until : end, NULL,
 		    NULL);
 	}
-	if (m->p->opts.drain == 0 || is_signalled(m))
+	if (m->p->opts.drain == 0 || m->p->is_metered || is_signalled(m))
 		end = 0;
 	sync_stop(m->p->sync, end);
 	m->p->sync = NULL;

@@ -23,6 +23,7 @@
 static const char *const words[][4] = {
 	[OPT_LEVEL] = { "error", "warn", "info", "debug" },
 	[OPT_ALLOW] = { "deny", "allow" },
+	[OPT_SPARE] = { "pause", "use" },
 };
 
 const struct opt opts_table[] = {
@@ -104,6 +105,8 @@ const struct opt opts_table[] = {
 	    "what a file manager may fetch unasked in a minute" },
 	{ "notify", OPT_BOOL, CM, AT(notify), 1, 0, 1, NULL,
 	    "tell the desktop what needs you (default: yes)" },
+	{ "metered", OPT_SPARE, CM, AT(metered), METERED_PAUSE, 0, METERED_USE,
+	    "WORD", "pause or use: of uploads on a line paid by volume" },
 	{ "log", OPT_TEXT, CM, AT(log), 0, 0, 0, "FILE",
 	    "log there (default: log in the state folder)" },
 	{ "log_level", OPT_LEVEL, CM, AT(log_level), LOG_LEVEL_WARN, 0,
@@ -296,6 +299,7 @@ opts_set(struct opts *o, const struct opt *t, const char *value,
 		break;
 	case OPT_LEVEL:
 	case OPT_ALLOW:
+	case OPT_SPARE:
 		r = set_word(field_num(o, t), t, value, e);
 		break;
 	case OPT_TEXT:
@@ -429,6 +433,7 @@ opts_format(const struct opts *o, const struct opt *t, char out[static 32])
 		return s ? s : "";
 	case OPT_LEVEL:
 	case OPT_ALLOW:
+	case OPT_SPARE:
 		n = *(const uint64_t *)(const void *)at;
 		return words[t->type][n];
 	case OPT_SIZE:

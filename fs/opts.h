@@ -21,6 +21,7 @@ enum opt_type {
 	OPT_TEXT = 4,
 	OPT_LEVEL = 5,		/* error, warn, info, debug */
 	OPT_ALLOW = 6,		/* deny, allow */
+	OPT_SPARE = 7,		/* pause, use */
 };
 
 /* Where an option may stand. */
@@ -62,6 +63,7 @@ struct opts {
 	uint64_t unasked;	/* bytes a minute */
 	bool notify;
 	bool lock_at_suspend;
+	uint64_t metered;	/* enum opt_metered */
 	uint64_t set;		/* bit n: opts_table[n] was set */
 	char *kernel;		/* mount options passed on to the kernel */
 };
@@ -79,6 +81,11 @@ struct opt {
 enum opt_thumbnails {
 	THUMBNAILS_DENY = 0,
 	THUMBNAILS_ALLOW = 1,
+};
+
+enum opt_metered {
+	METERED_PAUSE = 0,
+	METERED_USE = 1,
 };
 
 extern const struct opt opts_table[];

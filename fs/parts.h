@@ -3,6 +3,7 @@
 #define FS_PARTS_H
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "fs/opts.h"
@@ -29,6 +30,7 @@ struct parts {
 	struct sync *sync;
 	void (*on_link)(void *arg);	/* of sync_conf; may be NULL */
 	void *on_link_arg;
+	atomic_bool is_metered;	/* see sync_spare */
 };
 
 /* Nothing opened yet; settings at their defaults. */

@@ -62,6 +62,16 @@ rest_kick(struct stage *s)
 	}
 }
 
+void
+rest_metered(struct stage *s, bool is_metered)
+{
+	s->p->is_metered = is_metered;
+	if (stage_enter(s)) {
+		sync_spare(s->p->sync, is_metered);
+		stage_leave(s);
+	}
+}
+
 static bool
 is_over(struct stage *s, int64_t deadline_ms, int stop_fd)
 {
@@ -71,8 +81,10 @@ is_over(struct stage *s, int64_t deadline_ms, int stop_fd)
 
 	drive_usage(s->p->drive, &u);
 	sync_get_status(s->p->sync, &st);
-	return st.link != SYNC_ONLINE || clock_mono_ms() >= deadline_ms ||
-	    (u.outbox_ops == 0 && u.staged_blocks == 0) || poll(&p, 1, 0) > 0;
+	if (st.link != SYNC_ONLINE || st.is_sparing)
+		return true;
+	return (u.outbox_ops == 0 && u.staged_blocks == 0) ||
+	    clock_mono_ms() >= deadline_ms || poll(&p, 1, 0) > 0;
 }
 
 void

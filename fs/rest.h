@@ -21,6 +21,8 @@ void rest_begin(struct stage *s, bool with_lock);
 void rest_end(struct stage *s);
 /* Try at once what waits for its next try. */
 void rest_kick(struct stage *s);
+/* The line is paid by volume, or no longer is. */
+void rest_metered(struct stage *s, bool is_metered);
 /* Before a shutdown: what was written is on the disk, and what is queued goes
  * on being uploaded, as long as that gets on and until deadline_ms or
  * stop_fd can be read. */

@@ -153,6 +153,8 @@ stage_up(struct stage *s, struct err *e)
 	atomic_store(&s->used_ms, clock_mono_ms());
 	gate_open(s->commands);
 	gate_open(s->requests);
+	/* Whoever found the gate shut has left it to us. */
+	sync_spare(p->sync, p->is_metered);
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 
 #include "fs/desktop_words.h"
 #include "packaging/desktop/login.h"
+#include "packaging/desktop/network.h"
 #include "packaging/desktop/notify.h"
 
 /*
@@ -27,6 +28,7 @@ struct desktop {
 	GMainLoop *loop;
 	GDBusConnection *system;	/* NULL: none, and no login */
 	struct login *login;
+	struct network *network;
 	struct notify *notify;
 	GString *in;			/* read, and no line yet */
 	bool is_ending;
@@ -139,6 +141,7 @@ main(void)
 		g_signal_connect(d.system, "closed", G_CALLBACK(on_closed),
 		    &d);
 		d.login = login_new(d.system, say);
+		d.network = network_new(d.system, say);
 	}
 	g_unix_fd_add(STDIN_FILENO, G_IO_IN | G_IO_HUP | G_IO_ERR, on_input,
 	    &d);

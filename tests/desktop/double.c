@@ -13,9 +13,11 @@
  * double notify|plain	stands in for a notification daemon on the session's
  *			bus, with or without markup
  * double login		for logind on the system's bus
+ * double network	for NetworkManager, likewise; the line is metered (1)
  *
  * What it is called with is printed, a line each.  Lines that it reads make
- * logind's signals: "sleep 1", "sleep 0", "shutdown 1", "shutdown 0".
+ * logind's signals ("sleep 1", "sleep 0", "shutdown 1", "shutdown 0") or change
+ * what is said of the line ("metered 2").
  */
 
 static const char notify_xml[] =
@@ -42,6 +44,13 @@ static const char login_xml[] =
     "</interface>"
     "</node>";
 
+static const char network_xml[] =
+    "<node>"
+    "<interface name='org.freedesktop.NetworkManager'>"
+    "<property name='Metered' type='u' access='read'/>"
+    "</interface>"
+    "</node>";
+
 static const struct role {
 	const char *word, *xml, *name, *path;
 	GBusType bus;
@@ -52,12 +61,15 @@ static const struct role {
 	    "/org/freedesktop/Notifications", G_BUS_TYPE_SESSION },
 	{ "login", login_xml, "org.freedesktop.login1",
 	    "/org/freedesktop/login1", G_BUS_TYPE_SYSTEM },
+	{ "network", network_xml, "org.freedesktop.NetworkManager",
+	    "/org/freedesktop/NetworkManager", G_BUS_TYPE_SYSTEM },
 };
 
 static const struct role *role;
 static GDBusConnection *bus_on;
 static GMainLoop *loop;
 static guint32 last_id;
+static guint32 metered = 1;
 
 static void
 notify(GVariant *args, GDBusMethodInvocation *call)
@@ -144,6 +156,34 @@ on_call(GDBusConnection *bus, const char *sender, const char *path,
 	(void)fflush(stdout);
 }
 
+static GVariant *
+on_get(GDBusConnection *bus, const char *sender, const char *path,
+    const char *interface, const char *name, GError **error, gpointer arg)
+{
+	(void)bus;
+	(void)sender;
+	(void)path;
+	(void)interface;
+	(void)name;
+	(void)error;
+	(void)arg;
+	return g_variant_new_uint32(metered);
+}
+
+static void
+metered_set(guint32 to)
+{
+	GVariantBuilder b;
+
+	metered = to;
+	g_variant_builder_init(&b, G_VARIANT_TYPE("a{sv}"));
+	g_variant_builder_add(&b, "{sv}", "Metered",
+	    g_variant_new_uint32(metered));
+	g_dbus_connection_emit_signal(bus_on, NULL, role->path,
+	    "org.freedesktop.DBus.Properties", "PropertiesChanged",
+	    g_variant_new("(sa{sv}as)", role->name, &b, NULL), NULL);
+}
+
 static gboolean
 on_word(GIOChannel *in, GIOCondition why, gpointer arg)
 {
@@ -154,10 +194,14 @@ on_word(GIOChannel *in, GIOCondition why, gpointer arg)
 	if (g_io_channel_read_line(in, &line, NULL, NULL, NULL) !=
 	    G_IO_STATUS_NORMAL)
 		return G_SOURCE_REMOVE;
-	g_dbus_connection_emit_signal(bus_on, NULL, role->path,
-	    "org.freedesktop.login1.Manager", g_str_has_prefix(line, "sleep") ?
-	    "PrepareForSleep" : "PrepareForShutdown", g_variant_new("(b)",
-	    strchr(line, '1') != NULL), NULL);
+	if (g_str_has_prefix(line, "metered "))
+		metered_set((guint32)strtoul(line + 8, NULL, 10));
+	else
+		g_dbus_connection_emit_signal(bus_on, NULL, role->path,
+		    "org.freedesktop.login1.Manager",
+		    g_str_has_prefix(line, "sleep") ? "PrepareForSleep" :
+		    "PrepareForShutdown", g_variant_new("(b)",
+		    strchr(line, '1') != NULL), NULL);
 	g_free(line);
 	return G_SOURCE_CONTINUE;
 }
@@ -174,7 +218,7 @@ on_name(GDBusConnection *bus, const char *name, gpointer arg)
 static void
 on_bus(GDBusConnection *bus, const char *name, gpointer arg)
 {
-	static const GDBusInterfaceVTable table = { on_call, NULL, NULL,
+	static const GDBusInterfaceVTable table = { on_call, on_get, NULL,
 	    { NULL } };
 	GDBusNodeInfo *node = g_dbus_node_info_new_for_xml(role->xml, NULL);
 
