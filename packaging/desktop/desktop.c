@@ -129,7 +129,12 @@ main(void)
 {
 	static struct desktop d;
 
+	/* Also what is meant for the mount and sent to all of its group: we
+	 * end when it has, and perhaps has something to say before. */
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
 	d.system = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL);
 	if (!d.system && !notify_has_bus())
 		return DESKTOP_NONE;

@@ -103,14 +103,18 @@ check "files are written" timeout 5 cp "$M/$MARK.one" "$M/$MARK.four"
 kill -CONT "$DOUBLE_PID"
 
 # The program and the bus may come and go.
-pkill -P "$MPID" -x coffre-desktop
+pkill -KILL -P "$MPID" -x coffre-desktop
 check "the mount goes on without it" timeout 5 ls "$M" >/dev/null
 echo "drain = 1" >>"$T/config/coffre/$NAME.conf"
 cd "$T" || exit 1
 need "it is unmounted" drive_unmount
 need "it is mounted" drive_mount
 echo five >"$M/$MARK.five"
-need "it is unmounted with something left" drive_unmount
+# As a service manager does, or a terminal: all of the group.
+need "the program is there" pgrep -P "$MPID" -x coffre-desktop
+pkill -TERM -P "$MPID" -x coffre-desktop
+kill -TERM "$MPID"
+need "it is ended with something left" daemon_gone 30
 check "the user is told how much" shown \
     'summary=Büro & Co: not everything is uploaded body=[0-9]+ changes are left'
 refuse "no name of a file is shown" grep -q "$MARK" "$T/notify"

@@ -133,6 +133,15 @@ check "without the program it counts as awake, too" \
 cd "$T" || exit 1
 need "it is unmounted" drive_unmount
 
+# ---- a mount that is killed holds nothing up
+
+forget
+need "it is mounted" drive_mount
+check "two locks are held" until_ok 10 holds_both
+drive_kill
+check "with a crash they are given back" until_ok 5 noted login \
+    '^released sleep'
+
 # ---- shutdown
 
 forget
