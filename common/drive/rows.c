@@ -131,8 +131,9 @@ must_stay(struct drive *d, const struct block *b) REQUIRES(d->db_lock)
 	    stage_is_frozen(d, b->ino, b->bid);
 }
 
+/* b, which is not there yet, is about to be put on top. */
 static int
-supersede(struct drive *d, struct inode *i, const struct block *b)
+supersede(struct drive *d, struct inode *i, struct block *b)
     REQUIRES(d->db_lock)
 {
 	struct block old, base;
@@ -144,6 +145,8 @@ supersede(struct drive *d, struct inode *i, const struct block *b)
 	i->alloc -= i->alloc < old.len ? i->alloc : old.len;
 	if (b->state == BLOCK_PATCH && old.state != BLOCK_PATCH)
 		return 0;	/* the base stays below */
+	if (old.is_end && !must_stay(d, &old))
+		b->is_end = true;
 	r = block_gone(d, &old, must_stay(d, &old));
 	if (r == 0 && old.state == BLOCK_PATCH && b->state != BLOCK_PATCH) {
 		r = block_below(d, &old, &base);
@@ -159,7 +162,8 @@ block_put(struct drive *d, struct inode *i, struct block *b, const void *data,
 {
 	int r = 0;
 
-	if (b->idx < (i->size + BLOCK_SIZE - 1) / BLOCK_SIZE)
+	b->is_end = b->idx >= (i->size + BLOCK_SIZE - 1) / BLOCK_SIZE;
+	if (!b->is_end)
 		r = supersede(d, i, b);
 	if (r < 0)
 		return r;

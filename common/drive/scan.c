@@ -32,7 +32,8 @@ struct scan {
 	uint64_t ino, idx;	/* of the row before */
 	bool is_covered;	/* a whole row was above */
 	bool is_patched;	/* a patch was above */
-	bool is_cut;		/* only rows that do not open were above */
+	bool is_cut;		/* only rows that do not open were above, ... */
+	bool is_end;		/* ... and the file had ended before the last */
 	bool is_suspect;	/* after a power cut */
 	uint64_t synced;	/* rows up to this bid need no look */
 	struct inode i;
@@ -108,7 +109,7 @@ scan_row(void *arg, const struct block *b) NO_TSA
 		r = scan_cut(s);
 		if (r < 0)
 			return r;
-		s->is_covered = s->is_patched = false;
+		s->is_covered = s->is_patched = s->is_end = false;
 	}
 	s->ino = b->ino;
 	s->idx = b->idx;
@@ -121,10 +122,13 @@ scan_row(void *arg, const struct block *b) NO_TSA
 			return r;
 		if (r == 0) {
 			s->is_cut = true;
+			s->is_end = b->is_end;
 			return gones_add(&s->extra, &g);
 		}
 	}
-	s->is_cut = false;
+	/* A hole that a truncation left is not what the file had here. */
+	if (b->state != BLOCK_HOLE || !s->is_end)
+		s->is_cut = false;
 	if (b->state == BLOCK_PATCH)
 		s->is_patched = true;
 	else
