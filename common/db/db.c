@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "db/db.h"
+#include "db/db_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,23 +18,7 @@
 #define STR(x) STR_(x)
 #define STR_(x) #x
 
-struct db {
-	sqlite3 *h;
-	sqlite3 *ckpt;		/* second connection, for checkpoints */
-	int wal_fd;		/* the log, for db_sync */
-	int file_fd;		/* for db_sync_file; closed last, as a close
-				 * gives up SQLite's locks */
-	unsigned nlogged;	/* atomic: frames in the log ... */
-	unsigned nmoved;	/* atomic: ... and of them in the file */
-	int flush_r;		/* atomic; < 0: a flush failed */
-	sqlite3_stmt *begin, *commit;
-	struct stmt *stmts[DB_STMT_MAX];
-};
-
-/* A struct stmt is a sqlite3_stmt: the name keeps SQLite inside this folder. */
-#define RAW(s) ((sqlite3_stmt *)(void *)(s))
-
-static int
+int
 db_errno(sqlite3 *h, int rc)
 {
 	switch (rc & 0xff) {
@@ -129,7 +112,9 @@ db_open(const char *path, struct db **ret, struct err *e)
 	if (r == 0)
 		r = db_exec(d, "BEGIN IMMEDIATE;"
 		    "CREATE TABLE IF NOT EXISTS opened(n INTEGER);"
-		    "DELETE FROM opened; INSERT INTO opened VALUES(1); COMMIT");
+		    "INSERT INTO opened SELECT 1 "
+		    "WHERE NOT EXISTS(SELECT 1 FROM opened);"
+		    "UPDATE opened SET n = n; COMMIT");
 	if (r == 0)
 		r = db_connect(path, &d->ckpt);
 	/* A connection that has read nothing knows of no log, and moves
@@ -161,8 +146,12 @@ db_close(struct db *d)
 
 	if (!d)
 		return;
+	redo_close(d);
 	for (i = 0; i < DB_STMT_MAX; i++)
-		(void)sqlite3_finalize(RAW(d->stmts[i]));
+		if (d->stmts[i]) {
+			(void)sqlite3_finalize(d->stmts[i]->raw);
+			free(d->stmts[i]);
+		}
 	(void)sqlite3_finalize(d->begin);
 	(void)sqlite3_finalize(d->commit);
 	if (d->wal_fd >= 0)
@@ -175,8 +164,8 @@ db_close(struct db *d)
 	free(d);
 }
 
-static int
-kept(struct db *d, sqlite3_stmt **s, const char *sql)
+int
+db_kept(struct db *d, sqlite3_stmt **s, const char *sql)
 {
 	int rc = SQLITE_OK;
 
@@ -195,54 +184,82 @@ kept(struct db *d, sqlite3_stmt **s, const char *sql)
 int
 db_begin(struct db *d)
 {
-	return kept(d, &d->begin, "BEGIN IMMEDIATE");
+	int r;
+
+	if (d->is_in_txn)
+		return -EIO;
+	r = d->redo ? redo_begin(d) :
+	    db_kept(d, &d->begin, "BEGIN IMMEDIATE");
+	d->is_in_txn = r == 0;
+	return r;
 }
 
 int
 db_commit(struct db *d)
 {
-	return kept(d, &d->commit, "COMMIT");
+	int r;
+
+	r = d->redo ? redo_commit(d) : db_kept(d, &d->commit, "COMMIT");
+	if (r == 0)
+		d->is_in_txn = false;
+	return r;
 }
 
 void
 db_rollback(struct db *d)
 {
-	(void)db_exec(d, "ROLLBACK");
+	d->is_in_txn = false;
+	if (d->redo)
+		redo_rollback(d);
+	else
+		(void)db_exec(d, "ROLLBACK");
+}
+
+int
+db_redo(struct db *d, struct err *e)
+{
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s-redo",
+	    sqlite3_db_filename(d->h, "main")) >= (int)sizeof(path))
+		return err_set(e, -ENAMETOOLONG, "the database's path is too "
+		    "long");
+	return redo_open(d, path, e);
+}
+
+int
+db_settle(struct db *d)
+{
+	return redo_settle(d);
+}
+
+uint64_t
+db_unsettled(struct db *d)
+{
+	return redo_size(d);
 }
 
 int
 db_exec(struct db *d, const char *sql)
 {
-	int rc = sqlite3_exec(d->h, sql, NULL, NULL, NULL);
+	int rc, r = 0;
 
+	if (d->is_in_txn)
+		redo_pass(d);
+	else
+		r = redo_settle(d);
+	if (r < 0)
+		return r;
+	rc = sqlite3_exec(d->h, sql, NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		log_debug("db: %s: %s", sql, sqlite3_errmsg(d->h));
 	return db_errno(d->h, rc);
 }
 
-struct stmt *
-db_stmt(struct db *d, int n, const char *sql)
-{
-	sqlite3_stmt *s = NULL;
-
-	if (d->stmts[n]) {
-		(void)sqlite3_reset(RAW(d->stmts[n]));
-		(void)sqlite3_clear_bindings(RAW(d->stmts[n]));
-		return d->stmts[n];
-	}
-	if (sqlite3_prepare_v3(d->h, sql, -1, SQLITE_PREPARE_PERSISTENT, &s,
-	    NULL) != SQLITE_OK) {
-		log_error("db: '%s': %s", sql, sqlite3_errmsg(d->h));
-		return NULL;
-	}
-	d->stmts[n] = (struct stmt *)(void *)s;
-	return d->stmts[n];
-}
-
 bool
 db_in_txn(struct db *d)
 {
-	return !sqlite3_get_autocommit(d->h);
+	return d->is_in_txn && !sqlite3_get_autocommit(d->h);
 }
 
 int64_t
@@ -316,94 +333,16 @@ db_checkpoint(struct db *d)
 int
 db_checkpoint_all(struct db *d, bool is_cut)
 {
-	int rc = sqlite3_wal_checkpoint_v2(d->h, NULL,
+	int rc, r = redo_settle(d);
+
+	if (r < 0)
+		return r;
+	rc = sqlite3_wal_checkpoint_v2(d->h, NULL,
 	    is_cut ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART,
 	    NULL, NULL);
-
 	if (rc == SQLITE_OK) {
 		__atomic_store_n(&d->nlogged, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&d->nmoved, 0, __ATOMIC_RELAXED);
 	}
 	return (rc & 0xff) == SQLITE_BUSY ? 0 : db_errno(d->h, rc);
-}
-
-void
-stmt_i64(struct stmt *s, int i, int64_t v)
-{
-	if (s)
-		(void)sqlite3_bind_int64(RAW(s), i, v);
-}
-
-void
-stmt_blob(struct stmt *s, int i, const void *p, size_t len)
-{
-	if (s)
-		(void)sqlite3_bind_blob64(RAW(s), i, p ? p : "", len,
-		    SQLITE_STATIC);
-}
-
-void
-stmt_null(struct stmt *s, int i)
-{
-	if (s)
-		(void)sqlite3_bind_null(RAW(s), i);
-}
-
-int
-stmt_step(struct stmt *s)
-{
-	int rc, r;
-
-	if (!s)
-		return -ENOMEM;
-	if (!sqlite3_stmt_readonly(RAW(s)) &&
-	    sqlite3_get_autocommit(sqlite3_db_handle(RAW(s))))
-		return -EIO;
-	rc = sqlite3_step(RAW(s));
-	if (rc == SQLITE_ROW)
-		return 1;
-	r = db_errno(sqlite3_db_handle(RAW(s)), rc);
-	if (r < 0 && r != -EEXIST)
-		log_error("db: %s: %s", sqlite3_sql(RAW(s)),
-		    sqlite3_errmsg(sqlite3_db_handle(RAW(s))));
-	(void)sqlite3_reset(RAW(s));
-	return r;
-}
-
-int
-stmt_run(struct stmt *s)
-{
-	int r = stmt_step(s);
-
-	if (r == 1)
-		stmt_reset(s);
-	return r < 0 ? r : 0;
-}
-
-int64_t
-stmt_get_i64(struct stmt *s, int col)
-{
-	return sqlite3_column_int64(RAW(s), col);
-}
-
-const void *
-stmt_get_blob(struct stmt *s, int col, size_t *ret_len)
-{
-	const void *p = sqlite3_column_blob(RAW(s), col);
-
-	*ret_len = (size_t)sqlite3_column_bytes(RAW(s), col);
-	return p;
-}
-
-bool
-stmt_is_null(struct stmt *s, int col)
-{
-	return sqlite3_column_type(RAW(s), col) == SQLITE_NULL;
-}
-
-void
-stmt_reset(struct stmt *s)
-{
-	if (s)
-		(void)sqlite3_reset(RAW(s));
 }

@@ -24,9 +24,24 @@ struct stmt;
 /* Open or create.  WAL, 4 KiB pages, flushed only by checkpoints and
  * db_sync; secure_delete is off because every row is sealed. */
 int db_open(const char *path, struct db **ret, struct err *e);
+/*
+ * From now on SQLite commits now and then only: what db_commit is told goes
+ * to a journal, PATH-redo, that survives the process (not a power cut), and
+ * what it holds since the last commit of SQLite's is done again here.  To be
+ * called before anything is read or written.  Statements may depend on
+ * nothing but the tables and what is bound (no random(), no LIMIT without
+ * order).  On failure the database is as it was, without the journal.
+ */
+int db_redo(struct db *d, struct err *e);
+/* Let SQLite commit what was committed: before db_sync, to be sure of it on
+ * the disk.  No transaction is open.  Does nothing without db_redo. */
+int db_settle(struct db *d);
+/* What waits for that, bytes of the journal. */
+uint64_t db_unsettled(struct db *d);
 /* Closes with a last checkpoint.  NULL is ignored. */
 void db_close(struct db *d);
-/* Run statements that give no rows. */
+/* Run statements that give no rows.  They are not for the journal: a
+ * transaction with one is SQLite's to commit. */
 int db_exec(struct db *d, const char *sql);
 /* Statement number n, prepared from sql (a literal) the first time, reset and
  * without bindings otherwise; NULL if it does not compile (a bug) or memory
@@ -35,6 +50,7 @@ struct stmt *db_stmt(struct db *d, int n, const char *sql);
 int64_t db_changes_total(struct db *d);
 /* A transaction that writes, from its first moment. */
 int db_begin(struct db *d);
+/* On failure call db_rollback. */
 int db_commit(struct db *d);
 /* Without a transaction nothing happens. */
 void db_rollback(struct db *d);
@@ -42,8 +58,8 @@ void db_rollback(struct db *d);
  * too, may have rolled it back; a writing one is then refused with -EIO, so
  * that nothing is half there. */
 bool db_in_txn(struct db *d);
-/* Commits reach the disk: flush the log.  Any thread, no lock needed.  Once
- * it has failed it fails until the file is opened anew. */
+/* What SQLite has committed reaches the disk: flush the log.  Any thread, no
+ * lock needed.  Once it has failed it fails until the file is opened anew. */
 int db_sync(struct db *d);
 /* Length of the log and what of it was not moved yet, bytes: to know when a
  * checkpoint is due.  Any thread. */

@@ -453,6 +453,7 @@ drive_rebuild_begin(struct drive *d)
 {
 	mutex_lock(&d->db_lock);
 	d->is_rebuilding = true;
+	d->is_rebuild_lost = false;
 	mutex_unlock(&d->db_lock);
 	return 0;
 }
@@ -470,9 +471,7 @@ drive_rebuild_end(struct drive *d) NO_TSA
 	d->is_rebuilding = false;
 	if (r == 0)
 		r = orphans_reap(d);
-	/* Grouped changes have been answered before they were committed: this
-	 * commit is theirs too, and is waited for. */
-	d->cur->is_done = false;
+	/* The last group's commit. */
 	r = drive_end(d, r);
 	notes_send(&a);
 	return r < 0 ? r : drive_sync_disk(d);

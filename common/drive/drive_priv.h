@@ -26,13 +26,6 @@ enum {
 	STMT_KV = 120,		/* trust.c, pin.c: 120..127 */
 };
 
-/* One commit that several callers wait for. */
-struct commit {
-	unsigned refs;
-	bool is_done;
-	int r;
-};
-
 #define ROW_NONCES 8
 #define LOG_MAX (64u << 20)	/* the log starts anew beyond this, bytes */
 
@@ -46,17 +39,16 @@ struct drive {
 	struct prf *name_prf;	/* names to look-up tags */
 
 	struct mutex db_lock;	/* the connection, and all that follows */
-	struct cond committed;
 	struct db *db;
-	struct commit *cur GUARDED_BY(db_lock);	/* open transaction */
-	unsigned batch GUARDED_BY(db_lock);	/* changes in it */
+	bool is_changing GUARDED_BY(db_lock);	/* a transaction is open */
 	/* For its rows: drawn together, and never kept beyond it, so that no
 	 * copy of a process or of a machine uses them again. */
 	uint8_t nonces[ROW_NONCES][AEAD_NONCE_LEN] GUARDED_BY(db_lock);
 	unsigned nnonces GUARDED_BY(db_lock);	/* not used yet */
-	unsigned writers;	/* atomic: want or hold a turn to change */
 	int64_t changes GUARDED_BY(db_lock);	/* at drive_begin */
+	uint64_t nchanges;	/* atomic: drive_begin's calls */
 	bool is_rebuilding GUARDED_BY(db_lock);
+	bool is_rebuild_lost GUARDED_BY(db_lock);
 	uint64_t rebuild_ops GUARDED_BY(db_lock);
 	uint64_t next_num GUARDED_BY(db_lock);	/* next ino or did */
 	/* Without a name and forgotten by the kernel: to be reaped. */
@@ -119,18 +111,20 @@ struct drive {
 
 /*
  * Every change is: drive_begin, checks, changes, drive_end.  begin takes the
- * db lock and joins or starts a transaction; -EROFS when the drive refuses
- * changes (then the lock is not held).  end gives the lock back and returns
- * r, once what was changed is committed (together with whoever else was
- * waiting for a turn).  With r < 0 and nothing changed the others are not
- * disturbed; with r < 0 after a change, or when the commit fails, the whole
- * transaction is rolled back and everyone in it gets the error, so check
- * before you change.
+ * db lock and starts a transaction; -EROFS when the drive refuses changes
+ * (then the lock is not held).  end gives the lock back and returns r, once
+ * what was changed is committed.  With r < 0 after a change, or when the
+ * commit fails, it is rolled back, which costs more than a check beforehand.
+ *
+ * While a drive is rebuilt changes are committed in groups, so that end may
+ * answer before; if a group then fails, so does every begin of the rebuild.
  */
 int drive_begin(struct drive *d) ACQUIRE(d->db_lock);
 int drive_end(struct drive *d, int r) RELEASE(d->db_lock);
 /* The same for the engine's own housekeeping, allowed when read-only. */
 int drive_begin_internal(struct drive *d) ACQUIRE(d->db_lock);
+/* What was committed, and what waits to be, is SQLite's (db_settle). */
+int drive_settle(struct drive *d) REQUIRES(d->db_lock);
 
 /* Seal a row; out has room for len + AEAD_OVERHEAD.  what, a and b bind the
  * row to its place. */

@@ -57,7 +57,8 @@ content_usage(struct drive *d, struct drive_usage *ret)
 
 /*
  * Flush: the block file first, so that no row on the disk names bytes that
- * are not.  Then superseded rows and freed frames may go.
+ * are not.  Then superseded rows and freed frames may go: those of before the
+ * commits that are settled here.
  */
 int
 drive_sync_disk(struct drive *d)
@@ -67,9 +68,11 @@ drive_sync_disk(struct drive *d)
 
 	mutex_lock(&d->db_lock);
 	bid = d->stage->next_bid - 1;
-	mutex_unlock(&d->db_lock);
 	mark = slab_settle_begin(d->slab);
-	r = slab_sync(d->slab);
+	r = drive_settle(d);
+	mutex_unlock(&d->db_lock);
+	if (r == 0)
+		r = slab_sync(d->slab);
 	if (r == 0)
 		r = db_sync(d->db);
 	if (r < 0)

@@ -34,6 +34,10 @@ struct stage_batch {
 	size_t n, bytes;
 };
 
+/* Transactions of those who use the drive since it was opened.  Any thread,
+ * without waiting. */
+uint64_t drive_changes_count(struct drive *d);
+
 /*
  * Take staged blocks for one pack: of files that have been quiet for quiet_ms
  * (or open and busy for 30 s: a consistent image of them is frozen), small

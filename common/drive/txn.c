@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Transactions.  One commit serves everybody who was waiting for a turn when
- * it was made: a caller that sees another writer at the door leaves the
- * commit to that one and waits for it.
+ * Transactions: one for each change, which holds the lock all the while.  A
+ * rebuild puts many of its changes, which can all be made again, into one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,11 +12,11 @@
 #include "drive/pin_priv.h"
 #include "util/buf.h"
 
-#define BATCH_MAX 256		/* changes in one transaction */
+#define REBUILD_GROUP 4096	/* changes in one transaction */
 
-/* Commit or, with r < 0, roll back the transaction c, and tell its members. */
-static void
-finish(struct drive *d, struct commit *c, int r) REQUIRES(d->db_lock)
+/* Commit or, with r < 0, roll back what is open. */
+static int
+finish(struct drive *d, int r) REQUIRES(d->db_lock)
 {
 	if (r == 0)
 		r = db_commit(d->db);
@@ -27,43 +26,42 @@ finish(struct drive *d, struct commit *c, int r) REQUIRES(d->db_lock)
 		db_rollback(d->db);
 		inode_cache_drop(d);
 		pins_drop(d);
+		/* The others of a group were answered before. */
+		if (d->is_rebuilding)
+			d->is_rebuild_lost = true;
 	}
 	if (d->stage)
 		content_txn_done(d, r == 0);
-	c->r = r;
-	c->is_done = true;
-	d->cur = NULL;
+	d->is_changing = false;
 	d->nnonces = 0;
-	cond_broadcast(&d->committed);
 	if (db_log_size(d->db) > LOG_MAX)
 		drive_log_long(d);
+	return r;
 }
 
-/* Join the open transaction, or open one. */
+int
+drive_settle(struct drive *d)
+{
+	int r = d->is_changing ? finish(d, 0) : 0;
+
+	return r < 0 ? r : db_settle(d->db);
+}
+
 static int
 begin_locked(struct drive *d) REQUIRES(d->db_lock)
 {
-	struct commit *c = d->cur;
 	int r;
 
-	/* SQLite gave it up, and what its members had changed is gone. */
-	if (c && !db_in_txn(d->db)) {
-		finish(d, c, -EIO);
-		if (c->refs == 0)
-			free(c);
-		/* There they were answered before. */
-		if (d->is_rebuilding)
-			return -EIO;
-	}
-	if (!d->cur) {
-		c = calloc(1, sizeof(*c));
-		r = c ? db_begin(d->db) : -ENOMEM;
-		if (r < 0) {
-			free(c);
+	/* SQLite gave the group up. */
+	if (d->is_changing && !db_in_txn(d->db))
+		(void)finish(d, -EIO);
+	if (d->is_rebuilding && d->is_rebuild_lost)
+		return -EIO;
+	if (!d->is_changing) {
+		r = db_begin(d->db);
+		if (r < 0)
 			return r;
-		}
-		d->cur = c;
-		d->batch = 0;
+		d->is_changing = true;
 		d->saved = d->usage;
 		if (d->stage)
 			content_txn_begin(d);
@@ -72,18 +70,15 @@ begin_locked(struct drive *d) REQUIRES(d->db_lock)
 	return 0;
 }
 
-static int
-begin(struct drive *d) NO_TSA
+int
+drive_begin_internal(struct drive *d) NO_TSA
 {
 	int r;
 
-	__atomic_add_fetch(&d->writers, 1, __ATOMIC_SEQ_CST);
 	mutex_lock(&d->db_lock);
 	r = begin_locked(d);
-	if (r < 0) {
-		__atomic_sub_fetch(&d->writers, 1, __ATOMIC_SEQ_CST);
+	if (r < 0)
 		mutex_unlock(&d->db_lock);
-	}
 	return r;
 }
 
@@ -92,40 +87,28 @@ drive_begin(struct drive *d) NO_TSA
 {
 	if (__atomic_load_n(&d->is_readonly, __ATOMIC_RELAXED))
 		return -EROFS;
-	return begin(d);
+	(void)__atomic_add_fetch(&d->nchanges, 1, __ATOMIC_RELAXED);
+	return drive_begin_internal(d);
 }
 
-int
-drive_begin_internal(struct drive *d) NO_TSA
+uint64_t
+drive_changes_count(struct drive *d)
 {
-	return begin(d);
+	return __atomic_load_n(&d->nchanges, __ATOMIC_RELAXED);
 }
 
 int
 drive_end(struct drive *d, int r) NO_TSA
 {
-	struct commit *c = d->cur;
 	bool changed = db_changes_total(d->db) != d->changes;
-	unsigned others;
+	int q = 0;
 
-	others = __atomic_sub_fetch(&d->writers, 1, __ATOMIC_SEQ_CST);
-	d->batch++;
-	c->refs++;
 	if (r < 0 && changed)
-		finish(d, c, r);
-	else if (d->is_rebuilding && others == 0 && r == 0 &&
-	    ++d->rebuild_ops % 4096 != 0)
-		c->is_done = true;	/* drive_rebuild_end commits */
-	else if (others == 0 || d->batch >= BATCH_MAX)
-		finish(d, c, 0);
-	while (!c->is_done)
-		cond_wait(&d->committed, &d->db_lock);
-	if (r >= 0 && c->r < 0)
-		r = c->r;
-	if (--c->refs == 0 && c != d->cur)
-		free(c);
+		(void)finish(d, r);
+	else if (!d->is_rebuilding || ++d->rebuild_ops % REBUILD_GROUP == 0)
+		q = finish(d, 0);
 	mutex_unlock(&d->db_lock);
-	return r;
+	return r >= 0 && q < 0 ? q : r;
 }
 
 static void

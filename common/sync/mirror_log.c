@@ -51,8 +51,7 @@ change_end(struct log *g, int r) REQUIRES(g->lock)
 {
 	if (r == 0)
 		r = db_commit(g->db);
-	/* One that is over already says so; that is all the same. */
-	if (r < 0 && db_in_txn(g->db))
+	if (r < 0)
 		db_rollback(g->db);
 	return r;
 }

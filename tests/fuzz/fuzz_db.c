@@ -71,6 +71,8 @@ put_changed(const uint8_t *p, size_t len)
 	(void)unlink(side);
 	(void)snprintf(side, sizeof(side), "%s-shm", db_path);
 	(void)unlink(side);
+	(void)snprintf(side, sizeof(side), "%s-redo", db_path);
+	(void)unlink(side);
 	out = fopen(db_path, "wb");
 	if (!out || fwrite(copy, 1, whole_len, out) != whole_len ||
 	    fclose(out) != 0)

@@ -34,6 +34,8 @@ struct slab;
 		return r;						\
 	}
 
+AROUND(db_commit, (struct db *d), (d))
+AROUND(redo_settle, (struct db *d), (d))
 AROUND(db_sync, (struct db *d), (d))
 AROUND(db_checkpoint, (struct db *d), (d))
 AROUND(db_checkpoint_all, (struct db *d, bool is_cut), (d, is_cut))
@@ -48,22 +50,6 @@ AROUND(drive_publish_done, (struct drive *d, uint64_t seq), (d, seq))
 AROUND(drive_seen_set, (struct drive *d, const struct vault_seen *s), (d, s))
 AROUND(drive_kv_set, (struct drive *d, const char *key, const void *p,
     size_t len), (d, key, p, len))
-
-int __real_db_exec(struct db *d, const char *sql);
-int __wrap_db_exec(struct db *d, const char *sql);
-
-int
-__wrap_db_exec(struct db *d, const char *sql)
-{
-	int r;
-
-	if (strcmp(sql, "COMMIT") != 0)
-		return __real_db_exec(d, sql);
-	(void)point(POINT_STEP, "commit", "before");
-	r = __real_db_exec(d, sql);
-	(void)point(POINT_STEP, "commit", "after");
-	return r;
-}
 
 /* ---- the store ----------------------------------------------------------- */
 

@@ -49,13 +49,13 @@ rows(int from, int n)
 	int i;
 
 	for (i = from; i < from + n; i++) {
-		ck_assert_int_eq(db_exec(d, "BEGIN"), 0);
+		ck_assert_int_eq(db_begin(d), 0);
 		memset(p, i, sizeof(p));
 		s = db_stmt(d, 0, "INSERT OR REPLACE INTO t VALUES(?, ?)");
 		stmt_i64(s, 1, i);
 		stmt_blob(s, 2, p, sizeof(p));
 		ck_assert_int_eq(stmt_run(s), 0);
-		ck_assert_int_eq(db_exec(d, "COMMIT"), 0);
+		ck_assert_int_eq(db_commit(d), 0);
 	}
 }
 
