@@ -11,6 +11,7 @@
 /* A segment is made smaller than this only if a single op is larger. */
 #define OPS_BYTES_MIN (16u * 1024)
 /* The publisher looks at its clocks this often. */
+#define LOOK_MS 200		/* whether the drive is busy still */
 #define TICK_MS (600 * 1000)
 
 /* ---- heads ---- */
@@ -398,9 +399,11 @@ publish_wait(struct sync *s, uint64_t *work, uint64_t *kicks, int64_t next)
 		} else if (!s->is_checked) {
 			break;
 		} else if (*work != s->work) {
-			if (s->force || now >= next)
+			if (s->force || (now >= next &&
+			    !sync_gives_way(s, &s->pub_gave_ms)))
 				break;
-			(void)cond_wait_until(&s->changed, &s->lock, next);
+			(void)cond_wait_until(&s->changed, &s->lock,
+			    now < next ? next : now + LOOK_MS);
 			continue;
 		}
 		(void)cond_wait_until(&s->changed, &s->lock, tick);

@@ -213,6 +213,13 @@ struct sync {
 	size_t nunsent GUARDED_BY(lock), unsent_cap GUARDED_BY(lock);
 
 	int64_t take_after_ms GUARDED_BY(lock);	/* the next small batch */
+	struct {
+		uint64_t seen;		/* changes, at_ms */
+		int64_t at_ms;
+		bool is_now;
+	} busy GUARDED_BY(lock);
+	/* They have given way since; 0: they do not. */
+	int64_t up_gave_ms GUARDED_BY(lock), pub_gave_ms GUARDED_BY(lock);
 	bool has_pending GUARDED_BY(lock);	/* a sealed segment */
 	bool is_head_dirty GUARDED_BY(lock);	/* to be put again */
 	uint64_t ckpt_asked GUARDED_BY(lock), ckpt_done GUARDED_BY(lock);
@@ -256,6 +263,10 @@ bool sync_is_unsent(struct sync *s, const struct pack_id *id);
 int sync_unsent_add(struct sync *s, const struct pack_id *id);
 void sync_unsent_del(struct sync *s, const struct pack_id *id);
 
+/* Is the drive in such use that this is better left for a moment?  At most
+ * for some seconds: *since_ms is the caller's, 0 at first. */
+bool sync_gives_way(struct sync *s, int64_t *since_ms) REQUIRES(s->lock);
+
 /* ---- threads ---- */
 
 void upload_main(void *sync);
@@ -294,9 +305,9 @@ int publish_head(struct sync *s);
 int fetcher_new(struct sync *s, struct fetcher **ret);
 /* All of these, after what anybody else wants; tried once. */
 int fetcher_get(struct fetcher *f, const struct fetch_want *want, size_t n);
-/* Let every fetch end with -ECANCELED, now and from now on. */
 /* What holds downloads back has changed. */
 void fetcher_wake(struct fetcher *f);
+/* Let every fetch end with -ECANCELED, now and from now on. */
 void fetcher_stop(struct fetcher *f);
 /* The same, wait for them, join, free. */
 void fetcher_free(struct fetcher *f);

@@ -7,6 +7,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 
+#define MUCH_BYTES (8u * SYNC_BATCH_BYTES)
 #define PAUSE_MAX_MS 1000	/* after a small batch, at most */
 
 /* One batch on its way: the pack is built once and stays in memory until it
@@ -38,7 +39,8 @@ batch_send(struct sync *s, struct stage_batch *b)
 }
 
 /* After a small batch the next one is left to fill for a moment: a thousand
- * small files that become due one by one are not to make a thousand packs. */
+ * small files that become due one by one are not to make a thousand packs.
+ * What has become much is not left for long. */
 static bool
 is_too_soon(struct sync *s)
 {
@@ -49,6 +51,8 @@ is_too_soon(struct sync *s)
 	mutex_lock(&s->lock);
 	r = !s->force && u.staged_bytes < 2 * SYNC_BATCH_BYTES &&
 	    clock_mono_ms() < s->take_after_ms;
+	if (!r && u.staged_bytes < MUCH_BYTES)
+		r = sync_gives_way(s, &s->up_gave_ms);
 	mutex_unlock(&s->lock);
 	return r;
 }

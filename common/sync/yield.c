@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Who works on the drive goes first.  Packs and segments want the same lock,
+ * disk and processors as a run of small changes, which would take half as
+ * long again beside them; they can be made a moment later.
+ */
+#include "sync/sync_priv.h"
+#include "util/clock.h"
+
+#define SAMPLE_MS 100
+#define BUSY_RATE 300		/* changes a second */
+#define GIVE_WAY_MS 5000	/* then it is their turn */
+
+static bool
+is_busy(struct sync *s) REQUIRES(s->lock)
+{
+	int64_t now = clock_mono_ms(), past = now - s->busy.at_ms;
+	uint64_t n = drive_changes_count(s->drive);
+
+	if (past >= SAMPLE_MS) {
+		s->busy.is_now = (n - s->busy.seen) * 1000 >
+		    (uint64_t)past * BUSY_RATE;
+		s->busy.seen = n;
+		s->busy.at_ms = now;
+	}
+	return s->busy.is_now;
+}
+
+bool
+sync_gives_way(struct sync *s, int64_t *since_ms)
+{
+	int64_t now = clock_mono_ms();
+
+	if (s->force || !is_busy(s)) {
+		*since_ms = 0;
+		return false;
+	}
+	if (!*since_ms)
+		*since_ms = now;
+	if (now - *since_ms < GIVE_WAY_MS)
+		return true;
+	*since_ms = now;
+	return false;
+}
