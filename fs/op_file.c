@@ -7,9 +7,11 @@
 #include "fs/handle.h"
 #include "fs/meter.h"
 #include "fs/ops.h"
+#include "fs/refused.h"
 #include "fs/reply.h"
 #include "fs/thumbs.h"
 #include "fs/virtual.h"
+#include "util/clock.h"
 
 static void
 open_virtual(fuse_req_t req, struct fuse_file_info *fi)
@@ -27,8 +29,8 @@ open_virtual(fuse_req_t req, struct fuse_file_info *fi)
 
 /*
  * Programs that read what nobody asked them to read: makers of previews are
- * refused what is not here, and what they fetch of the rest is metered.  0,
- * or -EACCES.
+ * refused what is not here, and what they fetch of the rest is metered.  Who
+ * stands in for one that was refused is refused as well, once.  0, or -EACCES.
  */
 static int
 open_unasked(fuse_req_t req, fuse_ino_t ino, int flags, struct handle *h)
@@ -36,13 +38,21 @@ open_unasked(fuse_req_t req, fuse_ino_t ino, int flags, struct handle *h)
 	struct ops_ctx *x = ctx_of(req);
 	char name[PROGRAM_NAME_MAX + 1];
 	enum program_kind kind;
+	bool is_refused;
 
 	kind = program_of(fuse_req_ctx(req)->pid, flags, name);
 	if (kind == PROGRAM_OTHER)
 		return 0;
-	if (kind == PROGRAM_THUMBNAILER && x->no_thumbnails &&
-	    drive_missing(x->drive, ino, 0, UINT64_MAX, 1) != 0)
+	is_refused = x->no_thumbnails && (kind == PROGRAM_THUMBNAILER ||
+	    (kind == PROGRAM_STAND_IN &&
+	    refused_take(x->refused, ino, clock_mono_ms()))) &&
+	    drive_missing(x->drive, ino, 0, UINT64_MAX, 1) != 0;
+	if (is_refused && kind == PROGRAM_THUMBNAILER)
+		refused_add(x->refused, ino, clock_mono_ms());
+	if (is_refused)
 		return -EACCES;
+	if (kind == PROGRAM_STAND_IN)
+		return 0;
 	memcpy(h->metered, name, sizeof(name));
 	drive_file_spare(h->file);
 	return 0;

@@ -21,6 +21,7 @@ struct gate;
 struct handle;
 struct handles;
 struct meter;
+struct refused;
 struct store;
 struct thumbs;
 struct virtual;
@@ -39,6 +40,7 @@ struct ops_ctx {
 	/* Borrowed; thumbs may be NULL. */
 	struct virtual *virtual;
 	struct meter *meter;
+	struct refused *refused;
 	struct thumbs *thumbs;
 	bool no_thumbnails;	/* of what is not here */
 	struct fuse_session *se;

@@ -42,6 +42,10 @@ static const char *const browsers[] = {
 	"nemo", "xdg-desktop-por",
 };
 
+/* GLib names its threads like that in every program: exact names only, of
+ * those that were seen to do it. */
+static const char *const stand_ins[] = { "pool-nemo" };
+
 /* Read /proc/ID/FILE; false if that cannot be. */
 static bool
 proc_read(pid_t id, const char *file, char *out, size_t cap)
@@ -137,5 +141,9 @@ program_of(pid_t tid, int flags, char name[static PROGRAM_NAME_MAX + 1])
 	}
 	if ((flags & O_NOATIME) && is_browser(tid, name))
 		return PROGRAM_BROWSER;
+	for (i = 0; i < sizeof(stand_ins) / sizeof(*stand_ins); i++) {
+		if (strcmp(name, stand_ins[i]) == 0)
+			return PROGRAM_STAND_IN;
+	}
 	return PROGRAM_OTHER;
 }

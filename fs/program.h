@@ -18,6 +18,8 @@ enum program_kind {
 	PROGRAM_THUMBNAILER = 1,	/* reads files whole, for a preview or
 					 * an index */
 	PROGRAM_BROWSER = 2,	/* looks into files, to show their type */
+	PROGRAM_STAND_IN = 3,	/* copies files, but also makes the previews
+				 * that a program of its own could not */
 };
 
 /* The kind of the thread tid, which opens a file with these flags, and its

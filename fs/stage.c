@@ -15,6 +15,7 @@
 #include "fs/meter.h"
 #include "fs/parts.h"
 #include "fs/pass.h"
+#include "fs/refused.h"
 #include "fs/remember.h"
 #include "fs/slots.h"
 #include "fs/thumbs.h"
@@ -51,6 +52,8 @@ stage_init(struct stage *s, struct parts *p, const char *mp, struct err *e)
 	s->note.info = s->ctx.virtual;
 	if (r == 0)
 		r = meter_new(p->opts.unasked, &s->ctx.meter);
+	if (r == 0)
+		r = refused_new(&s->ctx.refused);
 	s->ctx.no_thumbnails = p->opts.thumbnails == THUMBNAILS_DENY;
 	s->ctx.gate = s->requests;
 	return r < 0 ? err_set(e, r, "%s", strerror(-r)) : 0;
@@ -66,8 +69,10 @@ stage_done(struct stage *s)
 	s->ctx.handles = NULL;
 	virtual_free(s->ctx.virtual);
 	meter_free(s->ctx.meter);
+	refused_free(s->ctx.refused);
 	s->ctx.virtual = NULL;
 	s->ctx.meter = NULL;
+	s->ctx.refused = NULL;
 	gate_free(s->requests);
 	gate_free(s->commands);
 	s->requests = s->commands = NULL;

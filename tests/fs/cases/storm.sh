@@ -64,6 +64,8 @@ noted() {
 cp "$(command -v cat)" "$T/gdk-pixbuf-thum"
 cp "$(command -v cat)" "$T/loader"
 cp "$(command -v dd)" "$T/nautilus"
+cp "$(command -v cat)" "$T/pool-nemo"
+NEMO=$T/pool-nemo
 THUMB=$T/gdk-pixbuf-thum
 
 mkdir pics
@@ -98,6 +100,26 @@ check "one of what is partly here is not made either" \
     costs 0 0 fails_with_eacces "$THUMB" "$M/pics/1.raw"
 check "one of what is here is" costs 0 0 cmp -s "$R/pics/2.raw" \
     <("$THUMB" "$M/pics/2.raw")
+# Nemo makes itself the preview that its program could not, and copies by a
+# thread of the same name.
+none_by_nemo() {
+	fails_with_eacces "$THUMB" "$1" && fails_with_eacces "$NEMO" "$1"
+}
+none_after() {
+	fails_with_eacces "$THUMB" "$1" && sleep 2.2
+}
+check "what Nemo copies it gets" sh -c '"$1" "$2" | cmp - "$3"' sh "$NEMO" \
+    "$M/pics/14.raw" "$R/pics/14.raw"
+check "it is refused after its maker of previews was" \
+    costs 0 0 none_by_nemo "$M/pics/15.raw"
+check "but only once" sh -c '"$1" "$2" | cmp - "$3"' sh "$NEMO" \
+    "$M/pics/15.raw" "$R/pics/15.raw"
+check "another file is not meant" sh -c '! "$1" "$2" 2>/dev/null &&
+    "$3" "$4" | cmp - "$5"' sh "$THUMB" "$M/pics/16.raw" \
+    "$NEMO" "$M/pics/17.raw" "$R/pics/17.raw"
+check "and two seconds later all is forgotten" none_after "$M/pics/18.raw"
+check "so that it may be copied" sh -c '"$1" "$2" | cmp - "$3"' sh "$NEMO" \
+    "$M/pics/18.raw" "$R/pics/18.raw"
 check "a program with a name like those is not meant" \
     costs 800000 1500000 "$T/loader" "$M/pics/5.raw"
 check "the same program by another name may read" sh -c \
