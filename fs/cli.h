@@ -37,7 +37,8 @@ struct cmd {
 extern const struct cmd cmd_setup, cmd_init, cmd_mount, cmd_unmount,
     cmd_status, cmd_store, cmd_scrub, cmd_sync, cmd_fsck, cmd_cache,
     cmd_recover, cmd_fingerprint, cmd_trust, cmd_autostart, cmd_unlock,
-    cmd_lock, cmd_keyring, cmd_pin, cmd_unpin, cmd_version;
+    cmd_lock, cmd_keyring, cmd_pin, cmd_unpin, cmd_places,
+    cmd_version;
 /* A command of "coffre cache". */
 extern const struct cmd cmd_cache_free;
 

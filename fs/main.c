@@ -16,7 +16,8 @@ static const struct cmd *const cmds[] = {
 	&cmd_store, &cmd_scrub,
 	&cmd_pin, &cmd_unpin, &cmd_cache,
 	&cmd_fsck, &cmd_recover, &cmd_fingerprint, &cmd_trust,
-	&cmd_unlock, &cmd_lock, &cmd_keyring, &cmd_autostart, &cmd_version,
+	&cmd_unlock, &cmd_lock, &cmd_keyring, &cmd_autostart, &cmd_places,
+	&cmd_version,
 };
 #define NCMDS (sizeof(cmds) / sizeof(*cmds))
 

@@ -77,6 +77,15 @@ place_thumbnail_marks(char out[static PATH_MAX])
 }
 
 int
+place_bookmarks(char out[static PATH_MAX], struct err *e)
+{
+	int r;
+
+	r = xdg_path("XDG_DATA_HOME", ".local/share", "user-places.xbel", out);
+	return r < 0 ? err_set(e, r, "no home directory: set HOME") : 0;
+}
+
+int
 place_path(enum place what, const char *name, char out[static PATH_MAX],
     struct err *e)
 {

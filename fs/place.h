@@ -37,6 +37,8 @@ int place_drives(char ***ret, size_t *ret_n, struct err *e);
 /* The desktop's autostart entry of a drive; -ENOENT (no home). */
 int place_autostart(const char *name, char out[static PATH_MAX],
     struct err *e);
+/* The bookmarks of KDE's file managers; -ENOENT (no home). */
+int place_bookmarks(char out[static PATH_MAX], struct err *e);
 /* Where file managers note that a file has no preview; need not exist. */
 int place_thumbnail_marks(char out[static PATH_MAX]);
 /* ~/Coffre */

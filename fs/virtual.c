@@ -13,7 +13,6 @@
 #include "util/clock.h"
 
 #define INFO_MAX 1024
-#define ICON_DEFAULT "folder-remote"	/* every icon theme has it */
 #define NS 1000000000
 #define NAMES_MAX 16
 
@@ -77,7 +76,7 @@ virtual_new(const char *title, const char *icon, struct virtual **ret)
 	n = (size_t)snprintf(v->text, sizeof(v->text), "[Volume Info]\n");
 	n += value_add(v->text + n, INFO_MAX / 2, "Name", title);
 	n += value_add(v->text + n, INFO_MAX - n, "Icon",
-	    icon ? icon : ICON_DEFAULT);
+	    icon ? icon : VIRTUAL_ICON);
 	v->len = n;
 	*ret = v;
 	return 0;

@@ -23,6 +23,7 @@
 struct virtual;
 
 #define VIRTUAL_NAME ".xdg-volume-info"
+#define VIRTUAL_ICON "folder-remote"	/* every icon theme has it */
 /* No inode of a drive comes near this number. */
 #define VIRTUAL_INO (UINT64_C(1) << 62)
 

@@ -72,6 +72,8 @@ _coffre()
 		    sed -n 's/^  \(-[a-z], \)* *\(--[a-z-]*\).*/\2/p')
 	elif [[ ${cmd[0]} == @(autostart|keyring) && $COMP_CWORD -eq 2 ]]; then
 		words='enable disable'
+	elif [[ ${cmd[0]} == places && $COMP_CWORD -eq 2 ]]; then
+		words='add remove'
 	elif [ "${cmd[*]}" = "store presets" ]; then
 		words=$(_coffre_providers)
 	elif [[ ${cmd[0]} == pin || ${cmd[0]} == unpin ]] ||

@@ -118,6 +118,8 @@ _coffre()
 	esac
 	if [[ $cmd == (autostart|keyring) ]] && (( CURRENT == 3 )); then
 		what='(enable disable)'
+	elif [[ $cmd == places ]] && (( CURRENT == 3 )); then
+		what='(add remove)'
 	fi
 	words=(coffre ${words[$#cmd+2,-1]})
 	(( CURRENT -= $#cmd ))

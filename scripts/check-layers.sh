@@ -25,7 +25,7 @@ BEGIN {
 	# foreign header: where it may be included
 	lib["openssl/"] = "crypto"
 	lib["curl/"] = "net"
-	lib["expat.h"] = "net"
+	lib["expat.h"] = "net fs"
 	lib["jansson.h"] = "net fs"
 	lib["sqlite3.h"] = "db drive"
 	lib["fuse"] = "fs"

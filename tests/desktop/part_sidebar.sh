@@ -68,10 +68,6 @@ fm_eject() {
 	# Caja does not tell of its menus: by the key.
 	as xdotool key u
 }
-# Dolphin shows what is bookmarked.
-dolphin_place() {
-	coffre places add "$NAME" >/dev/null 2>&1
-}
 part_sidebar() {
 	local m label
 	for m in $MANAGERS; do
@@ -79,17 +75,24 @@ part_sidebar() {
 			skip_one "$m" "not installed"
 			continue
 		fi
-		if [ "$m" = dolphin ] && ! dolphin_place; then
-			skip_one "dolphin shows '$TITLE'" \
-			    "its list of FUSE file systems has not this one, and there is no 'coffre places'"
-			continue
-		fi
+		# Its list of FUSE file systems has not this one.
+		[ "$m" != dolphin ] || check "dolphin: a bookmark is made" \
+		    coffre places add "$NAME" || continue
 		label=$(fm_label "$m")
 		check "$m is started" fm_open "$m" "$HOME_IN" || continue
 		check "$m shows '$label'" until_ok 30 fm_has "$m" "$label" ||
 			as look.py "$(fm_program "$m")" dump | head -60
 		sleep 1
 		picture "$m"
+		if [ "$m" = dolphin ]; then
+			# A bookmark has no eject.
+			check "dolphin: the bookmark is taken away" \
+			    coffre places remove "$NAME"
+			check "dolphin: it is gone from the sidebar" \
+			    until_ok 30 fails fm_has "$m" "$label"
+			fm_close "$m"
+			continue
+		fi
 		check "$m: a click on eject" fm_eject "$m" "$label" &&
 			check "$m: it is ejected" until_ok 20 fails is_served
 		fm_close "$m"
