@@ -65,7 +65,7 @@ int db_kept(struct db *d, sqlite3_stmt **s, const char *sql);
  * the first that does not is the end.  All integers are little-endian.
  */
 
-#define REDO_MAX (1u << 20)	/* SQLite commits after so much, bytes */
+#define REDO_MAX (2u << 20)	/* SQLite commits after so much, bytes */
 
 enum item {
 	ITEM_SQL = 1,	/* u8 number, u16 length and text */

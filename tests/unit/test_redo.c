@@ -185,14 +185,14 @@ many(struct db *d)
 		ck_assert_int_eq(db_begin(d), 0);
 		ck_assert_int_eq(put(d, i, 20000), 0);
 		ck_assert_int_eq(db_commit(d), 0);
-		ck_assert_uint_lt(db_unsettled(d), MIB);
+		ck_assert_uint_lt(db_unsettled(d), REDO_MAX);
 	}
 }
 
 START_TEST(it_does_not_grow)
 {
 	in_child(many);
-	ck_assert_int_lt(redo_len(), 2 * MIB);
+	ck_assert_int_lt(redo_len(), REDO_MAX + MIB);
 	opens_with(300);
 }
 END_TEST
