@@ -65,6 +65,7 @@ int db_kept(struct db *d, sqlite3_stmt **s, const char *sql);
  * the first that does not is the end.  All integers are little-endian.
  */
 
+#define REDO_SQL_MAX 4096	/* text of a statement */
 #define REDO_MAX (2u << 20)	/* SQLite commits after so much, bytes */
 
 enum item {

@@ -97,7 +97,8 @@ redo_note(struct db *d, const struct stmt *s)
 
 	if (!j)
 		return;
-	if (s->nparams > DB_PARAMS_MAX)
+	if (s->nparams > DB_PARAMS_MAX ||
+	    strlen(sqlite3_sql(s->raw)) > REDO_SQL_MAX)
 		redo_pass(d);
 	record_tell(j, s);
 	(void)buf_put_u8(&j->rec, ITEM_RUN);

@@ -8,8 +8,6 @@
 #include "db/db_priv.h"
 #include "util/buf.h"
 
-#define SQL_MAX 4096
-
 /* A record changes rows of tables, and does nothing else. */
 static int
 only_rows(void *arg, int action, const char *a, const char *b,
@@ -45,7 +43,7 @@ item_sql(sqlite3 *h, sqlite3_stmt **s, struct rd *r)
 	size_t len;
 	int rc;
 
-	sql = rd_str16(r, SQL_MAX, &len);
+	sql = rd_str16(r, REDO_SQL_MAX, &len);
 	if (!sql)
 		return -EPROTO;
 	(void)sqlite3_finalize(*s);
