@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A run of small changes goes before packs and segments, which follow by
+ * themselves when it is over, or when somebody waits for them.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "drive/sync.h"
+#include "tests/lib/sync_rig.h"
+#include "util/clock.h"
+#include "util/thread.h"
+
+#define RATE 1000	/* changes a second that are a run for sure */
+
+static struct rig r;
+static unsigned next;
+
+static void
+setup(void)
+{
+	next = 0;
+	rig_new(&r);
+	rig_start(&r);
+	rig_wait(&r);
+}
+
+static void
+teardown(void)
+{
+	rig_done(&r);
+}
+
+/* Returns the changes a second. */
+static uint64_t
+run(int64_t ms)
+{
+	int64_t from = clock_mono_ms(), now;
+	uint64_t n = drive_changes_count(r.drive);
+	char name[16];
+
+	do {
+		(void)snprintf(name, sizeof(name), "f%u", next);
+		rig_write(&r, name, 0, 100, next++);
+		now = clock_mono_ms();
+	} while (now - from < ms);
+	return (drive_changes_count(r.drive) - n) * 1000 /
+	    (uint64_t)(now - from);
+}
+
+static bool
+is_all_up(void)
+{
+	struct drive_usage u;
+
+	drive_usage(r.drive, &u);
+	return u.outbox_ops == 0 && u.staged_blocks == 0;
+}
+
+START_TEST(a_run_of_changes_goes_first)
+{
+	int64_t until = clock_mono_ms() + 60000;
+	struct sync_status before, after;
+	uint64_t rate;
+
+	(void)run(500);
+	sync_get_status(r.sync, &before);
+	rate = run(1500);
+	sync_get_status(r.sync, &after);
+	/* Too slow a machine (a sanitizer on a busy one) makes no run. */
+	if (rate >= RATE) {
+		/* What was under way, and no more. */
+		ck_assert_uint_le(after.segments - before.segments, 2);
+		ck_assert_uint_le(after.packs_up - before.packs_up, 4);
+		ck_assert(!is_all_up());
+	}
+	while (!is_all_up() && clock_mono_ms() < until)
+		thread_pause_ms(20);
+	ck_assert(is_all_up());
+}
+END_TEST
+
+START_TEST(who_waits_is_not_kept_waiting)
+{
+	int64_t from;
+
+	(void)run(500);
+	from = clock_mono_ms();
+	rig_wait(&r);
+	ck_assert(is_all_up());
+	ck_assert_int_lt(clock_mono_ms() - from, 60000);
+}
+END_TEST
+
+static Suite *
+suite(void)
+{
+	Suite *s = suite_create("yield");
+	TCase *t = tcase_create("yield");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 180);
+	tcase_add_test(t, a_run_of_changes_goes_first);
+	tcase_add_test(t, who_waits_is_not_kept_waiting);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int
+main(void)
+{
+	SRunner *sr = srunner_create(suite());
+	int failed;
+
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
