@@ -185,7 +185,7 @@ kill "$bait"
 refuse "nor in its arguments or surroundings" grep -qa "$KEY" \
     "/proc/$MPID/cmdline" "/proc/$MPID/environ"
 refuse "nor in its log" grep -qaE "$KEY|$PASS" "$T/daemon.log"
-check "a helper is not left" [ -z "$(pgrep -P "$MPID" || :)" ]
+check "a helper is not left" [ -z "$(pgrep -x -P "$MPID" coffre-keyring || :)" ]
 
 check "it is locked by the user" "$COFFRE" lock "$NAME"
 sleep 2
@@ -205,7 +205,7 @@ took=$((($(date +%s%N) - begin) / 1000000))
 say "mounted after $took ms"
 sleep 1
 check "locked" is_locked
-check "somebody waits for the keyring" pgrep -P "$MPID"
+check "somebody waits for the keyring" pgrep -x -P "$MPID" coffre-keyring
 need "a keyring comes, locked" ring_start
 sleep 2
 check "the drive is still locked" is_locked
@@ -227,7 +227,7 @@ refuse "asked for, with nobody who can answer" unlock_unasked
 check "the user was asked once at most" [ "$(prompts)" -le 1 ]
 check "the passphrase opens it as ever" coffre unlock "$NAME"
 check "the drive is there" is_open
-check "the helper has gone" until_ok 10 fails pgrep -P "$MPID"
+check "the helper has gone" until_ok 10 fails pgrep -x -P "$MPID" coffre-keyring
 check "it is unmounted" drive_unmount
 refuse "a command without a terminal" setsid -w "$COFFRE" fsck "$NAME"
 "$COFFRE" fsck "$NAME" </dev/null 2>"$T/err"
@@ -263,8 +263,8 @@ check "the first key is gone" \
 # A helper that is killed is no end of the mount, and the bus neither.
 ring_end
 need "it is mounted without a keyring" mount_login
-check "a helper waits" until_ok 10 pgrep -P "$MPID"
-pkill -9 -P "$MPID"
+check "a helper waits" until_ok 10 pgrep -x -P "$MPID" coffre-keyring
+pkill -9 -x -P "$MPID" coffre-keyring
 check "killed, it takes nothing along" sleep 1
 check "the mount lives" is_locked
 check "a signal ends it" kill "$MPID"
@@ -305,7 +305,7 @@ check "disabled twice is no error" keyring disable
 need "it is mounted" mount_login
 sleep 1
 check "locked" is_locked
-check "nobody waits for a keyring" [ -z "$(pgrep -P "$MPID" || :)" ]
+check "nobody waits for a keyring" [ -z "$(pgrep -x -P "$MPID" coffre-keyring || :)" ]
 check "a signal ends it" kill "$MPID"
 check "in order" daemon_gone 30
 # Taken back from a backup, and the key with it, the file is what it was.
