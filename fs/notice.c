@@ -86,7 +86,7 @@ title_clean(const char *s, char out[static TITLE_MAX + 1])
 {
 	size_t i;
 
-	for (i = 0; s[i] && i < TITLE_MAX; i++)
+	for (i = 0; i < TITLE_MAX && s[i]; i++)
 		out[i] = (unsigned char)s[i] < ' ' || s[i] == 0x7f ? ' ' :
 		    s[i];
 	/* Not in the middle of a character. */
