@@ -122,7 +122,7 @@ watch_run(void *arg)
 		{ .fd = m->stop_fd, .events = POLLIN },
 		{ .fd = m->signals.fd, .events = POLLIN },
 	};
-	int sig;
+	int sig, r;
 	struct statvfs v;
 	int64_t idle_ms = (int64_t)m->p->opts.lock_after * 1000;
 
@@ -131,6 +131,11 @@ watch_run(void *arg)
 		manager_tell("READY=1");
 		say_state(m);
 		m->conf->ready(m->conf->arg, m->mp);
+		/* Not before: its program would hold the terminal that was
+		 * let go of just now. */
+		r = desktop_start(m->desktop);
+		if (r < 0)
+			log_warn("notices and sleep: thread: r=%d", r);
 	}
 	for (;;) {
 		if (poll(p, 2, idle_ms > 0 ? IDLE_LOOK_MS : -1) < 0 &&
@@ -254,8 +259,6 @@ helpers_start(struct mount *m, struct err *e)
 		return r;
 	r = m->p->keys ? 0 : await_start(m->p->name, on_keyring, m,
 	    &m->await);
-	if (r == 0)
-		r = desktop_start(m->desktop);
 	if (r == 0)
 		r = thread_start(&m->watch, "watch", watch_run, m);
 	if (r < 0)

@@ -3,7 +3,6 @@
 #include <glib-unix.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -129,13 +128,7 @@ int
 main(void)
 {
 	static struct desktop d;
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
-	/* The mount that starts us may hold its terminal still, and is about
-	 * to let go of it: whoever waits for that does not wait for us. */
-	(void)setsid();
-	if (null >= 0)
-		(void)dup2(null, STDERR_FILENO);
 	/* Also what is meant for the mount and sent to all of its group: we
 	 * end when it has, and perhaps has something to say before. */
 	(void)signal(SIGPIPE, SIG_IGN);
