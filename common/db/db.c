@@ -233,12 +233,6 @@ db_settle(struct db *d)
 	return redo_settle(d);
 }
 
-uint64_t
-db_unsettled(struct db *d)
-{
-	return redo_size(d);
-}
-
 int
 db_exec(struct db *d, const char *sql)
 {

@@ -36,8 +36,6 @@ int db_redo(struct db *d, struct err *e);
 /* Let SQLite commit what was committed: before db_sync, to be sure of it on
  * the disk.  No transaction is open.  Does nothing without db_redo. */
 int db_settle(struct db *d);
-/* What waits for that, bytes of the journal. */
-uint64_t db_unsettled(struct db *d);
 /* Closes with a last checkpoint.  NULL is ignored. */
 void db_close(struct db *d);
 /* Run statements that give no rows.  They are not for the journal: a

@@ -89,6 +89,7 @@ int redo_commit(struct db *d);
 void redo_rollback(struct db *d);
 /* No transaction of the owner's is open. */
 int redo_settle(struct db *d);
+/* Bytes that wait for that. */
 uint64_t redo_size(const struct db *d);
 /* Run the items of one record; -EPROTO: they are none.  redo_run.c, for
  * redo.c and the fuzz target. */

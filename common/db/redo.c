@@ -271,19 +271,14 @@ static int
 record_append(struct redo *j)
 {
 	struct buf *b = &j->rec;
-	struct buf head = BUF_INIT(HEADER);
 	size_t len = b->len - HEADER;
 	uint8_t *p = b->data;
 	ssize_t n;
 	int r;
 
-	(void)buf_put_u64(&head, j->epoch);
-	(void)buf_put_u64(&head, sum_of(j->epoch, p + HEADER, len));
-	(void)buf_put_u32(&head, (uint32_t)len);
-	if (head.err)
-		return head.err;
-	memcpy(p, head.data, HEADER);
-	buf_done(&head);
+	put_le64(p, j->epoch);
+	put_le64(p + 8, sum_of(j->epoch, p + HEADER, len));
+	put_le32(p + 16, (uint32_t)len);
 	n = pwrite(j->fd, p, b->len, (off_t)j->end);
 	if (n == (ssize_t)b->len) {
 		j->end += b->len;

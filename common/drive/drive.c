@@ -86,7 +86,7 @@ log_move(struct drive *d, bool is_flushed)
 
 /* What was committed is SQLite's before long, so that a power cut takes no
  * more than it would without the journal of commits. */
-static void
+static int
 settle(struct drive *d)
 {
 	int r = 0;
@@ -95,8 +95,7 @@ settle(struct drive *d)
 	if (!d->is_changing)
 		r = drive_settle(d);
 	mutex_unlock(&d->db_lock);
-	if (r < 0)
-		log_warn("drive: op=settle r=%d", r);
+	return r;
 }
 
 /* seen: its length at the last look. */
@@ -182,7 +181,9 @@ keeper(void *arg)
 			spare_take(d);
 		content_tick(d);
 		(void)forgotten_reap(d);
-		settle(d);
+		r = settle(d);
+		if (r < 0)
+			log_warn("drive: op=settle r=%d", r);
 		log_tend(d, &log_seen);
 		if (++ticks % REFRESH_TICKS == 0) {
 			mutex_lock(&d->db_lock);
@@ -405,11 +406,8 @@ drive_close(struct drive *d)
 		r = drive_sync_disk(d);
 	if (r == 0)
 		r = content_boot_save(d);
-	if (r == 0) {
-		mutex_lock(&d->db_lock);
-		r = drive_settle(d);
-		mutex_unlock(&d->db_lock);
-	}
+	if (r == 0)
+		r = settle(d);
 	if (r == 0)
 		r = db_sync(d->db);
 	if (r < 0)

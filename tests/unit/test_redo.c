@@ -165,7 +165,7 @@ hundred_then_more(struct db *d)
 {
 	add(d, 0, 100);
 	ck_assert_int_eq(db_settle(d), 0);
-	ck_assert_uint_eq(db_unsettled(d), 0);
+	ck_assert_uint_eq(redo_size(d), 0);
 	add(d, 100, 10);
 }
 
@@ -185,7 +185,7 @@ many(struct db *d)
 		ck_assert_int_eq(db_begin(d), 0);
 		ck_assert_int_eq(put(d, i, 20000), 0);
 		ck_assert_int_eq(db_commit(d), 0);
-		ck_assert_uint_lt(db_unsettled(d), REDO_MAX);
+		ck_assert_uint_lt(redo_size(d), REDO_MAX);
 	}
 }
 
@@ -204,7 +204,7 @@ large(struct db *d)
 	ck_assert_int_eq(put(d, 0, 20), 0);
 	ck_assert_int_eq(put(d, 1, 3 * MIB), 0);
 	ck_assert_int_eq(db_commit(d), 0);
-	ck_assert_uint_eq(db_unsettled(d), 0);
+	ck_assert_uint_eq(redo_size(d), 0);
 	add(d, 2, 5);
 }
 
@@ -222,7 +222,7 @@ schema(struct db *d)
 	ck_assert_int_eq(put(d, 0, 20), 0);
 	ck_assert_int_eq(db_exec(d, "CREATE TABLE other(n)"), 0);
 	ck_assert_int_eq(db_commit(d), 0);
-	ck_assert_uint_eq(db_unsettled(d), 0);
+	ck_assert_uint_eq(redo_size(d), 0);
 }
 
 START_TEST(a_transaction_with_more_than_rows_is_sqlites)
