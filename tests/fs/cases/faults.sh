@@ -8,29 +8,7 @@
 COFFRE_TEST_STORE=webdav
 . "$(dirname "$0")/../lib.sh"
 fs_prepare
-need_proxy=$B/tests/tools/fault_proxy
-[ -x "$need_proxy" ] || { echo "no $need_proxy"; exit 1; }
-
-target=${APACHE_HTTP#http://}
-target=${target%/}
-PROXY=
-PORT=
-# proxy OPTION...: from now on requests pass this one.
-proxy() {
-	proxy_stop
-	"$need_proxy" ${PORT:+--port "$PORT"} --log "$T/requests" "$@" \
-	    "$target" >"$T/proxy.out" &
-	PROXY=$!
-	until_ok 5 grep -q PORT= "$T/proxy.out" || return 1
-	PORT=$(sed -n 's/^PORT=//p' "$T/proxy.out")
-}
-proxy_stop() {
-	[ -n "$PROXY" ] || return 0
-	kill "$PROXY" 2>/dev/null
-	wait "$PROXY" 2>/dev/null
-	PROXY=
-	: >"$T/proxy.out"
-}
+. "$TOP/tests/fs/proxy.sh"
 THIEF=
 end_all() {
 	proxy_stop
@@ -171,7 +149,7 @@ quiet_fault "a single 503" --status 503 --times 1
 # Defence: certificates are verified always; credentials go to one scheme,
 # host and port; redirections elsewhere are not followed; a password that was
 # refused is not tried again for a while.
-"$need_proxy" --status 200 --log "$T/thief" >"$T/thief.out" &
+"$PROXY_PROG" --status 200 --log "$T/thief" >"$T/thief.out" &
 THIEF=$!
 until_ok 5 grep -q PORT= "$T/thief.out"
 thief=$(sed -n 's/^PORT=//p' "$T/thief.out")

@@ -8,26 +8,15 @@ COFFRE_TEST_STORE=webdav
 
 fs_prepare
 . "$TOP/tests/fs/bus.sh"
+. "$TOP/tests/fs/proxy.sh"
 bus_need
-PROXY_PROG=$B/tests/tools/fault_proxy
-PROXY=
-PORT=
 end_all() {
 	bus_end
-	[ -z "$PROXY" ] || kill "$PROXY" 2>/dev/null
+	proxy_stop
 	fs_cleanup
 }
 trap end_all EXIT
 
-proxy() {
-	[ -z "$PROXY" ] || { kill "$PROXY"; wait "$PROXY" 2>/dev/null; }
-	: >"$T/proxy.out"
-	"$PROXY_PROG" ${PORT:+--port "$PORT"} "$@" "$target" \
-	    >"$T/proxy.out" 8>&- &
-	PROXY=$!
-	until_ok 5 grep -q PORT= "$T/proxy.out" || return 1
-	PORT=$(sed -n 's/^PORT=//p' "$T/proxy.out")
-}
 logind() {
 	echo "$1" >"$T/login.in"
 }
@@ -64,8 +53,6 @@ nothing_queued() {
 }
 
 export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$T/bus
-target=${APACHE_HTTP#http://}
-target=${target%/}
 need "a bus is there" bus_start
 need "logind is there" double_start login
 need "a proxy stands before the store" proxy

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=bash
+#
+# For cases with a server that fails: a proxy that does it, before this test's
+# Apache (COFFRE_TEST_STORE=webdav).  Who sources this calls proxy_stop at its
+# end.
+
+PROXY_PROG=$B/tests/tools/fault_proxy
+[ -x "$PROXY_PROG" ] || { echo "no $PROXY_PROG"; exit 1; }
+target=${APACHE_HTTP#http://}
+target=${target%/}
+PROXY=
+PORT=
+
+# proxy OPTION...: from now on requests pass this one, at the same PORT.
+proxy() {
+	proxy_stop
+	"$PROXY_PROG" ${PORT:+--port "$PORT"} --log "$T/requests" "$@" \
+	    "$target" >"$T/proxy.out" 8>&- &
+	PROXY=$!
+	until_ok 5 grep -q PORT= "$T/proxy.out" || return 1
+	PORT=$(sed -n 's/^PORT=//p' "$T/proxy.out")
+}
+proxy_stop() {
+	[ -n "$PROXY" ] || return 0
+	kill "$PROXY" 2>/dev/null
+	wait "$PROXY" 2>/dev/null
+	PROXY=
+	: >"$T/proxy.out"
+}
