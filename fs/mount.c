@@ -279,7 +279,7 @@ lock_take(struct mount *m, struct err *e)
 	r = place_path(PLACE_STATE, m->p->name, dir, e);
 	if (r < 0)
 		return r;
-	(void)snprintf(path, sizeof(path), "%s/mount.lock", dir);
+	(void)snprintf(path, sizeof(path), "%s/" MOUNT_LOCK, dir);
 	r = file_mkdirs(dir);
 	if (r == 0) {
 		m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -316,6 +316,7 @@ mount_up(struct mount *m, struct err *e)
 	r = mountpoint_prepare(where, m->mp, e);
 	if (r < 0)
 		return r;
+	mountpoint_note(m->lock_fd, m->mp);
 	r = stage_init(&m->stage, p, m->mp, e);
 	if (r == 0) {
 		r = desktop_new(p, &m->stage, &m->desktop);

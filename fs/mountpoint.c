@@ -15,6 +15,7 @@
 
 #include "util/err.h"
 #include "util/file.h"
+#include "util/log.h"
 
 #define STALE_MAX 8	/* dead mounts on top of each other */
 
@@ -118,10 +119,46 @@ mounted_find(const char *name, const char *path, struct mounted *ret)
 	return r;
 }
 
+/* "": nothing is noted, or not all of it. */
+static void
+noted(const char *name, char out[static PATH_MAX])
+{
+	char dir[PATH_MAX], path[PATH_MAX + 16], *end;
+	ssize_t n = -1;
+	int fd;
+
+	out[0] = '\0';
+	if (place_path(PLACE_STATE, name, dir, NULL) < 0)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/" MOUNT_LOCK, dir);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	n = read(fd, out, PATH_MAX - 1);
+	(void)close(fd);
+	out[n > 0 ? n : 0] = '\0';
+	end = strchr(out, '\n');
+	*(end ? end : out) = '\0';
+}
+
+void
+mountpoint_note(int lock_fd, const char *path)
+{
+	char line[PATH_MAX + 1];
+	int n = snprintf(line, sizeof(line), "%s\n", path);
+
+	if (ftruncate(lock_fd, 0) < 0 || pwrite(lock_fd, line, (size_t)n,
+	    0) != n)
+		log_debug("'" MOUNT_LOCK "' does not take the mount point");
+}
+
 int
 mounted_by_name(const char *name, struct mounted *ret)
 {
-	return mounted_find(name, NULL, ret);
+	char path[PATH_MAX];
+
+	noted(name, path);
+	return mounted_find(name, path[0] ? path : NULL, ret);
 }
 
 int

@@ -24,7 +24,13 @@ struct mounted {
 	bool is_readonly;
 };
 
-/* The topmost mount of the drive by this user; -ENOENT. */
+/* In a drive's folder of state: held by its mount, and says where that is or
+ * was.  Of several homes of a user each can have a drive of that name. */
+#define MOUNT_LOCK "mount.lock"
+void mountpoint_note(int lock_fd, const char *path);
+
+/* The topmost mount of the drive by this user and, as far as it was noted,
+ * this home; -ENOENT. */
 int mounted_by_name(const char *name, struct mounted *ret);
 /* The Coffre drive that path lies in; -ENOENT.  Also for a mount point whose
  * process has died. */

@@ -87,6 +87,11 @@ check "and the daemon ends well" daemon_gone 60
 need "it is mounted" drive_mount
 drive_kill
 refuse "a killed daemon leaves a dead mount point" is_served
+mkdir -p "$T/home2/coffre/$NAME"
+echo "$T/elsewhere" >"$T/home2/coffre/$NAME/mount.lock"
+refuse "from another home it is not that of the drive of this name" \
+    env XDG_STATE_HOME="$T/home2" "$COFFRE" unmount "$NAME"
+check "and stays" grep -qF " $T/mnt " /proc/self/mounts
 need "mounting replaces the dead mount point" drive_mount
 check "what was written is there" grep -q "$MARK" "$M/file"
 need "it is unmounted" drive_unmount
