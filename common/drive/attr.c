@@ -48,7 +48,7 @@ drive_getattr(struct drive *d, uint64_t ino, struct drive_attr *ret)
 
 	mutex_lock(&d->db_lock);
 	r = inode_load(d, ino, &i);
-	if (r == 0 && is_forgotten(d, ino))
+	if (r == 0 && i.flags & INODE_ORPHAN && is_forgotten(d, ino))
 		r = -ENOENT;
 	if (r == 0)
 		inode_attr(d, &i, ret);

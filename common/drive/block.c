@@ -19,13 +19,11 @@ enum {
 	S_DATA_GET,
 	S_DATA_SET,
 	S_DATA_DROP,
-	S_PACK_ADD,
-	S_PACK_ID,
-	S_PACK_GET,
 	S_EVICT,
 	S_NEXT,
 	S_AFTER,
 	S_LAST,
+	S_TAIL,
 };
 
 #define COLS "ino, idx, bid, state, len, frame, nt, pack, off, sha, org"
@@ -46,68 +44,6 @@ block_schema(void)
 	    " bid INTEGER PRIMARY KEY, data BLOB);"
 	    "CREATE TABLE IF NOT EXISTS pack("
 	    " pid INTEGER PRIMARY KEY, id BLOB UNIQUE);";
-}
-
-static void
-pack_bytes(const struct pack_id *p, uint8_t out[static 28])
-{
-	memcpy(out, p->dtag.b, VAULT_TAG_LEN);
-	put_le64(out + 12, p->n);
-	put_le64(out + 20, p->rand);
-}
-
-static int
-pack_pid(struct drive *d, const struct pack_id *p, int64_t *ret)
-{
-	struct stmt *s;
-	uint8_t id[28];
-	int r;
-
-	pack_bytes(p, id);
-	s = db_stmt(d->db, S_PACK_ID, "SELECT pid FROM pack WHERE id=?");
-	stmt_blob(s, 1, id, sizeof(id));
-	r = stmt_step(s);
-	if (r == 1) {
-		*ret = stmt_get_i64(s, 0);
-		stmt_reset(s);
-		return 0;
-	}
-	if (r < 0)
-		return r;
-	s = db_stmt(d->db, S_PACK_ADD,
-	    "INSERT INTO pack(id) VALUES(?) RETURNING pid");
-	stmt_blob(s, 1, id, sizeof(id));
-	r = stmt_step(s);
-	if (r != 1)
-		return r < 0 ? r : -EIO;
-	*ret = stmt_get_i64(s, 0);
-	/* RETURNING gives its row first and is done at the next step. */
-	return stmt_run(s);
-}
-
-static int
-pack_load(struct drive *d, int64_t pid, struct pack_id *ret)
-{
-	struct stmt *s;
-	const uint8_t *p;
-	size_t len;
-	int r;
-
-	s = db_stmt(d->db, S_PACK_GET, "SELECT id FROM pack WHERE pid=?");
-	stmt_i64(s, 1, pid);
-	r = stmt_step(s);
-	if (r != 1)
-		return r < 0 ? r : -EIO;
-	p = stmt_get_blob(s, 0, &len);
-	if (len != 28) {
-		stmt_reset(s);
-		return -EIO;
-	}
-	memcpy(ret->dtag.b, p, VAULT_TAG_LEN);
-	ret->n = get_le64(p + 12);
-	ret->rand = get_le64(p + 20);
-	stmt_reset(s);
-	return 0;
 }
 
 static int
@@ -168,7 +104,7 @@ block_row(struct drive *d, struct stmt *s, struct block *b)
 		b->ref.off = (uint32_t)stmt_get_i64(s, 8);
 		b->ref.len = b->len;
 		b->has_ref = true;
-		r = pack_load(d, stmt_get_i64(s, 7), &b->ref.pack);
+		r = pack_of_number(d, stmt_get_i64(s, 7), &b->ref.pack);
 	}
 	return r;
 }
@@ -235,8 +171,10 @@ block_next(struct drive *d, uint64_t ino, uint64_t from, struct block *ret)
 {
 	struct stmt *s;
 
-	s = db_stmt(d->db, S_NEXT, "SELECT " COLS " FROM block WHERE ino=?"
-	    " AND idx>=? ORDER BY idx, bid DESC LIMIT 1");
+	/* Two looks at the index: sorted at once, SQLite makes a table. */
+	s = db_stmt(d->db, S_NEXT, "SELECT " COLS " FROM block WHERE ino=?1"
+	    " AND idx=(SELECT idx FROM block WHERE ino=?1 AND idx>=?2"
+	    " ORDER BY idx LIMIT 1) ORDER BY bid DESC LIMIT 1");
 	stmt_i64(s, 1, (int64_t)ino);
 	stmt_i64(s, 2, (int64_t)from);
 	return block_one(d, s, ret);
@@ -261,6 +199,26 @@ block_last(struct drive *d, uint64_t ino, uint64_t from, uint64_t to,
 		stmt_reset(s);
 	}
 	return r;
+}
+
+int
+block_tail(struct drive *d, uint64_t ino, struct block *out, int max)
+{
+	struct stmt *s;
+	int r, n = 0;
+
+	s = db_stmt(d->db, S_TAIL, "SELECT " COLS " FROM block WHERE ino=?"
+	    " ORDER BY idx DESC, bid DESC LIMIT ?");
+	stmt_i64(s, 1, (int64_t)ino);
+	stmt_i64(s, 2, max);
+	while ((r = stmt_step(s)) == 1) {
+		r = block_row(d, s, &out[n]);
+		if (r < 0)
+			break;
+		n++;
+	}
+	stmt_reset(s);
+	return r < 0 ? r : n;
 }
 
 static int
@@ -346,7 +304,7 @@ block_bind(struct drive *d, struct stmt *s, int i, const struct block *b,
 		stmt_i64(s, i + 5, 0);
 	if (!b->has_ref)
 		return 0;
-	r = pack_pid(d, &b->ref.pack, &pid);
+	r = pack_number(d, &b->ref.pack, &pid);
 	if (r < 0)
 		return r;
 	stmt_i64(s, i + 4, pid);

@@ -65,9 +65,11 @@ int block_below(struct drive *d, const struct block *b, struct block *ret);
 /* One row by its full name: 1 or 0. */
 int block_get_bid(struct drive *d, uint64_t ino, uint64_t idx, uint64_t bid,
     struct block *ret);
-/* The first row of ino with from <= idx, whichever bid: 1 or 0. */
+/* The first row of ino with from <= idx, of the greatest bid: 1 or 0. */
 int block_next(struct drive *d, uint64_t ino, uint64_t from,
     struct block *ret);
+/* The last rows of ino, at most max, backwards: how many. */
+int block_tail(struct drive *d, uint64_t ino, struct block *out, int max);
 /* The index of the n-th row from the end (0: the last) of those of ino with
  * from <= idx < to: 1, or 0 if there are not so many. */
 int block_last(struct drive *d, uint64_t ino, uint64_t from, uint64_t to,
@@ -97,5 +99,10 @@ int block_data_drop(struct drive *d, uint64_t bid);
 /* Rows from a cursor that could be evicted: on the store and here. */
 int block_evictable(struct drive *d, uint64_t ino, uint64_t idx, unsigned n,
     int (*fn)(void *arg, const struct block *b), void *arg);
+
+/* packid.c: the number by which rows name a pack, made where there is none,
+ * and the pack of a number. */
+int pack_number(struct drive *d, const struct pack_id *p, int64_t *ret);
+int pack_of_number(struct drive *d, int64_t pid, struct pack_id *ret);
 
 #endif

@@ -164,6 +164,7 @@ static void
 keeper(void *arg)
 {
 	struct drive *d = arg;
+	struct rest rest = { 0 };
 	uint64_t log_seen = 0;
 	unsigned ticks = 0;
 	int r = 1;
@@ -175,12 +176,15 @@ keeper(void *arg)
 		mutex_unlock(&d->db_lock);
 	}
 	while (keeper_wait(d)) {
-		if (__atomic_exchange_n(&d->is_short, false, __ATOMIC_RELAXED))
+		if (__atomic_exchange_n(&d->is_short, false,
+		    __ATOMIC_RELAXED)) {
 			spare_give(d);
-		else
+			(void)forgotten_reap(d);
+		} else {
 			spare_take(d);
+		}
 		content_tick(d);
-		(void)forgotten_reap(d);
+		forgotten_tend(d, &rest);
 		r = settle(d);
 		if (r < 0)
 			log_warn("drive: op=settle r=%d", r);

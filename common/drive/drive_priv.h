@@ -16,13 +16,14 @@ struct pins;
 struct publish;			/* publish.c: what is being published */
 struct rebuild;			/* apply.c: what could not be placed yet */
 
-#define FORGOTTEN_MAX 64	/* inodes reaped in one transaction */
+#define FORGOTTEN_MAX 16384	/* beyond them who removes reaps */
 
 /* Numbers of prepared statements, by file. */
 enum {
 	STMT_TREE = 0,		/* tree.c, dir.c, xattr.c: 0..49 */
 	STMT_OUTBOX = 50,	/* outbox.c, apply.c, walk.c: 50..89 */
-	STMT_BLOCK = 90,	/* block.c: 90..119 */
+	STMT_BLOCK = 90,	/* block.c: 90..111 */
+	STMT_PACK = 112,	/* packid.c: 112..119 */
 	STMT_KV = 120,		/* trust.c, pin.c: 120..127 */
 };
 
@@ -52,8 +53,10 @@ struct drive {
 	uint64_t rebuild_ops GUARDED_BY(db_lock);
 	uint64_t next_num GUARDED_BY(db_lock);	/* next ino or did */
 	/* Without a name and forgotten by the kernel: to be reaped. */
-	uint64_t forgotten[FORGOTTEN_MAX] GUARDED_BY(db_lock);
-	size_t nforgotten GUARDED_BY(db_lock);
+	struct forgotten {
+		uint64_t ino[FORGOTTEN_MAX];
+		size_t n;
+	} gone GUARDED_BY(db_lock);
 	uint64_t num_reserved GUARDED_BY(db_lock);	/* durable up to here */
 	struct inode_cache *inodes GUARDED_BY(db_lock);
 	/* Written under db_lock with usage_add, read by anybody (atomic). */
@@ -181,9 +184,17 @@ void inode_cache_drop(struct drive *d) REQUIRES(d->db_lock);
 /* The inode has no name, no handle and no kernel reference: delete its rows,
  * xattrs and blocks, inside the caller's transaction. */
 int inode_reap(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
-/* Reap what was forgotten since the last time. */
+/* forget.c: reap all that was forgotten; at a tick, when nobody is at work or
+ * they have waited long enough. */
+struct rest {
+	uint64_t seen;
+	unsigned waits;
+};
 int forgotten_reap(struct drive *d);
+void forgotten_tend(struct drive *d, struct rest *rest);
 bool is_forgotten(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* It has a name again. */
+void forgotten_drop(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 /* attr as the caller sees it, with what open files have not committed. */
 void inode_attr(struct drive *d, const struct inode *i,
     struct drive_attr *ret) REQUIRES(d->db_lock);

@@ -352,7 +352,7 @@ inode_reap(struct drive *d, uint64_t ino)
 	/* It has got a name meanwhile. */
 	if (!(i.flags & INODE_ORPHAN))
 		return 0;
-	r = inode_unorphan(d, &i);
+	r = orphan_del(d, &i);
 	if (r == 0)
 		r = pin_gone(d, ino);
 	if (r == 0)

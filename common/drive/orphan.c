@@ -52,13 +52,11 @@ inode_orphan(struct drive *d, struct inode *i)
 }
 
 int
-inode_unorphan(struct drive *d, struct inode *i)
+orphan_del(struct drive *d, struct inode *i)
 {
 	struct stmt *s;
 	int r;
 
-	if (!(i->flags & INODE_ORPHAN))
-		return 0;
 	s = db_stmt(d->db, STMT_ORPHAN_DEL,
 	    "DELETE FROM orphan WHERE ino = ?1");
 	stmt_i64(s, 1, (int64_t)i->ino);
@@ -68,6 +66,15 @@ inode_unorphan(struct drive *d, struct inode *i)
 	usage_add(&d->usage.orphans, -1);
 	i->flags &= (uint8_t)~INODE_ORPHAN;
 	return 0;
+}
+
+int
+inode_unorphan(struct drive *d, struct inode *i)
+{
+	if (!(i->flags & INODE_ORPHAN))
+		return 0;
+	forgotten_drop(d, i->ino);
+	return orphan_del(d, i);
 }
 
 int

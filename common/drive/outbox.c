@@ -123,7 +123,16 @@ outbox_reafter(struct drive *d, uint64_t was, uint64_t is)
     REQUIRES(d->db_lock)
 {
 	struct stmt *s;
+	int r;
 
+	/* Mostly nothing waits, and the update makes a table to find out. */
+	s = db_stmt(d->db, STMT_OUTBOX_WAITS,
+	    "SELECT 1 FROM outbox WHERE after = ?1 AND after <> 0 LIMIT 1");
+	stmt_i64(s, 1, (int64_t)was);
+	r = stmt_step(s);
+	if (r != 1)
+		return r;
+	stmt_reset(s);
 	s = db_stmt(d->db, STMT_OUTBOX_AFTER,
 	    "UPDATE outbox SET after = ?2 WHERE after = ?1 AND after <> 0");
 	stmt_i64(s, 1, (int64_t)was);

@@ -9,6 +9,8 @@
 #include "drive/content.h"
 #include "drive/slab.h"
 
+#define REAP_ROWS 16
+
 int
 gones_add(struct gones *g, const struct gone *e)
 {
@@ -211,28 +213,29 @@ int
 content_reap(struct drive *d, uint64_t ino)
 {
 	bool is_covered = false, is_patched = false;
+	struct block v[REAP_ROWS];
+	uint64_t idx = UINT64_MAX;
 	struct pending *p;
-	struct block b;
-	uint64_t idx = 0;
-	int r;
+	int n, k, r = 0;
 
-	/* One row at a time: rows may not change under a cursor. */
-	for (;;) {
-		r = block_next(d, ino, idx, &b);
-		if (r <= 0)
-			break;
-		if (b.idx != idx)
-			is_covered = is_patched = false;
-		idx = b.idx;
-		/* Superseded rows left the counters when they were. */
-		if (is_covered || (is_patched && b.state == BLOCK_PATCH))
-			stage_count(d, &b, 1);
-		is_patched |= b.state == BLOCK_PATCH;
-		is_covered |= b.state != BLOCK_PATCH;
-		r = block_gone(d, &b, false);
-		if (r < 0)
-			return r;
-	}
+	/* Rows may not change under a cursor. */
+	do {
+		n = block_tail(d, ino, v, REAP_ROWS);
+		if (n < 0)
+			return n;
+		for (k = 0; k < n && r == 0; k++) {
+			if (v[k].idx != idx)
+				is_covered = is_patched = false;
+			idx = v[k].idx;
+			/* Superseded rows left the counters when they were. */
+			if (is_covered ||
+			    (is_patched && v[k].state == BLOCK_PATCH))
+				stage_count(d, &v[k], 1);
+			is_patched |= v[k].state == BLOCK_PATCH;
+			is_covered |= v[k].state != BLOCK_PATCH;
+			r = block_gone(d, &v[k], false);
+		}
+	} while (n == REAP_ROWS && r == 0);
 	p = pending_find(d, ino);
 	if (p)
 		pending_free(d, p);

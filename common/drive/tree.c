@@ -9,7 +9,6 @@
 
 #include "drive/tree_priv.h"
 #include "util/clock.h"
-#include "util/log.h"
 
 #define DEPTH_MAX 1000000	/* a longer way to the root is a cycle */
 
@@ -58,64 +57,6 @@ drive_readlink(struct drive *d, uint64_t ino, char *out, size_t size)
 		return -ENAMETOOLONG;
 	memcpy(out, target, i.target_len + 1u);
 	return 0;
-}
-
-bool
-is_forgotten(struct drive *d, uint64_t ino) REQUIRES(d->db_lock)
-{
-	size_t k;
-
-	for (k = 0; k < d->nforgotten && d->forgotten[k] != ino; k++)
-		;
-	return k < d->nforgotten;
-}
-
-/* One transaction for many: who removes a tree does not wait for each.  What
- * cannot be reaped the next start finds. */
-int
-forgotten_reap(struct drive *d) NO_TSA
-{
-	size_t n;
-	int r;
-
-	mutex_lock(&d->db_lock);
-	n = d->nforgotten;
-	mutex_unlock(&d->db_lock);
-	if (n == 0)
-		return 0;
-	r = drive_begin_internal(d);
-	if (r == 0) {
-		while (d->nforgotten > 0 && r == 0) {
-			r = inode_reap(d, d->forgotten[d->nforgotten - 1]);
-			d->nforgotten--;
-		}
-		r = drive_end(d, r);
-	}
-	if (r < 0)
-		log_warn("drive: op=reap r=%d", r);
-	return r;
-}
-
-void
-drive_forget(struct drive *d, uint64_t ino) NO_TSA
-{
-	struct inode i;
-
-	/* Most forgotten inodes have names. */
-	if (__atomic_load_n(&d->usage.orphans, __ATOMIC_RELAXED) == 0)
-		return;
-	mutex_lock(&d->db_lock);
-	/* Others fill it again while this one reaps. */
-	while (d->nforgotten == FORGOTTEN_MAX) {
-		mutex_unlock(&d->db_lock);
-		if (forgotten_reap(d) < 0)
-			return;
-		mutex_lock(&d->db_lock);
-	}
-	if (inode_load(d, ino, &i) == 0 && i.flags & INODE_ORPHAN &&
-	    !content_forgotten(d, ino) && !is_forgotten(d, ino))
-		d->forgotten[d->nforgotten++] = ino;
-	mutex_unlock(&d->db_lock);
 }
 
 /* ---- folders ------------------------------------------------------------ */

@@ -66,6 +66,7 @@ enum {
 	STMT_OUTBOX_DEL,
 	STMT_OUTBOX_SCAN,
 	STMT_OUTBOX_AFTER,
+	STMT_OUTBOX_WAITS,
 	STMT_OUTBOX_COUNT,
 	STMT_OUTBOX_OLDEST,
 	STMT_OUTBOX_INFL,
@@ -189,6 +190,8 @@ int symlink_get(struct drive *d, const struct inode *i, char *out)
 /* Save i as without a name (nlink 0). */
 int inode_orphan(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
 int inode_unorphan(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
+/* The row alone, for who reaps it. */
+int orphan_del(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
 /* Reap the orphans there are (at open, after a rebuild). */
 int orphans_reap(struct drive *d) REQUIRES(d->db_lock);
 /* A new id: device index and random bytes. */
