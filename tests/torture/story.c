@@ -244,7 +244,13 @@ perform(struct drive *d, const struct step *s)
 	case RENAME:
 		return drive_rename(d, pa, na, pb, nb, 0);
 	case UNLINK:
-		return drive_unlink(d, pa, na);
+		r = drive_lookup(d, pa, na, &a);
+		if (r == 0)
+			r = drive_unlink(d, pa, na);
+		/* As the kernel does; the close reaps it. */
+		if (r == 0)
+			drive_forget(d, a.ino);
+		return r;
 	case CUT:
 	case LINK:
 	case CHMOD:
