@@ -18,6 +18,7 @@
 #include "drive/pin_priv.h"
 #include "drive/slab.h"
 #include "drive/tree_priv.h"
+#include "util/big.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -28,6 +29,7 @@
 #define LOG_PASSES 6
 #define TICK_MS 1000
 #define TICK_LONG_MS 100
+#define BIG_UNUSED_MS 3000	/* then large buffers are given back */
 #define REFRESH_TICKS 10	/* between looks for the oldest change */
 
 /* ---- the lock file ------------------------------------------------------ */
@@ -184,6 +186,7 @@ keeper(void *arg)
 			spare_take(d);
 		}
 		content_tick(d);
+		big_trim(BIG_UNUSED_MS);
 		forgotten_tend(d, &rest);
 		r = settle(d);
 		if (r < 0)

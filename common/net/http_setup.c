@@ -11,9 +11,10 @@
 #include "util/file.h"
 
 #define CA_MAX (8u << 20)
-#define BODY_BUFFER (512L << 10)
-#define UPLOAD_BUFFER_MAX (2L << 20)
-#define UPLOAD_BUFFER_MIN (64L << 10)
+/* libcurl makes and frees it with every transfer: it is to stay in the cache
+ * of a processor, and below what malloc has the kernel map anew each time.
+ * Uploads have libcurl's own, which is as large. */
+#define BODY_BUFFER (64L << 10)
 /* Not every server answers an Expect; this is what each upload loses to one
  * that does not. */
 #define EXPECT_MS 300L
@@ -114,7 +115,6 @@ setup_call(struct http *h, CURL *x, struct http_call *c) REQUIRES(h->lock)
 {
 	const struct http_req *q = c->q;
 	bool has_body = q->body || strcmp(q->method, "PUT") == 0, ok = true;
-	long up = UPLOAD_BUFFER_MIN;
 	char range[64];
 
 	/* A server may answer before it has the body, and close the stream:
@@ -128,14 +128,10 @@ setup_call(struct http *h, CURL *x, struct http_call *c) REQUIRES(h->lock)
 	if (has_body) {
 		SET(CURLOPT_UPLOAD, 1L);
 		SET(CURLOPT_INFILESIZE_LARGE, (curl_off_t)q->body_len);
-		if (q->body_len > UPLOAD_BUFFER_MIN)
-			up = q->body_len < UPLOAD_BUFFER_MAX ?
-			    (long)q->body_len : UPLOAD_BUFFER_MAX;
 	} else if (strcmp(q->method, "HEAD") == 0) {
 		SET(CURLOPT_NOBODY, 1L);
 	}
 	SET(CURLOPT_CUSTOMREQUEST, q->method);
-	SET(CURLOPT_UPLOAD_BUFFERSIZE, up);
 	if (q->is_range) {
 		(void)snprintf(range, sizeof(range), "%llu-%llu",
 		    (unsigned long long)q->range_off,

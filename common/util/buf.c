@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/big.h"
+
 void
 buf_init(struct buf *b, size_t max)
 {
@@ -14,10 +16,19 @@ buf_init(struct buf *b, size_t max)
 	b->max = max;
 }
 
+static void
+drop(struct buf *b)
+{
+	if (b->cap >= BIG_MIN)
+		big_put(b->data, b->cap);
+	else
+		free(b->data);
+}
+
 void
 buf_done(struct buf *b)
 {
-	free(b->data);
+	drop(b);
 	buf_init(b, b->max);
 }
 
@@ -55,7 +66,7 @@ buf_reserve(struct buf *b, size_t len)
 		if (cap > b->max + 1)
 			cap = b->max + 1;
 		/* Not realloc: what moves may be secret. */
-		p = malloc(cap);
+		p = cap < BIG_MIN ? malloc(cap) : big_get(cap, &cap);
 		if (!p) {
 			b->err = -ENOMEM;
 			return NULL;
@@ -63,7 +74,7 @@ buf_reserve(struct buf *b, size_t len)
 		if (b->data) {
 			memcpy(p, b->data, b->len);
 			explicit_bzero(b->data, b->len);
-			free(b->data);
+			drop(b);
 		}
 		b->data = p;
 		b->cap = cap;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "crypto/crypto.h"
+#include "util/big.h"
 #include "util/buf.h"
 #include "vault/body.h"
 
@@ -35,7 +36,8 @@ struct pack {
 	uint32_t epoch;
 	struct pack_id id;
 	struct aead *key;
-	uint8_t *data;		/* VAULT_PACK_MAX */
+	uint8_t *data;		/* VAULT_PACK_MAX, or more */
+	size_t cap;
 	size_t len;		/* header and blocks; after the end all */
 	struct buf index;	/* plaintext */
 	uint32_t n;
@@ -58,7 +60,7 @@ pack_new(const struct vault_keys *k, uint64_t n, struct pack **ret)
 	p->id.rand = crypto_random_u64();
 	p->len = HEADER_LEN;
 	buf_init(&p->index, VAULT_PACK_MAX);
-	p->data = malloc(VAULT_PACK_MAX);
+	p->data = big_get(VAULT_PACK_MAX, &p->cap);
 	r = p->data ? buf_put_u32(&p->index, 0) : -ENOMEM;
 	if (r == 0)
 		r = vault_type_key(k, VAULT_PACK, &p->key);
@@ -76,7 +78,7 @@ pack_free(struct pack *p)
 	if (!p)
 		return;
 	aead_free(p->key);
-	free(p->data);
+	big_put(p->data, p->cap);
 	buf_done(&p->index);
 	free(p);
 }
