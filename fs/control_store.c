@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "drive/drive.h"
 #include "fs/control_priv.h"
 #include "fs/meter.h"
 #include "fs/parts.h"
@@ -70,6 +71,7 @@ control_notes(const struct control_conn *k)
 	struct buf b = BUF_INIT(16 * 1024);
 	json_t *all = json_array();
 	const char *text, *nl;
+	struct drive_usage u;
 	char line[512];
 
 	store_notes(k->c->host.parts->store, &b);
@@ -85,6 +87,15 @@ control_notes(const struct control_conn *k)
 		json_array_append_new(all, json_string("this line is paid by "
 		    "volume: uploads, pins and reading ahead wait; 'coffre "
 		    "sync --wait' does not, nor does 'metered = use'"));
+	drive_usage(k->c->host.parts->drive, &u);
+	if (u.lost_commits) {
+		(void)snprintf(line, sizeof(line), "the last %llu changes "
+		    "before this start could not be read again: a power cut "
+		    "does that, or a failing disk; look at the files that "
+		    "were being changed then",
+		    (unsigned long long)u.lost_commits);
+		json_array_append_new(all, control_text(line));
+	}
 	meter_notes(k->c->host.meter, all);
 	return all;
 }

@@ -33,6 +33,9 @@ int db_open(const char *path, struct db **ret, struct err *e);
  * order).  On failure the database is as it was, without the journal.
  */
 int db_redo(struct db *d, struct err *e);
+/* Commits that db_redo found but had to leave out, because one before them was
+ * damaged: a power cut can do that, or the disk. */
+uint64_t db_redo_lost(const struct db *d);
 /* Let SQLite commit what was committed: before db_sync, to be sure of it on
  * the disk.  No transaction is open.  Does nothing without db_redo. */
 int db_settle(struct db *d);

@@ -23,6 +23,7 @@ struct redo {
 	bool is_owed;		/* a commit of SQLite's failed: it may be in
 				 * its log all the same, under a new epoch, so
 				 * nothing more comes under this one */
+	uint64_t nlost;		/* records behind one that cannot be read */
 	bool is_begun;		/* SQLite's transaction was opened */
 	bool is_passed;		/* of the transaction under way: no record */
 	struct buf rec;		/* header and items of it */
@@ -180,6 +181,33 @@ replay(struct db *d, uint64_t end, uint64_t *ret_end)
 	buf_done(&b);
 	*ret_end = off;
 	return r;
+}
+
+/* Records of this epoch behind the place where they ended, at off: one between
+ * was damaged.  What a torn write leaves has none behind it. */
+static uint64_t
+lost_count(struct redo *j, uint64_t off)
+{
+	struct buf rest = BUF_INIT(2 * REDO_MAX), b = BUF_INIT(REDO_MAX);
+	uint8_t epoch[8], *p, *end;
+	uint64_t count = 0;
+	int64_t len;
+	ssize_t n;
+
+	put_le64(epoch, j->epoch);
+	p = buf_reserve(&rest, 2 * REDO_MAX);
+	n = p ? pread(j->fd, p, 2 * REDO_MAX, (off_t)off) : 0;
+	end = p + (n > 0 ? n : 0);
+	while (p && (p = memmem(p, (size_t)(end - p), epoch, sizeof(epoch)))) {
+		len = record_read(j, off + (uint64_t)(p - rest.data), &b);
+		count += len > 0;
+		p += len > 0 ? len : 1;
+		if (p > end)
+			p = NULL;
+	}
+	buf_done(&rest);
+	buf_done(&b);
+	return count;
 }
 
 /* ---- SQLite's transaction ------------------------------------------------ */
@@ -393,6 +421,12 @@ redo_open(struct db *d, const char *path, struct err *e)
 		log_info("db: %llu bytes of commits applied",
 		    (unsigned long long)j->end);
 	if (r == 0)
+		j->nlost = lost_count(j, j->end);
+	if (r == 0 && j->nlost)
+		log_warn("db: '%s' is damaged at %llu: %llu commits behind "
+		    "that are left out", path, (unsigned long long)j->end,
+		    (unsigned long long)j->nlost);
+	if (r == 0)
 		r = settle(d);
 	if (r == 0)
 		return 0;
@@ -401,6 +435,12 @@ redo_open(struct db *d, const char *path, struct err *e)
 	return err_set(e, r, "the last changes, in '%s', cannot be applied: "
 	    "%s; try again, or move that file away to open the drive without "
 	    "them", path, strerror(-r));
+}
+
+uint64_t
+db_redo_lost(const struct db *d)
+{
+	return d->redo ? d->redo->nlost : 0;
 }
 
 void

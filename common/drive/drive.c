@@ -324,6 +324,8 @@ open_state(struct drive *d, const uint8_t *local_key, struct err *e)
 	if (r == 0)
 		r = db_redo(d->db, e);
 	if (r == 0)
+		d->lost_commits = db_redo_lost(d->db);
+	if (r == 0)
 		r = schema_open(d, e);
 	if (r == 0)
 		r = pins_new(&d->pins);

@@ -226,6 +226,7 @@ struct drive_usage {
 	uint64_t outbox_ops;			/* changes not published */
 	uint64_t disk_free_bytes;
 	int64_t oldest_unpublished_ns;		/* real time; 0: none */
+	uint64_t lost_commits;		/* at the start: behind a damaged one */
 };
 /* Counters kept in memory: never waits. */
 void drive_usage(struct drive *d, struct drive_usage *ret);

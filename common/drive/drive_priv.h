@@ -47,6 +47,7 @@ struct drive {
 	uint8_t nonces[ROW_NONCES][AEAD_NONCE_LEN] GUARDED_BY(db_lock);
 	unsigned nnonces GUARDED_BY(db_lock);	/* not used yet */
 	int64_t changes GUARDED_BY(db_lock);	/* at drive_begin */
+	uint64_t lost_commits;	/* set by the open */
 	uint64_t nchanges;	/* atomic: drive_begin's calls */
 	bool is_rebuilding GUARDED_BY(db_lock);
 	bool is_rebuild_lost GUARDED_BY(db_lock);

@@ -84,6 +84,7 @@ drive_usage(struct drive *d, struct drive_usage *ret)
 	    &d->usage.oldest_unpublished_ns, __ATOMIC_RELAXED);
 	if (ret->outbox_ops == 0)
 		ret->oldest_unpublished_ns = 0;
+	ret->lost_commits = d->lost_commits;
 	content_usage(d, ret);
 }
 
