@@ -209,6 +209,7 @@ test-stores:
 	@$(SUB) all units tools
 	@B=$(B) tests/store/run.sh --heavy
 	@B=$(B) CASES=recover ALSO_OVER="swift-s3 keystone ceph" $(RUN) fs
+	@B=$(B) CASES=faults ALSO_OVER=swift FAULTS=all $(RUN) fs
 
 # A desktop in a container: root, debootstrap, much to install, minutes to run.
 # PARTS="login crash" picks parts.

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # An S3 or Swift server for one case: sourced by lib.sh.  Sets CLOUD (a
-# store's URL), CLOUD_PASS, CLOUD_DATA.
+# store's URL), CLOUD_HTTP, CLOUD_PASS, CLOUD_DATA.
 #
 #	s3		the double that refuses what is not canonical
 #	swift		Debian's Swift, its own tokens
@@ -35,6 +35,7 @@ cloud_start() {
 	# The place comes before the options.
 	CLOUD="${URL%%\?*}drive?${URL#*\?}"
 	CLOUD_PASS=$PASS
+	CLOUD_HTTP=$HTTP
 	CLOUD_DATA=$T/cloud
 }
 

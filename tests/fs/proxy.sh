@@ -2,13 +2,14 @@
 # shellcheck shell=bash
 #
 # For cases with a server that fails: a proxy that does it, before this test's
-# Apache (COFFRE_TEST_STORE=webdav).  Who sources this calls proxy_stop at its
-# end.
+# Apache, or its S3 or Swift server (COFFRE_TEST_STORE).  Who sources this
+# calls proxy_stop at its end.
 
 PROXY_PROG=$B/tests/tools/fault_proxy
 [ -x "$PROXY_PROG" ] || { echo "no $PROXY_PROG"; exit 1; }
-target=${APACHE_HTTP#http://}
-target=${target%/}
+target=${APACHE_HTTP:-${CLOUD_HTTP:-}}
+target=${target#http://}
+target=${target%%/*}
 PROXY=
 PORT=
 
@@ -20,6 +21,11 @@ proxy() {
 	PROXY=$!
 	until_ok 5 grep -q PORT= "$T/proxy.out" || return 1
 	PORT=$(sed -n 's/^PORT=//p' "$T/proxy.out")
+}
+# The URL of the drive's store by way of the proxy.
+proxied_url() {
+	local url=${CLOUD:-$APACHE}
+	echo "${url/$target/127.0.0.1:$PORT}"
 }
 proxy_stop() {
 	[ -n "$PROXY" ] || return 0

@@ -5,7 +5,9 @@
 # user is told, what a read gives, that nothing is lost or deleted, and that
 # the queue drains by itself when it is over.  tests/FAULTS.md tells what is
 # expected; FAULTS=all tries all of them, without it a choice.
-COFFRE_TEST_STORE=webdav
+#
+# Also over: s3
+COFFRE_TEST_STORE=${COFFRE_TEST_STORE:-webdav}
 . "$(dirname "$0")/../lib.sh"
 fs_prepare
 . "$TOP/tests/fs/proxy.sh"
@@ -17,10 +19,10 @@ end_all() {
 }
 trap end_all EXIT
 
-# The drive that was made lies at Apache itself; ours is behind the proxy.
+# The drive that was made lies at the server itself; ours is behind the proxy.
 need "a proxy stands before it" proxy
-URL=webdav://alice@127.0.0.1:$PORT/drive
-sed -i "s|^store = .*|store = $URL|; \$a timeout = 5\nquiet = 0" \
+URL=$(proxied_url)
+sed -i "s|^store = .*|store = ${URL//&/\\&}|; \$a timeout = 5\nquiet = 0" \
     "$T/config/coffre/$NAME.conf"
 need "it is mounted" drive_mount
 M=$T/mnt/work
@@ -29,8 +31,15 @@ head -c 300000 /dev/urandom >"$R/cold"
 cp "$R/cold" "$M/cold"
 need "a first file reaches the server" drive_sync
 
+is_dav() {
+	[ "$COFFRE_TEST_STORE" = webdav ]
+}
+# What lies on the server, where that can be seen.
 objects() {
-	find "$DAV_DATA/drive" -type f -path '*/[dj]/*' | sort
+	! is_dav || find "$DAV_DATA/drive" -type f -path '*/[dj]/*' | sort
+}
+deletes() {
+	grep -c '^DELETE ' "$T/requests" || :
 }
 make_cold() {
 	"$COFFRE" cache --free 1T "$NAME" >/dev/null
@@ -64,10 +73,11 @@ I=0
 # fault NAME LINK WORDS OPTION...: while the proxy does that, status has this
 # link and says these words.
 fault() {
-	local name=$1 link=$2 words=$3 how=drains
+	local name=$1 link=$2 words=$3 how=drains gone
 	shift 3
 	I=$((I + 1))
 	objects >"$T/objects.before"
+	gone=$(deletes)
 	make_cold
 	proxy "$@" || check "$name: a proxy" false
 	head -c 70000 /dev/urandom >"$R/f$I"
@@ -78,7 +88,7 @@ fault() {
 	say "$name | $(drive_status '.sync | .link + " | " + .problem') |" \
 	    "$(sed 's/.*: //' "$T/read.err" | tail -1)"
 	check "$name: nothing is deleted" test -z "$(comm -23 \
-	    "$T/objects.before" <(objects))"
+	    "$T/objects.before" <(objects))" -a "$(deletes)" = "$gone"
 	proxy || check "$name: an honest proxy" false
 	if [[ $link == *refused* || $link == *full* || $link == *fault* ]]; then
 		# These wait a minute for the user; with FAULTS=all we do too.
@@ -159,6 +169,17 @@ check "a44_the_other_host_was_asked_for_nothing" test ! -s "$T/thief"
 kill "$THIEF"
 wait "$THIEF" 2>/dev/null
 THIEF=
+
+cloud_end() {
+	cd "$T" || exit 1
+	need "it is unmounted" drive_unmount
+	check "the credentials are in no command line and no log" fails \
+	    grep -rqaF "$CLOUD_PASS" "$T/daemon.log" "$T/run"
+	fs_count
+	[ "$N_FAILED" -eq 0 ]
+	exit
+}
+is_dav || cloud_end
 
 refused_count() {
 	grep -c '^[0-9.]* [A-Z]* .* 401 ' "$T/apache/log/access.log" || :
