@@ -52,11 +52,13 @@ sync_put(struct sync *s, const char *name, const void *p, size_t len,
     enum object_kind kind)
 {
 	struct backoff b = { 0 };
+	int64_t from;
 	int r;
 
 	for (;;) {
 		if (sync_stopping(s))
 			return -ECANCELED;
+		from = clock_mono_ms();
 		r = object_put(s->store, name, p, len, kind);
 		if (r == -EEXIST && kind == OBJECT_CHAIN)
 			return r;
@@ -66,6 +68,7 @@ sync_put(struct sync *s, const char *name, const void *p, size_t len,
 		if (!sync_backoff(s, r, &b))
 			return -ECANCELED;
 	}
+	sync_line_note(s, len, clock_mono_ms() - from);
 	mutex_lock(&s->lock);
 	s->st.bytes_up += len;
 	mutex_unlock(&s->lock);

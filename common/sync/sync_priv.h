@@ -216,7 +216,7 @@ struct sync {
 	struct {
 		uint64_t seen;		/* changes, at_ms */
 		int64_t at_ms;
-		bool is_now;
+		bool is_now, is_line_slow;
 	} busy GUARDED_BY(lock);
 	/* They have given way since; 0: they do not. */
 	int64_t up_gave_ms GUARDED_BY(lock), pub_gave_ms GUARDED_BY(lock);
@@ -266,6 +266,8 @@ void sync_unsent_del(struct sync *s, const struct pack_id *id);
 /* Is the drive in such use that this is better left for a moment?  At most
  * for some seconds: *since_ms is the caller's, 0 at first. */
 bool sync_gives_way(struct sync *s, int64_t *since_ms) REQUIRES(s->lock);
+/* A put of len bytes took so long: what the line is like. */
+void sync_line_note(struct sync *s, size_t len, int64_t ms);
 
 /* ---- threads ---- */
 

@@ -2,7 +2,9 @@
 /*
  * Who works on the drive goes first.  Packs and segments want the same lock,
  * disk and processors as a run of small changes, which would take half as
- * long again beside them; they can be made a moment later.
+ * long again beside them; they can be made a moment later.  But not where the
+ * line is what all wait for: there packs take little of the machine, and the
+ * time in which none is on its way is lost.
  */
 #include "sync/sync_priv.h"
 #include "util/clock.h"
@@ -10,6 +12,8 @@
 #define SAMPLE_MS 100
 #define BUSY_RATE 300		/* changes a second */
 #define GIVE_WAY_MS 5000	/* then it is their turn */
+#define LINE_SAMPLE (256u << 10)	/* a put that tells of the line */
+#define LINE_SLOW (16u << 10)	/* bytes in a millisecond, of one put */
 
 static bool
 is_busy(struct sync *s) REQUIRES(s->lock)
@@ -41,4 +45,14 @@ sync_gives_way(struct sync *s, int64_t *since_ms)
 		return true;
 	*since_ms = now;
 	return false;
+}
+
+void
+sync_line_note(struct sync *s, size_t len, int64_t ms)
+{
+	if (len < LINE_SAMPLE)
+		return;
+	mutex_lock(&s->lock);
+	s->busy.is_line_slow = (uint64_t)ms > len / LINE_SLOW;
+	mutex_unlock(&s->lock);
 }

@@ -282,6 +282,12 @@ link_round() {
 	settle
 }
 
+# As rclone's --vfs-write-back 0s: the time is to be the line's.
+at_once() {
+	echo "quiet = 0" >>"$XDG_CONFIG_HOME/coffre/$1.conf" &&
+	    drive_unmount >>"$LOG" 2>&1 && drive_mount >>"$LOG" 2>&1
+}
+
 link_part() {
 	local round rc=0 pid PORT
 	tell "a slow line"
@@ -295,7 +301,7 @@ link_part() {
 	# shellcheck disable=SC1091
 	. "$T/link.port"
 	if remote_drive line "webdav://alice@127.0.0.1:$PORT/line" \
-	    >>"$LOG" 2>&1; then
+	    >>"$LOG" 2>&1 && at_once line; then
 		for round in $(seq "$rounds"); do
 			tell "round $round of $rounds: a slow line"
 			link_round "$(python3 -c \

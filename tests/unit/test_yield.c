@@ -8,11 +8,15 @@
 #include <stdlib.h>
 
 #include "drive/sync.h"
+#include "sync/sync_priv.h"
 #include "tests/lib/sync_rig.h"
 #include "util/clock.h"
 #include "util/thread.h"
 
 #define RATE 1000	/* changes a second that are a run for sure */
+
+#define LESS 100	/* bytes: inside a put */
+#define MORE 5000	/* in a pack */
 
 static struct rig r;
 static unsigned next;
@@ -32,9 +36,9 @@ teardown(void)
 	rig_done(&r);
 }
 
-/* Returns the changes a second. */
+/* Files of so many bytes, one after the other: changes a second. */
 static uint64_t
-run(int64_t ms)
+run(int64_t ms, size_t len)
 {
 	int64_t from = clock_mono_ms(), now;
 	uint64_t n = drive_changes_count(r.drive);
@@ -42,7 +46,7 @@ run(int64_t ms)
 
 	do {
 		(void)snprintf(name, sizeof(name), "f%u", next);
-		rig_write(&r, name, 0, 100, next++);
+		rig_write(&r, name, 0, len, next++);
 		now = clock_mono_ms();
 	} while (now - from < ms);
 	return (drive_changes_count(r.drive) - n) * 1000 /
@@ -64,9 +68,9 @@ START_TEST(a_run_of_changes_goes_first)
 	struct sync_status before, after;
 	uint64_t rate;
 
-	(void)run(500);
+	(void)run(500, LESS);
 	sync_get_status(r.sync, &before);
-	rate = run(1500);
+	rate = run(1500, LESS);
 	sync_get_status(r.sync, &after);
 	/* Too slow a machine (a sanitizer on a busy one) makes no run. */
 	if (rate >= RATE) {
@@ -81,11 +85,49 @@ START_TEST(a_run_of_changes_goes_first)
 }
 END_TEST
 
+static bool
+is_line_slow(void)
+{
+	bool is;
+
+	mutex_lock(&r.sync->lock);
+	is = r.sync->busy.is_line_slow;
+	mutex_unlock(&r.sync->lock);
+	return is;
+}
+
+START_TEST(a_large_put_tells_of_the_line)
+{
+	ck_assert(!is_line_slow());
+	sync_line_note(r.sync, 1u << 20, 1000);
+	ck_assert(is_line_slow());
+	sync_line_note(r.sync, 1000, 1);
+	ck_assert(is_line_slow());
+	sync_line_note(r.sync, 1u << 20, 10);
+	ck_assert(!is_line_slow());
+	sync_line_note(r.sync, 1000, 1000);
+	ck_assert(!is_line_slow());
+}
+END_TEST
+
+START_TEST(a_slow_line_is_not_left_idle)
+{
+	struct sync_status before, after;
+
+	(void)run(500, MORE);
+	sync_line_note(r.sync, 1u << 20, 1000);
+	sync_get_status(r.sync, &before);
+	(void)run(1500, MORE);
+	sync_get_status(r.sync, &after);
+	ck_assert_uint_gt(after.packs_up, before.packs_up);
+}
+END_TEST
+
 START_TEST(who_waits_is_not_kept_waiting)
 {
 	int64_t from;
 
-	(void)run(500);
+	(void)run(500, LESS);
 	from = clock_mono_ms();
 	rig_wait(&r);
 	ck_assert(is_all_up());
@@ -102,6 +144,8 @@ suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 180);
 	tcase_add_test(t, a_run_of_changes_goes_first);
+	tcase_add_test(t, a_large_put_tells_of_the_line);
+	tcase_add_test(t, a_slow_line_is_not_left_idle);
 	tcase_add_test(t, who_waits_is_not_kept_waiting);
 	suite_add_tcase(s, t);
 	return s;
