@@ -39,7 +39,7 @@ objects() {
 	! is_dav || find "$DAV_DATA/drive" -type f -path '*/[dj]/*' | sort
 }
 deletes() {
-	grep -c '^DELETE ' "$T/requests" || :
+	grep -c '^DELETE [^ ]*/[dj]/' "$T/requests" || :
 }
 make_cold() {
 	"$COFFRE" cache --free 1T "$NAME" >/dev/null
@@ -131,6 +131,8 @@ if is_all; then
 	fault "a body without an end" "fault|refused|offline" "." \
 	    --status 200 --endless
 	READ_S=12 fault "no answer" offline "reach|answer|time" --hang
+	# What was not there to be read is still spoken of.
+	"$COFFRE" sync "$NAME"
 	fault "a partial listing" "online" "" --cut-down 400 \
 	    --method PROPFIND
 fi
