@@ -16,7 +16,7 @@ SBINDIR ?= /sbin
 B       ?= build
 VERSION := $(shell cat packaging/VERSION)
 
-PKGS    := fuse3 libcurl libcrypto sqlite3 expat jansson libssh
+PKGS    := fuse3 libcurl libssl libcrypto sqlite3 expat jansson libssh
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wundef -Wcast-qual -Wimplicit-fallthrough \

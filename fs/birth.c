@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
+#include "fs/probed.h"
 #include "fs/setup.h"
 #include "store/store.h"
 #include "sync/sync.h"
@@ -58,6 +59,9 @@ birth_make(struct setup *s, const struct vault_birth *b, struct err *e)
 		r = sync_create(s->parts.store, b, e);
 	if (r < 0)
 		setup_undo(s);
+	else
+		probed_save(s->parts.name, s->parts.opts.store,
+		    s->parts.store);
 	return r;
 }
 

@@ -12,9 +12,12 @@
 #include "fs/client.h"
 #include "fs/conf.h"
 #include "fs/mountpoint.h"
+#include "fs/probed.h"
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/text.h"
+
+#define CLOCK_OFF_S 2		/* what an answer's date cannot tell */
 
 static const struct cli_opt opts[] = {
 	{ "json", KEY_JSON, NULL, "print JSON, one object per drive" },
@@ -72,6 +75,25 @@ print_store(const json_t *o)
 	(void)putchar('\n');
 }
 
+/* What was found when it was tried out, in short. */
+static void
+print_probe(const json_t *p)
+{
+	const char *tls = str(p, "tls"), *issuer = str(p, "issuer");
+	char when[PROBED_WHEN_MAX];
+	int64_t off = json_integer_value(json_object_get(p, "clock_s"));
+
+	if (!p)
+		return;
+	(void)printf("  tried out %s", probed_when(p, when));
+	if (*tls)
+		(void)printf(": %s, certificate by %s", tls, issuer);
+	if (off > CLOCK_OFF_S || off < -CLOCK_OFF_S)
+		(void)printf("%s its clock is %" PRId64 " s off",
+		    *tls ? ";" : ":", off);
+	(void)putchar('\n');
+}
+
 /* Each store of a drive on several; its number is that of 'store list'. */
 static void
 print_stores(const json_t *o)
@@ -90,6 +112,7 @@ print_stores(const json_t *o)
 		if (json_is_true(json_object_get(s, "away")))
 			(void)printf("; away: %s", str(s, "problem"));
 		(void)putchar('\n');
+		print_probe(json_object_get(s, "probe"));
 	}
 }
 
@@ -138,6 +161,8 @@ print_mounted(const json_t *o)
 	(void)printf("%s: mounted on %s\n", str(o, "name"),
 	    str(o, "mountpoint"));
 	print_store(o);
+	if (json_array_size(json_object_get(o, "stores")) == 0)
+		print_probe(json_object_get(o, "probe"));
 	print_stores(o);
 	if (ops == 0 && bytes == 0)
 		(void)printf("  queued    nothing: all is on the store\n");

@@ -18,9 +18,7 @@
 #include "fs/setup.h"
 #include "fs/store_job.h"
 #include "fs/stores.h"
-#include "store/mirror.h"
 #include "store/store.h"
-#include "util/buf.h"
 #include "util/err.h"
 
 /* ---- what they share ---- */
@@ -93,8 +91,8 @@ store_words_open(struct store_words *w, const struct opts *drive,
 	else if (is_wanted)
 		r = pass_read(&w->password_from, "store's password", false,
 		    password, e);
-	return r < 0 ? r : stores_open(drive, &w->opts, password->p, 3, ret,
-	    e);
+	return r < 0 ? r : stores_open(drive, NULL, &w->opts, password->p, 3,
+	    ret, e);
 }
 
 static volatile sig_atomic_t is_broken_off;
@@ -175,82 +173,6 @@ store_run(const char *name, const struct store_words *w,
 	cli_progress_end();
 	return r;
 }
-
-/* ---- probe ---- */
-
-static const struct cli_opt probe_opts[] = {
-	STORE_PASSWORD_OPT,
-	{ NULL, 0, NULL, NULL },
-};
-
-static void
-probe_print(struct store *s)
-{
-	static const struct { unsigned cap; const char *yes, *no; } said[] = {
-		{ STORE_CAP_IF_ABSENT, "refuses to write over what is there",
-		    "ignores conditions: it writes over what is there" },
-		{ STORE_CAP_RANGE, "gives parts of objects",
-		    "gives whole objects only" },
-		{ STORE_CAP_ATOMIC_PUT, "never shows half an object",
-		    "may show half an object" },
-		{ STORE_CAP_QUOTA, "says how much room there is",
-		    "does not say how much room there is" },
-	};
-	struct buf notes = BUF_INIT(16 * 1024);
-	unsigned caps = store_caps(s);
-	size_t i;
-
-	cli_say("%s", store_url(s));
-	for (i = 0; i < sizeof(said) / sizeof(*said); i++)
-		cli_say("  %s", caps & said[i].cap ? said[i].yes :
-		    said[i].no);
-	store_notes(s, &notes);
-	if (notes.len && buf_cstr(&notes))
-		(void)printf("%s", buf_cstr(&notes));
-	buf_done(&notes);
-}
-
-static int
-probe_run(const struct cmd *cmd, int argc, char **argv)
-{
-	struct secret password = { NULL, 0 };
-	struct err e = { "" };
-	struct store_words w;
-	struct store *s = NULL;
-	int code = 0, r;
-
-	if (!store_words(&w, cmd, argc, argv, &code)) {
-		opts_done(&w.opts);
-		return code;
-	}
-	r = opts_set(&w.opts, opts_find("store", OPT_CONF), w.args[0], &e);
-	if (r == 0)
-		r = setup_absolute(&w.opts, &e);
-	if (r == 0)
-		r = store_words_open(&w, &w.opts, &password, &s, &e);
-	if (r == 0)
-		r = store_probe(s, &e);
-	if (r == 0)
-		probe_print(s);
-	store_close(s);
-	pass_done(&password);
-	opts_done(&w.opts);
-	return r < 0 ? cli_fail(r, &e) : 0;
-}
-
-const struct cmd cmd_store_probe = {
-	.name = "store probe",
-	.args = "URL",
-	.summary = "try out what a store really does",
-	.about = "Try out what the store at URL really does, with small "
-	    "objects that are taken away again.  Makes the folder of the "
-	    "store if it is missing.",
-	.opts = probe_opts,
-	.where = OPT_STORE,
-	.args_min = 1,
-	.args_max = 1,
-	.run = probe_run,
-};
 
 /* ---- the command itself ---- */
 

@@ -10,6 +10,7 @@
 #include "fs/client.h"
 #include "fs/cmd_store.h"
 #include "fs/presets.h"
+#include "fs/probed.h"
 #include "fs/stores.h"
 #include "util/err.h"
 
@@ -40,7 +41,7 @@ static json_t *
 list_one(const char *drive, unsigned n, const json_t *status, struct err *e)
 {
 	const json_t *state;
-	json_t *o = NULL;
+	json_t *o = NULL, *probe;
 	struct opts s;
 
 	opts_init(&s);
@@ -54,6 +55,9 @@ list_one(const char *drive, unsigned n, const json_t *status, struct err *e)
 		if (state)
 			(void)json_object_update_missing(o,
 			    (json_t *)(uintptr_t)state);
+		probe = o && s.store ? probed_json_of(drive, s.store) : NULL;
+		if (probe)
+			(void)json_object_set_new(o, "probe", probe);
 	}
 	opts_done(&s);
 	return o;
@@ -65,6 +69,8 @@ list_print(const json_t *o)
 	const char *problem = json_string_value(json_object_get(o,
 	    "problem"));
 	const json_t *queued = json_object_get(o, "queued");
+	const json_t *probe = json_object_get(o, "probe");
+	char when[PROBED_WHEN_MAX];
 
 	(void)printf("%" JSON_INTEGER_FORMAT "  %s",
 	    json_integer_value(json_object_get(o, "number")),
@@ -77,6 +83,10 @@ list_print(const json_t *o)
 	if (problem && *problem)
 		(void)printf(", away: %s", problem);
 	(void)putchar('\n');
+	if (probe)
+		(void)printf("     tried out %s:\n", probed_when(probe,
+		    when));
+	probed_print(probe, "       ");
 }
 
 static int
@@ -124,7 +134,8 @@ const struct cmd cmd_store_list = {
 	.args = "NAME|PATH",
 	.summary = "show the stores of a drive",
 	.about = "Show the stores of a drive by number; of a drive that is "
-	    "mounted also how each of them is and what it lacks.",
+	    "mounted also how each of them is and what it lacks; and what "
+	    "was found when it was last tried out.",
 	.opts = list_opts,
 	.args_min = 1,
 	.args_max = 1,

@@ -99,7 +99,7 @@ do_status(struct control_conn *k)
 	char id[2 * VAULT_ID_LEN + 1];
 	struct sync_status s;
 	struct drive_usage u;
-	json_t *o;
+	json_t *o, *probe;
 
 	sync_get_status(p->sync, &s);
 	drive_usage(p->drive, &u);
@@ -119,6 +119,9 @@ do_status(struct control_conn *k)
 	json_object_set_new(o, "pins", control_pins(k));
 	json_object_set_new(o, "stores", control_stores(k));
 	json_object_set_new(o, "notes", control_notes(k));
+	probe = control_probe(k, p->opts.store);
+	if (probe)
+		json_object_set_new(o, "probe", probe);
 	control_send(k, o);
 }
 

@@ -59,6 +59,8 @@ void control_scrub(struct control_conn *k, const struct control_req *q);
 void control_store_job(struct control_conn *k, const struct control_req *q);
 /* How each store is; an empty array where there is but one. */
 json_t *control_stores(const struct control_conn *k);
+/* What a probe found of the one at url; NULL: nothing is known. */
+json_t *control_probe(const struct control_conn *k, const char *url);
 /* What people should know of them, a line each. */
 json_t *control_notes(const struct control_conn *k);
 

@@ -8,6 +8,7 @@
 #include "fs/control_priv.h"
 #include "fs/meter.h"
 #include "fs/parts.h"
+#include "fs/probed.h"
 #include "fs/store_job.h"
 #include "store/mirror.h"
 #include "store/store.h"
@@ -22,11 +23,17 @@
 /* control_store - what is asked of the stores of a mounted drive. */
 
 json_t *
+control_probe(const struct control_conn *k, const char *url)
+{
+	return probed_json_of(k->c->host.parts->name, url);
+}
+
+json_t *
 control_stores(const struct control_conn *k)
 {
 	struct store *s = k->c->host.parts->store;
 	struct mirror_state st;
-	json_t *all = json_array(), *o;
+	json_t *all = json_array(), *o, *probe;
 	size_t i;
 
 	for (i = 0; i < store_mirror_count(s); i++) {
@@ -40,6 +47,9 @@ control_stores(const struct control_conn *k)
 		json_object_set_new(o, "problem", control_text(st.problem));
 		json_object_set_new(o, "last_ok_ns",
 		    json_integer(st.last_ok_ns));
+		probe = control_probe(k, st.id);
+		if (probe)
+			json_object_set_new(o, "probe", probe);
 		json_array_append_new(all, o);
 	}
 	return all;

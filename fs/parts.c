@@ -141,14 +141,21 @@ parts_open_drive(struct parts *p, struct err *e)
 	return drive_open(&c, &p->drive, e);
 }
 
-int
-parts_open_store_with(struct parts *p, const char *password, struct err *e)
+static int
+open_first(struct parts *p, const char *name, const char *password,
+    struct err *e)
 {
 	if (!p->opts.store)
 		return err_set(e, -EINVAL, "drive '%s' has no store: put "
 		    "'store = URL' into its configuration", p->name);
-	return stores_open(&p->opts, &p->opts, password, STORE_RETRIES,
+	return stores_open(&p->opts, name, &p->opts, password, STORE_RETRIES,
 	    &p->store, e);
+}
+
+int
+parts_open_store_with(struct parts *p, const char *password, struct err *e)
+{
+	return open_first(p, NULL, password, e);
 }
 
 int
@@ -159,7 +166,7 @@ parts_open_store(struct parts *p, struct err *e)
 
 	r = stores_password(p->name, 1, &p->opts, &s, e);
 	if (r == 0)
-		r = parts_open_store_with(p, s.p, e);
+		r = open_first(p, p->name, s.p, e);
 	pass_done(&s);
 	return r < 0 ? r : stores_join(p, e);
 }

@@ -7,6 +7,7 @@
 #include "fs/conf.h"
 #include "fs/opts.h"
 #include "fs/pass.h"
+#include "fs/probed.h"
 #include "fs/store_job.h"
 #include "fs/stores.h"
 #include "store/mirror.h"
@@ -190,6 +191,7 @@ store_job_remove(const struct store_job *j, unsigned number, bool is_lost,
 		goto out;
 	}
 	store_mirror_drop(j->store, at);
+	probed_forget(j->name, o.store);
 	store_job_say(j, "%s: '%s' is no store of it any more; what lies "
 	    "there was left as it is", j->name, o.store);
 out:

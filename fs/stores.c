@@ -12,6 +12,7 @@
 #include "fs/parts.h"
 #include "fs/pass.h"
 #include "fs/place.h"
+#include "fs/probed.h"
 #include "store/mirror.h"
 #include "store/store.h"
 #include "sync/mirror_log.h"
@@ -137,13 +138,16 @@ stores_password(const char *drive, unsigned n, const struct opts *o,
 }
 
 int
-stores_open(const struct opts *drive, const struct opts *o,
-    const char *password, unsigned retries, struct store **ret,
-    struct err *e)
+stores_open(const struct opts *drive, const char *name,
+    const struct opts *o, const char *password, unsigned retries,
+    struct store **ret, struct err *e)
 {
 	struct store_conf c;
+	char record[PATH_MAX];
 
 	memset(&c, 0, sizeof(c));
+	if (name && probed_path(name, o->store, record) == 0)
+		c.record = record;
 	c.user = o->user;
 	c.password = password;
 	c.ca_file = o->ca;
@@ -187,7 +191,7 @@ stores_open_member(const struct opts *drive, const char *name, unsigned n,
 
 	r = stores_password(name, n, o, &s, e);
 	if (r == 0)
-		r = stores_open(drive, o, s.p, MIRROR_RETRIES, ret, e);
+		r = stores_open(drive, name, o, s.p, MIRROR_RETRIES, ret, e);
 	pass_done(&s);
 	return r;
 }

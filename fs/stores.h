@@ -36,10 +36,11 @@ int stores_delete(const char *drive, unsigned n, struct err *e);
 /* The password that a store's settings lead to; none is no error. */
 int stores_password(const char *drive, unsigned n, const struct opts *o,
     struct secret *ret, struct err *e);
-/* Open one as its settings say, with the speed limits of the drive's. */
-int stores_open(const struct opts *drive, const struct opts *o,
-    const char *password, unsigned retries, struct store **ret,
-    struct err *e);
+/* Open one as its settings say, with the speed limits of the drive's.  name:
+ * of the drive, in whose state is kept what probes find; NULL: of none. */
+int stores_open(const struct opts *drive, const char *name,
+    const struct opts *o, const char *password, unsigned retries,
+    struct store **ret, struct err *e);
 /* Make a store's settings those of the drive's first one. */
 int stores_take(struct opts *drive, const struct opts *o, struct err *e);
 /* The mirror of p->store and all others, if there are any; more may come while

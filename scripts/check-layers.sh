@@ -23,7 +23,7 @@ BEGIN {
 		is_module[all[i]] = 1
 
 	# foreign header: where it may be included
-	lib["openssl/"] = "crypto"
+	lib["openssl/"] = "crypto net"
 	lib["curl/"] = "net"
 	lib["expat.h"] = "net fs"
 	lib["jansson.h"] = "net fs"

@@ -88,6 +88,15 @@ struct http_resp {
 	char msg[256];		/* if it failed: why, for people */
 };
 
+/* Who answered last, as far as it can be told. */
+struct http_peer {
+	char tls[16];		/* "TLSv1.3"; "": no answer over TLS yet */
+	char cipher[48];
+	char issuer[160];	/* of its certificate: "CN=...,O=...,C=..." */
+	bool has_clock;
+	int64_t clock_s;	/* its clock less ours */
+};
+
 /* Does not touch the network.  The message of e is for people. */
 int http_new(const struct http_conf *conf, struct http **ret, struct err *e);
 /* Ends what is under way; no caller may be inside.  NULL is ignored. */
@@ -97,5 +106,6 @@ int http_do(struct http *h, const struct http_req *q, struct http_resp *ret);
 /* All calls, present and coming, end with -ECANCELED until it is off.  Also
  * forgets the connections: after a suspend they are dead. */
 void http_interrupt(struct http *h, bool on);
+void http_get_peer(struct http *h, struct http_peer *ret);
 
 #endif

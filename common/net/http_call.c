@@ -71,6 +71,9 @@ http_on_header(char *p, size_t one, size_t n, void *arg)
 		a->retry_after_ms = -1;
 		a->is_html = false;
 		c->content_range[0] = '\0';
+		http_peer_tls(c);
+	} else if (header_is(p, len, "Date", v, sizeof(v))) {
+		http_peer_date(c, v);
 	} else if (header_is(p, len, "Retry-After", v, sizeof(v))) {
 		(void)http_retry_after(v, clock_real_ns() / 1000000000,
 		    &a->retry_after_ms);

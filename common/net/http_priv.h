@@ -10,7 +10,8 @@
 #include "util/thread.h"
 
 /* http_priv - shared by http.c (the engine), http_call.c (one request),
- * http_body.c (its answer's body) and http_setup.c (curl's options). */
+ * http_body.c (its answer's body), http_peer.c (who answers) and http_setup.c
+ * (curl's options). */
 
 #define HTTP_SOCKETS_MAX (4 * HTTP_CONNECTIONS_MAX)
 
@@ -80,6 +81,7 @@ struct http {
 	unsigned long auth GUARDED_BY(lock);	/* CURLAUTH_ bit; 0: none */
 	int64_t refused_until_ms GUARDED_BY(lock);
 	int64_t refused_wait_ms GUARDED_BY(lock);
+	struct http_peer peer GUARDED_BY(lock);
 
 	/* The engine's own. */
 	struct http_queue active;
@@ -121,6 +123,12 @@ size_t http_on_read(char *p, size_t one, size_t n, void *arg);
 int http_on_seek(void *arg, curl_off_t off, int whence);
 /* What came of it; in the caller's thread after CALL_DONE. */
 int http_call_result(struct http_call *c);
+
+/* http_peer.c: in the engine's thread. */
+/* An answer begins: over which TLS? */
+void http_peer_tls(struct http_call *c);
+/* Its Date. */
+void http_peer_date(struct http_call *c, const char *date);
 
 /* http.c */
 curl_socket_t http_on_socket(void *arg, curlsocktype purpose,

@@ -2,11 +2,13 @@
 #ifndef STORE_BACKEND_H
 #define STORE_BACKEND_H
 
+#include "store/facts.h"
 #include "store/store.h"
 #include "util/thread.h"
 
 struct buf;
 struct err;
+struct http;
 struct url;
 
 /*
@@ -39,6 +41,8 @@ struct store_ops {
 	int (*probe)(struct store *s, struct err *e);
 	/* NULL: nothing to say. */
 	void (*notes)(struct store *s, struct buf *out);
+	/* Of what is wrapped.  NULL: the base's own. */
+	void (*facts)(struct store *s, struct store_facts *ret);
 	/* Adds to what is there.  NULL: nothing is counted. */
 	void (*get_stats)(struct store *s, struct store_stats *ret);
 	void (*get_hint)(struct store *s, struct store_hint *ret);
@@ -54,6 +58,7 @@ struct store {
 	struct mutex busy_lock;
 	struct cond idle;		/* busy has become 0 */
 	unsigned busy GUARDED_BY(busy_lock);	/* calls under way */
+	struct store_facts facts GUARDED_BY(busy_lock);
 };
 
 int store_init(struct store *s, const struct store_ops *ops,
@@ -67,9 +72,23 @@ bool store_prefix_ok(const char *prefix);
 /* Is what stands under name these bytes?  0: yes; -EEXIST: no.  After a put
  * with STORE_IF_ABSENT that may have been made twice. */
 int store_same(struct store *s, const char *name, const void *p, size_t len);
-/* The common part of a probe: put, put again if absent, range, space,
- * delete.  Adds to *caps what works. */
+/* The common part of a probe: put, put again if absent, range, listing,
+ * replacing, space, delete.  Adds to *caps what works; what is found beyond
+ * them becomes the facts of s. */
 int store_probe_run(struct store *s, unsigned *caps, struct err *e);
+/* After that: is an entity tag compared?  Only a fact; no failure. */
+#define STORE_ETAG_MAX 128
+struct store_matcher {
+	/* A PUT; match: the value of If-Match, or NULL. */
+	int (*put)(struct store *s, const char *name, const void *p,
+	    size_t len, const char *match);
+	/* As the server writes it; "" if it has none. */
+	int (*etag)(struct store *s, const char *name,
+	    char ret[static STORE_ETAG_MAX]);
+};
+void store_probe_match(struct store *s, const struct store_matcher *m);
+/* And over what it was reached, and its clock. */
+void store_probe_link(struct store *s, struct http *h);
 /* Does an upload that breaks off show?  Over an object that is there, half of
  * another is put, as a lost connection would, and looked for during a second.
  * put makes one PUT and breaks off after cut_after bytes; 0: it does not. */
@@ -113,6 +132,7 @@ int store_wrap_space(struct store *s, struct store_space *ret);
 unsigned store_wrap_caps(struct store *s);
 int store_wrap_probe(struct store *s, struct err *e);
 void store_wrap_notes(struct store *s, struct buf *out);
+void store_wrap_facts(struct store *s, struct store_facts *ret);
 void store_wrap_get_stats(struct store *s, struct store_stats *ret);
 void store_wrap_get_hint(struct store *s, struct store_hint *ret);
 void store_wrap_interrupt(struct store *s, bool on);

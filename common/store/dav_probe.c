@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/dav_priv.h"
@@ -28,8 +29,41 @@ put_cut(struct store *s, const char *name, const void *p, size_t len,
 	return dav_put_at(d, path, p, len, false, cut_after);
 }
 
-int
-dav_probe(struct store *s, struct err *e)
+static int
+match_put(struct store *s, const char *name, const void *p, size_t len,
+    const char *match)
+{
+	char line[STORE_ETAG_MAX + 16], path[DAV_PATH_MAX];
+	const char *headers[] = { match ? line : NULL, NULL };
+	struct http_req q = { .method = "PUT", .headers = headers, .body = p,
+	    .body_len = len, .is_write = true };
+	struct dav *d = (struct dav *)s;
+	struct http_resp a;
+
+	(void)snprintf(line, sizeof(line), "If-Match: %s", match ? match : "");
+	dav_path(d, name, path);
+	return dav_call(d, path, &q, &a);
+}
+
+static int
+match_etag(struct store *s, const char *name,
+    char ret[static STORE_ETAG_MAX])
+{
+	struct http_want want[] = { { "ETag", ret, STORE_ETAG_MAX },
+	    { NULL, NULL, 0 } };
+	struct http_req q = { .method = "HEAD", .want = want };
+	struct dav *d = (struct dav *)s;
+	char path[DAV_PATH_MAX];
+	struct http_resp a;
+
+	dav_path(d, name, path);
+	return dav_call(d, path, &q, &a);
+}
+
+static const struct store_matcher matcher = { match_put, match_etag };
+
+static int
+puts_probe(struct store *s, struct err *e)
 {
 	struct dav *d = (struct dav *)s;
 	bool is_atomic = true;
@@ -37,9 +71,6 @@ dav_probe(struct store *s, struct err *e)
 	unsigned caps = 0;
 	int r;
 
-	r = dav_cloud_probe(d, e);
-	if (r < 0)
-		return r;
 	set(d, false, STORE_CAP_RANGE | STORE_CAP_ATOMIC_PUT);
 	r = store_probe_cut(s, put_cut, &is_atomic);
 	if (r < 0) {
@@ -65,4 +96,20 @@ dav_probe(struct store *s, struct err *e)
 	if (r == 0)
 		set(d, false, caps | (is_atomic ? STORE_CAP_ATOMIC_PUT : 0u));
 	return r;
+}
+
+int
+dav_probe(struct store *s, struct err *e)
+{
+	struct dav *d = (struct dav *)s;
+	int r;
+
+	r = dav_cloud_probe(d, e);
+	if (r == 0)
+		r = puts_probe(s, e);
+	if (r < 0)
+		return r;
+	store_probe_match(s, &matcher);
+	store_probe_link(s, d->http);
+	return 0;
 }

@@ -255,6 +255,8 @@ attempt_sign(struct s3 *s, const struct s3_req *q, const char *payload,
 		head_add(&t->head, "host", s->host);
 	if (q->is_if_absent)
 		head_add(&t->head, "if-none-match", "*");
+	if (q->match)
+		head_add(&t->head, "if-match", q->match);
 	r = s->is_sig2 ? s3_sig2(&t->sig, s->key_id, s->secret, &t->auth) :
 	    s3_sig4(&t->sig, s->key_id, s->secret, &t->auth);
 	if (r < 0)
@@ -286,6 +288,7 @@ call_once(struct s3 *s, const struct s3_req *q, const char *payload,
 	struct http_want want[] = { { "date", date, 64 },
 	    { "x-amz-version-id", ret->version, sizeof(ret->version) },
 	    { "x-amz-delete-marker", ret->marker, sizeof(ret->marker) },
+	    { "etag", ret->etag, sizeof(ret->etag) },
 	    { NULL, NULL, 0 } };
 	struct buf url = BUF_INIT(S3_URL_MAX);
 	struct http_req hq = { .method = q->method, .body = q->body,

@@ -65,6 +65,7 @@ struct s3_req {
 	struct s3_pair query[6];
 	size_t nquery;
 	bool is_if_absent, is_write;
+	const char *match;		/* If-Match; NULL: none */
 	const void *body;
 	size_t len;
 	size_t cut_after;		/* as in http_req */
@@ -79,6 +80,7 @@ struct s3_resp {
 	struct s3_error error;		/* code "": it did not say */
 	char version[256];		/* x-amz-version-id; "" */
 	char marker[8];			/* x-amz-delete-marker: "true" */
+	char etag[STORE_ETAG_MAX];	/* "" */
 };
 
 /* s3_call.c */

@@ -27,6 +27,40 @@ put_cut(struct store *st, const char *name, const void *p, size_t len,
 	return s3_put_once(s, key, p, len, false, cut_after, &a);
 }
 
+static int
+match_put(struct store *st, const char *name, const void *p, size_t len,
+    const char *match)
+{
+	struct s3_req q = { .method = "PUT", .is_write = true, .body = p,
+	    .len = len, .match = match };
+	struct s3 *s = (struct s3 *)st;
+	char key[S3_KEY_MAX];
+	struct s3_resp a;
+
+	s3_key(s, name, key);
+	q.key = key;
+	return s3_call(s, &q, &a);
+}
+
+static int
+match_etag(struct store *st, const char *name,
+    char ret[static STORE_ETAG_MAX])
+{
+	struct s3_req q = { .method = "HEAD" };
+	struct s3 *s = (struct s3 *)st;
+	char key[S3_KEY_MAX];
+	struct s3_resp a;
+	int r;
+
+	s3_key(s, name, key);
+	q.key = key;
+	r = s3_call(s, &q, &a);
+	memcpy(ret, a.etag, STORE_ETAG_MAX);
+	return r;
+}
+
+static const struct store_matcher matcher = { match_put, match_etag };
+
 /* Read one of the bucket's configurations into body.  -ENOENT: it has none;
  * any other failure: it does not say. */
 static int
@@ -191,6 +225,8 @@ s3_probe(struct store *st, struct err *e)
 	if (is_atomic)
 		caps |= STORE_CAP_ATOMIC_PUT;
 	caps_set(s, caps);
+	store_probe_match(st, &matcher);
+	store_probe_link(st, s->http);
 	notes_make(s, caps);
 	return 0;
 }

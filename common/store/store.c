@@ -8,6 +8,7 @@
 #include "net/url.h"
 #include "store/backend.h"
 #include "util/buf.h"
+#include "util/clock.h"
 #include "util/err.h"
 
 int
@@ -19,6 +20,9 @@ store_init(struct store *s, const struct store_ops *ops, const char *url)
 	s->ops = ops;
 	mutex_init(&s->busy_lock, RANK_STORE);
 	cond_init(&s->idle);
+	mutex_lock(&s->busy_lock);
+	facts_init(&s->facts);
+	mutex_unlock(&s->busy_lock);
 	return 0;
 }
 
@@ -151,8 +155,31 @@ store_caps(struct store *s)
 int
 store_probe(struct store *s, struct err *e)
 {
+	unsigned caps;
+	int r;
+
 	enter(s);
-	return leave(s, s->ops->probe(s, e));
+	r = s->ops->probe(s, e);
+	if (r == 0) {
+		caps = s->ops->caps(s);
+		mutex_lock(&s->busy_lock);
+		s->facts.caps = caps & ~(unsigned)STORE_CAP_UNPROBED;
+		s->facts.time_s = clock_real_ns() / 1000000000;
+		mutex_unlock(&s->busy_lock);
+	}
+	return leave(s, r);
+}
+
+void
+store_facts(struct store *s, struct store_facts *ret)
+{
+	if (s->ops->facts) {
+		s->ops->facts(s, ret);
+		return;
+	}
+	mutex_lock(&s->busy_lock);
+	*ret = s->facts;
+	mutex_unlock(&s->busy_lock);
 }
 
 void
@@ -269,6 +296,8 @@ store_open(const char *url, const struct store_conf *conf,
 		    &s);
 	if (r == 0)
 		r = store_stats_new(s, &s);
+	if (r == 0 && conf->record)
+		r = store_record_new(s, conf->record, &s);
 	if (r < 0)
 		return err_set(e, r, "out of memory");
 	*ret = s;

@@ -8,6 +8,7 @@
 
 struct buf;
 struct err;
+struct store_facts;
 
 /*
  * store - opaque objects on a remote, whatever the remote is.
@@ -89,6 +90,9 @@ unsigned store_caps(struct store *s);
  * if it is missing: elsewhere that means that its disk is not there, and is
  * -EHOSTUNREACH. */
 int store_probe(struct store *s, struct err *e);
+/* What the last probe of this store found, if there was one; facts.h has the
+ * rest. */
+void store_facts(struct store *s, struct store_facts *ret);
 /* Append what the last probe found that people should know, a line each: what
  * a delete means there, for instance.  Nothing before a probe. */
 void store_notes(struct store *s, struct buf *out);
@@ -122,6 +126,7 @@ struct store_conf {
 	unsigned timeout_s;	/* without any progress; 0: 30 */
 	uint64_t up_bytes_s, down_bytes_s;	/* limit; 0: none */
 	unsigned retries;	/* inside a call; 0: none */
+	const char *record;	/* file for what probes find; NULL: none */
 };
 
 /*
@@ -139,6 +144,7 @@ int store_retry_new(struct store *s, unsigned retries, struct store **ret);
 int store_limit_new(struct store *s, uint64_t up, uint64_t down,
     struct store **ret);
 int store_stats_new(struct store *s, struct store **ret);
+int store_record_new(struct store *s, const char *path, struct store **ret);
 
 /* Fail on purpose: call number `at` (from 1, counting all calls), or every
  * `every`th, fails with r, before or after it has taken effect. */

@@ -164,6 +164,7 @@ static const struct store_ops limit_ops = {
 	.caps = store_wrap_caps,
 	.probe = store_wrap_probe,
 	.notes = store_wrap_notes,
+	.facts = store_wrap_facts,
 	.get_stats = store_wrap_get_stats,
 	.get_hint = store_wrap_get_hint,
 	.interrupt = limit_interrupt,

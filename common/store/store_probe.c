@@ -7,6 +7,7 @@
 
 #include "store/backend.h"
 #include "util/buf.h"
+#include "util/clock.h"
 #include "util/err.h"
 #include "util/text.h"
 #include "util/thread.h"
@@ -15,6 +16,8 @@
  * tried ignore a condition without a word, so only an answer to a test
  * counts. */
 
+/* By itself, so that a listing of it is short. */
+#define PROBE_FOLDER "probe/"
 #define PROBE_LEN 256
 #define CUT_LEN 65536
 #define CUT_LOOK_MS 1000
@@ -28,7 +31,7 @@ store_probe_name(char name[static 32])
 	if (getrandom(rnd, sizeof(rnd), 0) != sizeof(rnd))
 		return -EIO;
 	base32_encode(rnd, sizeof(rnd), text);
-	(void)snprintf(name, 32, "probe-%s", text);
+	(void)snprintf(name, 32, PROBE_FOLDER "%s", text);
 	return 0;
 }
 
@@ -131,11 +134,64 @@ probe_range(struct store *s, const char *name, const uint8_t *p,
 	return r;
 }
 
+static int
+on_listed(void *arg, const char *name, uint64_t size)
+{
+	(void)size;
+	return strcmp(arg, name) == 0;
+}
+
+/* Until it is listed.  That a listing fails is no failure of a probe: little
+ * depends on listings. */
+static int
+probe_list(struct store *s, const char *name, int *ret_ms)
+{
+	int64_t start = clock_mono_ms(), ms;
+	int r, wait;
+
+	for (wait = 0;; wait = 2 * wait + 20) {
+		thread_pause_ms(wait);
+		r = s->ops->list(s, PROBE_FOLDER, on_listed,
+		    (void *)(uintptr_t)name);
+		ms = clock_mono_ms() - start;
+		if (r != 0 || ms + 2 * wait + 20 > FACTS_WAIT_MS)
+			break;
+	}
+	*ret_ms = r < 0 ? FACTS_MS_UNKNOWN : r == 0 ? FACTS_MS_OVER : (int)ms;
+	return r == -ECANCELED ? r : 0;
+}
+
+/* Until what is written over it is read. */
+static int
+probe_over(struct store *s, const char *name, int *ret_ms)
+{
+	uint8_t new[PROBE_LEN];
+	int64_t start, ms;
+	int r, wait;
+
+	if (getrandom(new, sizeof(new), 0) != sizeof(new))
+		return -EIO;
+	r = s->ops->put(s, name, new, sizeof(new), 0);
+	if (r < 0)
+		return r;
+	start = clock_mono_ms();
+	for (wait = 0;; wait = 2 * wait + 20) {
+		thread_pause_ms(wait);
+		r = store_same(s, name, new, sizeof(new));
+		ms = clock_mono_ms() - start;
+		if (r == 0 || r == -ECANCELED ||
+		    ms + 2 * wait + 20 > FACTS_WAIT_MS)
+			break;
+	}
+	*ret_ms = r == 0 ? (int)ms : FACTS_MS_OVER;
+	return r == -ECANCELED ? r : 0;
+}
+
 int
 store_probe_run(struct store *s, unsigned *caps, struct err *e)
 {
 	uint8_t bytes[2 * PROBE_LEN], *other = bytes + PROBE_LEN;
-	struct store_space space;
+	struct store_facts f;
 	struct err why = { "" };
 	char name[32];
 	int r, r2;
@@ -143,15 +199,20 @@ store_probe_run(struct store *s, unsigned *caps, struct err *e)
 	r = store_probe_name(name);
 	if (r < 0 || getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes))
 		return err_set(e, -EIO, "there are no random numbers");
+	facts_init(&f);
 	r = s->ops->put(s, name, bytes, PROBE_LEN, 0);
 	if (r < 0)
 		goto out;
 	r = probe_whole(s, name, bytes, PROBE_LEN, &why);
 	if (r == 0)
+		r = probe_list(s, name, &f.list_ms);
+	if (r == 0)
 		r = probe_if_absent(s, name, bytes, other, caps);
 	if (r == 0)
 		r = probe_range(s, name, bytes, other, caps);
-	if (r == 0 && s->ops->space(s, &space) == 0)
+	if (r == 0)
+		r = probe_over(s, name, &f.over_ms);
+	if (r == 0 && s->ops->space(s, &f.space) == 0)
 		*caps |= STORE_CAP_QUOTA;
 	r2 = s->ops->del(s, name);
 	if (r == 0 && r2 < 0) {
@@ -169,6 +230,9 @@ out:
 		    strerror(-r));
 	}
 	if (r < 0)
-		(void)err_set(e, r, "%s", why.msg);
-	return r;
+		return err_set(e, r, "%s", why.msg);
+	mutex_lock(&s->busy_lock);
+	s->facts = f;
+	mutex_unlock(&s->busy_lock);
+	return 0;
 }

@@ -242,6 +242,7 @@ static const struct store_ops retry_ops = {
 	.caps = store_wrap_caps,
 	.probe = store_wrap_probe,
 	.notes = store_wrap_notes,
+	.facts = store_wrap_facts,
 	.get_stats = retry_get_stats,
 	.get_hint = store_wrap_get_hint,
 	.interrupt = retry_interrupt,

@@ -154,6 +154,7 @@ static const struct store_ops stats_ops = {
 	.caps = store_wrap_caps,
 	.probe = store_wrap_probe,
 	.notes = store_wrap_notes,
+	.facts = store_wrap_facts,
 	.get_stats = stats_get_stats,
 	.get_hint = store_wrap_get_hint,
 	.interrupt = store_wrap_interrupt,

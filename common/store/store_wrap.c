@@ -80,6 +80,12 @@ store_wrap_notes(struct store *s, struct buf *out)
 }
 
 void
+store_wrap_facts(struct store *s, struct store_facts *ret)
+{
+	store_facts(inner(s), ret);
+}
+
+void
 store_wrap_get_stats(struct store *s, struct store_stats *ret)
 {
 	if (inner(s)->ops->get_stats)

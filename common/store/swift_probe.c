@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/swift_priv.h"
@@ -40,6 +41,42 @@ put_cut(struct store *st, const char *name, const void *p, size_t len,
 	swift_name(s, name, object);
 	return swift_put_once(s, object, p, len, false, cut_after, &a);
 }
+
+static int
+match_put(struct store *st, const char *name, const void *p, size_t len,
+    const char *match)
+{
+	struct swift_req q = { .method = "PUT", .is_write = true, .body = p,
+	    .len = len };
+	struct swift *s = (struct swift *)st;
+	char line[STORE_ETAG_MAX + 16], object[SWIFT_NAME_MAX];
+	struct http_resp a;
+
+	(void)snprintf(line, sizeof(line), "If-Match: %s", match ? match : "");
+	if (match)
+		q.header[0] = line;
+	swift_name(s, name, object);
+	q.object = object;
+	return swift_call(s, &q, &a);
+}
+
+static int
+match_etag(struct store *st, const char *name,
+    char ret[static STORE_ETAG_MAX])
+{
+	struct http_want want[] = { { "ETag", ret, STORE_ETAG_MAX },
+	    { NULL, NULL, 0 } };
+	struct swift_req q = { .method = "HEAD", .want = want };
+	struct swift *s = (struct swift *)st;
+	char object[SWIFT_NAME_MAX];
+	struct http_resp a;
+
+	swift_name(s, name, object);
+	q.object = object;
+	return swift_call(s, &q, &a);
+}
+
+static const struct store_matcher matcher = { match_put, match_etag };
 
 static void
 note_versions(struct swift *s, struct buf *out)
@@ -150,6 +187,7 @@ swift_probe(struct store *st, struct err *e)
 {
 	struct swift *s = (struct swift *)st;
 	struct store_hint hint;
+	struct swift_grant g;
 	bool is_atomic = true;
 	unsigned caps = 0;
 	int r;
@@ -177,6 +215,11 @@ swift_probe(struct store *st, struct err *e)
 	/* To look before a put is better than nothing. */
 	s->is_uncond = !(caps & STORE_CAP_IF_ABSENT);
 	mutex_unlock(&s->lock);
+	store_probe_match(st, &matcher);
+	if (swift_grant(s, &g) == 0) {
+		store_probe_link(st, g.place->http);
+		swift_grant_done(&g);
+	}
 	notes_make(s, caps);
 	return 0;
 }

@@ -166,7 +166,9 @@ class Handler(BaseHTTPRequestHandler):
             whole = f.read()
         span = self.headers.get("Range", "")
         if not span.startswith("bytes="):
-            return self.reply(200, whole, "application/octet-stream")
+            tag = self.server.tags.get(at, '"0"')
+            return self.reply(200, whole, "application/octet-stream",
+                              [("ETag", tag)])
         first, _, last = span[6:].partition("-")
         first, last = int(first), int(last or len(whole) - 1)
         if first >= len(whole):
@@ -186,6 +188,9 @@ class Handler(BaseHTTPRequestHandler):
             is_there = os.path.exists(at)
             if is_there and self.headers.get("If-None-Match") == "*":
                 return self.reply(412)
+            match = self.headers.get("If-Match")
+            if match and match != self.server.tags.get(at):
+                return self.reply(412)
             if self.server.left() < len(data):
                 return self.reply(507)
             if is_there:
@@ -194,8 +199,9 @@ class Handler(BaseHTTPRequestHandler):
             with open(temp, "wb") as f:
                 f.write(data)
             os.replace(temp, at)
+            tag = self.server.tags[at] = '"%s"' % secrets.token_hex(16)
         self.reply(204 if is_there else 201, headers=[
-            ("OC-ETag", '"%s"' % secrets.token_hex(16))])
+            ("ETag", tag), ("OC-ETag", tag)])
 
     def dav_delete(self, at, data):
         with self.server.lock:
@@ -278,6 +284,7 @@ class Server(ThreadingHTTPServer):
             os.makedirs(os.path.join(root, name), exist_ok=True)
         self.lock = threading.RLock()
         self.flows = {}
+        self.tags = {}
         self.delay = 0.05
         self.words = os.path.join(root, "words")
 

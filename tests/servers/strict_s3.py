@@ -236,6 +236,14 @@ class Handler(BaseHTTPRequestHandler):
                     raise Refusal(501, "NotImplemented")
                 if now:
                     raise Refusal(412, "PreconditionFailed")
+            match = self.headers.get("if-match")
+            if match and not conf.ignore:
+                if conf.uncond:
+                    raise Refusal(501, "NotImplemented")
+                tag = hashlib.md5(now[1]).hexdigest() if now else None
+                # As Ceph does: with quotes it is never the right one.
+                if match != tag:
+                    raise Refusal(412, "PreconditionFailed")
             self.server.count += 1
             new = ("v%d" % self.server.count, body)
             have[key] = kept + [new] if conf.versions else [new]
@@ -249,6 +257,7 @@ class Handler(BaseHTTPRequestHandler):
         span = self.headers.get("range")
         if self.command == "HEAD":
             return self.reply(200, headers=stamp + [
+                ("ETag", '"%s"' % hashlib.md5(data).hexdigest()),
                 ("Content-Length", str(size))])
         if not span:
             return self.reply(200, data, stamp)

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/facts.h"
 #include "store/store.h"
 #include "tests/lib/remote.h"
 #include "util/buf.h"
@@ -509,12 +510,22 @@ START_TEST(the_probe_finds_what_works)
 	    STORE_CAP_ATOMIC_PUT;
 	struct names l = { .max = 0 };
 	struct store_space space;
+	struct store_facts f;
 	struct err e = { "" };
 	int r;
 
 	begin(_i);
 	r = store_probe(s, &e);
 	ck_assert_msg(r == 0, "%s", e.msg);
+	store_facts(s, &f);
+	ck_assert_int_gt(f.time_s, 0);
+	ck_assert_uint_eq(f.caps, store_caps(s));
+	ck_assert_int_ge(f.list_ms, 0);
+	ck_assert_int_ge(f.over_ms, 0);
+	if (strncmp(store_url(s), "webdavs:", 8) == 0) {
+		ck_assert(strncmp(f.tls, "TLSv1.", 6) == 0);
+		ck_assert_str_eq(f.issuer, "CN=Test authority");
+	}
 	if (kind == BACKEND_REMOTE && want)
 		caps = (unsigned)strtoul(want, NULL, 0);
 	ck_assert_uint_eq(store_caps(s) & ~(unsigned)STORE_CAP_QUOTA, caps);

@@ -25,7 +25,7 @@ work() {
 	done
 }
 stores() {
-	"$COFFRE" store list "$NAME" | wc -l
+	"$COFFRE" store list "$NAME" | grep -c '^[0-9]'
 }
 has_all() {
 	"$COFFRE" store list "$NAME" | grep -q "^$1  .*has all"
