@@ -23,7 +23,10 @@ enum tag {
 	TAG_LENGTH,
 	TAG_FREE,
 	TAG_USED,
+	TAG_LOCATION,
 };
+
+#define LOCATION "http://nextcloud.org/ns|trashbin-original-location"
 
 struct parse {
 	XML_Parser x;
@@ -41,7 +44,9 @@ struct parse {
 
 	struct dav_entry prop;		/* of the propstat being read */
 	int prop_status;
+	struct buf prop_location;
 	struct dav_entry en;		/* of the response */
+	struct buf location;
 };
 
 static void
@@ -77,6 +82,8 @@ tag_of(enum tag in, const char *name)
 	};
 	size_t i;
 
+	if (in == TAG_PROP && strcmp(name, LOCATION) == 0)
+		return TAG_LOCATION;
 	if (strncmp(name, "DAV:|", 5) != 0)
 		return TAG_OTHER;
 	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -113,10 +120,12 @@ on_start(void *arg, const char *name, const char **attr)
 	if (tag == TAG_RESPONSE) {
 		memset(&p->en, 0, sizeof(p->en));
 		buf_reset(&p->href);
+		buf_reset(&p->location);
 		p->has_href = false;
 		p->status = 0;
 	} else if (tag == TAG_PROPSTAT) {
 		memset(&p->prop, 0, sizeof(p->prop));
+		buf_reset(&p->prop_location);
 		p->prop_status = 0;
 	} else if (tag == TAG_COLLECTION) {
 		p->prop.is_collection = true;
@@ -145,6 +154,12 @@ propstat_end(struct parse *p)
 	if (p->prop_status < 200 || p->prop_status > 299)
 		return;
 	en->is_collection |= prop->is_collection;
+	if (p->prop_location.len) {
+		buf_reset(&p->location);
+		if (buf_put(&p->location, p->prop_location.data,
+		    p->prop_location.len) < 0)
+			stop(p, p->location.err);
+	}
 	if (prop->has_size) {
 		en->has_size = true;
 		en->size = prop->size;
@@ -169,7 +184,8 @@ response_end(struct parse *p)
 		return;
 	p->en.href = buf_cstr(&p->href);
 	p->en.href_len = p->href.len;
-	if (!p->en.href) {
+	p->en.location = p->location.len ? buf_cstr(&p->location) : NULL;
+	if (!p->en.href || (p->location.len && !p->en.location)) {
 		stop(p, -ENOMEM);
 		return;
 	}
@@ -204,6 +220,10 @@ text_end(struct parse *p, enum tag tag, enum tag in, const char *text)
 		prop->has_free = http_quota(text, &prop->free_bytes) == 0;
 	} else if (tag == TAG_USED) {
 		prop->has_used = http_quota(text, &prop->used_bytes) == 0;
+	} else if (tag == TAG_LOCATION) {
+		buf_reset(&p->prop_location);
+		if (buf_put(&p->prop_location, text, strlen(text)) < 0)
+			stop(p, p->prop_location.err);
 	}
 }
 
@@ -261,6 +281,8 @@ dav_xml_parse(const void *data, size_t len,
 		return -ENOMEM;
 	buf_init(&p.text, DAV_XML_TEXT_MAX);
 	buf_init(&p.href, DAV_XML_TEXT_MAX);
+	buf_init(&p.location, DAV_XML_TEXT_MAX + 1);
+	buf_init(&p.prop_location, DAV_XML_TEXT_MAX);
 	XML_SetUserData(p.x, &p);
 	XML_SetElementHandler(p.x, on_start, on_end);
 	XML_SetCharacterDataHandler(p.x, on_text);
@@ -273,5 +295,7 @@ dav_xml_parse(const void *data, size_t len,
 	XML_ParserFree(p.x);
 	buf_done(&p.text);
 	buf_done(&p.href);
+	buf_done(&p.location);
+	buf_done(&p.prop_location);
 	return r;
 }

@@ -212,6 +212,8 @@ dav_space(struct store *s, struct store_space *ret)
 	uint64_t avail;
 	int r;
 
+	/* What lies in the trash may count. */
+	nc_trash_purge(d);
 	memset(&en, 0, sizeof(en));
 	r = propfind(d, d->path, false, space_body, &body);
 	if (r == 0)

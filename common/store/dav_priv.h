@@ -11,7 +11,8 @@
 
 /*
  * dav_priv - shared by store_dav.c (objects), dav_call.c (one request),
- * dav_coll.c (making collections), dav_list.c (PROPFIND) and dav_probe.c.
+ * dav_coll.c (making collections), dav_list.c (PROPFIND), dav_probe.c and
+ * nc_trash.c.
  *
  * Paths in here are decoded and absolute; a collection's ends in '/'.
  */
@@ -33,6 +34,13 @@ struct dav_known {
 	char path[];
 };
 
+enum nc_trash {
+	NC_TRASH_UNKNOWN = 0,		/* not asked yet */
+	NC_TRASH_NONE,			/* what is deleted is gone */
+	NC_TRASH_PURGED,
+	NC_TRASH_KEPT,			/* not ours to empty */
+};
+
 struct dav {
 	struct store base;
 	struct http *http;
@@ -40,6 +48,8 @@ struct dav {
 	char *origin;			/* "https://host:port" */
 	char *path;			/* decoded, "/x/y/" */
 	char *cloud_url;		/* of a Nextcloud; NULL: none */
+	char *trash;			/* path of its trash; NULL: none */
+	char *folder;			/* in the account: "a/b/" */
 
 	struct mutex lock;
 	struct dav_known *known GUARDED_BY(lock);	/* collections there */
@@ -48,6 +58,11 @@ struct dav {
 						 * then move */
 	struct store_hint hint GUARDED_BY(lock);
 	char notes[512] GUARDED_BY(lock);	/* for people, lines */
+	struct dav_known *trashed GUARDED_BY(lock);	/* by us, and not
+							 * purged */
+	enum nc_trash trash_is GUARDED_BY(lock);
+	bool has_versions GUARDED_BY(lock);
+	bool is_purging GUARDED_BY(lock);
 };
 
 /* dav_call.c */
@@ -77,6 +92,15 @@ int dav_space(struct store *s, struct store_space *ret);
 /* nextcloud.c */
 /* What a Nextcloud tells beside WebDAV; 0 if it is none. */
 int dav_cloud_probe(struct dav *d, struct err *e);
+/* And what a delete was found to be. */
+void dav_cloud_notes(struct dav *d);
+
+/* nc_trash.c; for others than a Nextcloud they do nothing. */
+/* An object has been deleted. */
+void nc_trash_note(struct dav *d, const char *name);
+/* Take what has been deleted so far out of the trash. */
+void nc_trash_purge(struct dav *d);
+void nc_trash_done(struct dav *d);
 
 /* dav_probe.c */
 int dav_probe(struct store *s, struct err *e);

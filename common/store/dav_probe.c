@@ -111,5 +111,8 @@ dav_probe(struct store *s, struct err *e)
 		return r;
 	store_probe_match(s, &matcher);
 	store_probe_link(s, d->http);
+	/* What the probe itself has left there. */
+	nc_trash_purge(d);
+	dav_cloud_notes(d);
 	return 0;
 }

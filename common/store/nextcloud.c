@@ -153,24 +153,26 @@ caps_ask(struct http *h, const struct place *p, struct nc_caps *ret,
 
 /* ---- the store ---- */
 
-static void
-notes_set(struct dav *d, const struct nc_caps *c)
+void
+dav_cloud_notes(struct dav *d)
 {
-	struct buf b = BUF_INIT(sizeof(d->notes) - 1);
-	const char *text;
+	static const char *const trash[] = {
+		[NC_TRASH_UNKNOWN] = "",
+		[NC_TRASH_NONE] = "",
+		[NC_TRASH_PURGED] = "what is deleted is taken out of the "
+		    "trash of the account, too; what somebody else deletes, "
+		    "or a crash leaves there, stays until that is emptied\n",
+		[NC_TRASH_KEPT] = "what is deleted goes to the trash of the "
+		    "account, where it counts, until that is emptied: a "
+		    "delete erases nothing\n",
+	};
+	static const char versions[] = "old versions of what is written over "
+	    "are kept there for a time\n";
 
-	if (c->has_trash)
-		(void)buf_printf(&b, "what is deleted goes to the trash of "
-		    "the account, where it counts, until that is emptied: a "
-		    "delete erases nothing\n");
-	if (c->has_versions)
-		(void)buf_printf(&b, "old versions of what is written over "
-		    "are kept there for a time\n");
-	text = buf_cstr(&b);
 	mutex_lock(&d->lock);
-	(void)snprintf(d->notes, sizeof(d->notes), "%s", text ? text : "");
+	(void)snprintf(d->notes, sizeof(d->notes), "%s%s",
+	    trash[d->trash_is], d->has_versions ? versions : "");
 	mutex_unlock(&d->lock);
-	buf_done(&b);
 }
 
 /* Part of the probe.  Without the interface beside WebDAV the store can be
@@ -197,8 +199,12 @@ dav_cloud_probe(struct dav *d, struct err *e)
 		(void)err_set(e, r, "%s", msg);
 	if (r == -ENOENT || r == -EPROTO)
 		r = 0;
-	if (r == 0 && caps_ask(d->http, &p, &c, msg, sizeof(msg)) == 0)
-		notes_set(d, &c);
+	if (r == 0 && caps_ask(d->http, &p, &c, msg, sizeof(msg)) == 0) {
+		mutex_lock(&d->lock);
+		d->trash_is = c.has_trash ? NC_TRASH_PURGED : NC_TRASH_NONE;
+		d->has_versions = c.has_versions;
+		mutex_unlock(&d->lock);
+	}
 	url_done(&p.u);
 	return r;
 }
@@ -241,6 +247,19 @@ name_set(struct dav *d, const struct place *p)
 	return 0;
 }
 
+static int
+trash_set(struct dav *d, const struct place *p)
+{
+	const char *folder = p->u.path + 1;
+
+	if (asprintf(&d->trash, "%s/remote.php/dav/trashbin/%s/trash/",
+	    p->base, p->u.user) < 0)
+		d->trash = NULL;
+	if (asprintf(&d->folder, "%s%s", folder, *folder ? "/" : "") < 0)
+		d->folder = NULL;
+	return d->trash && d->folder ? 0 : -ENOMEM;
+}
+
 int
 store_nextcloud_new(const char *url, const struct store_conf *conf,
     struct store **ret, struct err *e)
@@ -268,6 +287,8 @@ store_nextcloud_new(const char *url, const struct store_conf *conf,
 
 		d->cloud_url = strdup(url);
 		r = d->cloud_url ? name_set(d, &p) : -ENOMEM;
+		if (r == 0)
+			r = trash_set(d, &p);
 		if (r < 0)
 			s->ops->close(s);
 	}

@@ -215,6 +215,8 @@ dav_del(struct store *s, const char *name)
 	/* 207 lists what could not be deleted. */
 	if (r == 0 && a.status == 207)
 		r = -EPROTO;
+	if (r == 0)
+		nc_trash_note(d, name);
 	return r;
 }
 
@@ -263,6 +265,7 @@ dav_close(struct store *s)
 
 	http_free(d->http);
 	dav_known_clear(d);
+	nc_trash_done(d);
 	mutex_done(&d->lock);
 	free(d->host);
 	free(d->origin);

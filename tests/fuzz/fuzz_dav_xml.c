@@ -17,6 +17,8 @@ on_entry(void *arg, const struct dav_entry *en)
 	if (en->href_len > DAV_XML_TEXT_MAX ||
 	    strlen(en->href) != en->href_len)
 		abort();
+	if (en->location && strlen(en->location) > DAV_XML_TEXT_MAX)
+		abort();
 	(void)url_href_path(&b, en->href, en->href_len);
 	buf_done(&b);
 	return en->size == 4711 ? 1 : 0;

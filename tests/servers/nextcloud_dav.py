@@ -8,12 +8,18 @@ One account: id "alice-id", logs in as "alice@example.org", with the password
 given in DIR/password or an app password got by Login Flow v2 (whoever opens
 the address of the flow grants it).  Files lie in DIR/files, what was deleted
 in DIR/trash, what was written over in DIR/versions.  QUOTA in bytes, 0: none.
+While there is a file DIR/keep-trash, nobody may delete from the trash.
 
 As measured on Nextcloud 24: OCS wants OCS-APIRequest (412 without); a flow
 that was not granted yet is 404 and a granted one is told once; a wrong
 password is answered later each time; PUT into a missing collection is 409,
 to a name that ends in .part 423, over the quota 507, and is atomic; an
 unquoted entity tag never matches; no LOCK.
+
+As its source has it: what is deleted is listed in the trash as NAME.dSECONDS
+with the place where it was below the account, and goes there with its old
+versions; a DELETE of it there ends both, and one of the trash itself ends all
+that is in it.
 """
 import base64
 import hashlib
@@ -31,6 +37,7 @@ from xml.sax.saxutils import escape
 UID = "alice-id"
 LOGIN = "alice@example.org"
 FILES = "/remote.php/dav/files/"
+TRASH = "/remote.php/dav/trashbin/" + UID + "/trash"
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -97,6 +104,8 @@ class Handler(BaseHTTPRequestHandler):
                 ("WWW-Authenticate", 'Basic realm="Nextcloud"')])
         if path.startswith("/ocs/"):
             return self.ocs(path)
+        if path == TRASH or path.startswith(TRASH + "/"):
+            return self.trash(urllib.parse.unquote(path[len(TRASH) + 1:]))
         if not path.startswith(FILES):
             return self.reply(404, b"<html>not found</html>")
         rest = urllib.parse.unquote(path[len(FILES):])
@@ -157,6 +166,53 @@ class Handler(BaseHTTPRequestHandler):
         self.reply_json(200, {"ocs": {"meta": {"statuscode": 200},
                                       "data": data}})
 
+    # ---- the trash
+
+    def trash_entry(self, name):
+        where = escape(self.server.places.get(name, ""))
+        return ("<d:response><d:href>%s/%s</d:href><d:propstat><d:prop>"
+                "<d:resourcetype>%s</d:resourcetype>"
+                "<nc:trashbin-filename>%s</nc:trashbin-filename>"
+                "<nc:trashbin-original-location>%s"
+                "</nc:trashbin-original-location>"
+                "<nc:trashbin-deletion-time>%s</nc:trashbin-deletion-time>"
+                "</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>"
+                "</d:response>" % (
+                    TRASH, escape(urllib.parse.quote(name)),
+                    "<d:collection/>" if os.path.isdir(os.path.join(
+                        self.server.root, "trash", name)) else "",
+                    escape(name.rpartition(".d")[0]), where,
+                    name.rpartition(".d")[2]))
+
+    def trash(self, name):
+        name = name.strip("/")
+        server, place = self.server, os.path.join(self.server.root, "trash")
+        with server.lock:
+            if "/" in name or (name and name not in os.listdir(place)):
+                return self.reply(404)
+            if self.command == "DELETE":
+                if os.path.exists(os.path.join(server.root, "keep-trash")):
+                    return self.reply(403)
+                for n in [name] if name else os.listdir(place):
+                    server.purge(n)
+                return self.reply(204)
+            if self.command != "PROPFIND":
+                return self.reply(405)
+            names = [name] if name else sorted(os.listdir(place))
+            found = "" if name else (
+                "<d:response><d:href>%s/</d:href><d:propstat><d:prop>"
+                "<d:resourcetype><d:collection/></d:resourcetype></d:prop>"
+                "<d:status>HTTP/1.1 200 OK</d:status></d:propstat>"
+                "<d:propstat><d:prop><nc:trashbin-original-location/>"
+                "</d:prop><d:status>HTTP/1.1 404 Not Found</d:status>"
+                "</d:propstat></d:response>" % TRASH)
+            if name or self.headers.get("Depth") != "0":
+                found += "".join(self.trash_entry(n) for n in names)
+        self.reply(207, ("<?xml version='1.0'?><d:multistatus "
+                         "xmlns:d='DAV:' xmlns:nc='http://nextcloud.org/ns'>"
+                         + found + "</d:multistatus>").encode(),
+                   "application/xml; charset=utf-8")
+
     # ---- files
 
     def dav_get(self, at, data):
@@ -194,7 +250,7 @@ class Handler(BaseHTTPRequestHandler):
             if self.server.left() < len(data):
                 return self.reply(507)
             if is_there:
-                self.server.keep("versions", at)
+                self.server.keep_version(at)
             temp = at + ".ocTransferId%s.part" % secrets.token_hex(4)
             with open(temp, "wb") as f:
                 f.write(data)
@@ -207,7 +263,7 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             if not os.path.exists(at):
                 return self.reply(404)
-            self.server.keep("trash", at)
+            self.server.keep_trash(at)
         self.reply(204)
 
     def dav_mkcol(self, at, data):
@@ -280,8 +336,13 @@ class Server(ThreadingHTTPServer):
     def setup(self, root, log, quota):
         self.root, self.log, self.quota = root, log, quota
         self.files = os.path.join(root, "files")
-        for name in ("files", "trash", "versions"):
+        for name in ("files", "trash", "versions", "trash-versions"):
             os.makedirs(os.path.join(root, name), exist_ok=True)
+        try:
+            with open(os.path.join(root, "places")) as f:
+                self.places = json.load(f)
+        except FileNotFoundError:
+            self.places = {}
         self.lock = threading.RLock()
         self.flows = {}
         self.tags = {}
@@ -320,13 +381,40 @@ class Server(ThreadingHTTPServer):
             self.delay = min(self.delay * 2, 2)
             return self.delay
 
-    def keep(self, where, at):
-        to = os.path.join(self.root, where, "%s.d%d-%s" % (
-            os.path.basename(at), time.time(), secrets.token_hex(4)))
-        if where == "versions":
-            shutil.copyfile(at, to)
-        else:
-            os.replace(at, to)
+    def versions_of(self, at):
+        return os.path.join(self.root, "versions",
+                            hashlib.md5(at.encode()).hexdigest())
+
+    def keep_version(self, at):
+        to = self.versions_of(at)
+        os.makedirs(to, exist_ok=True)
+        shutil.copyfile(at, os.path.join(to, "%d-%s" % (
+            time.time(), secrets.token_hex(4))))
+
+    def keep_trash(self, at):
+        """With its versions; two of a name in a second: the next one."""
+        stamp = int(time.time())
+        while True:
+            name = "%s.d%d" % (os.path.basename(at), stamp)
+            to = os.path.join(self.root, "trash", name)
+            if not os.path.exists(to):
+                break
+            stamp += 1
+        os.replace(at, to)
+        self.places[name] = os.path.relpath(at, self.files)
+        if os.path.isdir(self.versions_of(at)):
+            os.replace(self.versions_of(at), os.path.join(
+                self.root, "trash-versions", name))
+        with open(os.path.join(self.root, "places"), "w") as f:
+            json.dump(self.places, f)
+
+    def purge(self, name):
+        for place in ("trash", "trash-versions"):
+            at = os.path.join(self.root, place, name)
+            if os.path.isdir(at):
+                shutil.rmtree(at)
+            elif os.path.exists(at):
+                os.remove(at)
 
     def used(self):
         size = 0

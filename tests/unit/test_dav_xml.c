@@ -166,6 +166,46 @@ START_TEST(the_caller_can_stop_it)
 }
 END_TEST
 
+static int
+on_place(void *arg, const struct dav_entry *en)
+{
+	char *all = arg;
+
+	(void)snprintf(all + strlen(all), 200 - strlen(all), "[%s]",
+	    en->location ? en->location : "");
+	return 0;
+}
+
+#define NC "http://nextcloud.org/ns"
+
+START_TEST(the_place_of_what_was_deleted_is_read)
+{
+	static const char text[] = "<d:multistatus xmlns:d='DAV:' xmlns:n='"
+	    NC "' xmlns:x='urn:x'>"
+	    "<d:response><d:href>/t/</d:href><d:propstat><d:prop>"
+	    "<n:trashbin-original-location>no</n:trashbin-original-location>"
+	    "</d:prop><d:status>HTTP/1.1 404 Not Found</d:status>"
+	    "</d:propstat></d:response>"
+	    "<d:response><d:href>/t/b.d1</d:href><d:propstat><d:prop>"
+	    "<n:trashbin-original-location>a &amp; b/b"
+	    "</n:trashbin-original-location></d:prop>"
+	    "<d:status>HTTP/1.1 200 OK</d:status></d:propstat>"
+	    "<d:propstat><d:prop><n:trashbin-original-location/></d:prop>"
+	    "<d:status>HTTP/1.1 404 Not Found</d:status></d:propstat>"
+	    "</d:response>"
+	    "<d:response><d:href>/t/c.d1</d:href><d:propstat><d:prop>"
+	    "<x:trashbin-original-location>x</x:trashbin-original-location>"
+	    "<d:trashbin-original-location>d</d:trashbin-original-location>"
+	    "</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>"
+	    "</d:response></d:multistatus>";
+	char all[200] = "";
+
+	ck_assert_int_eq(dav_xml_parse(text, sizeof(text) - 1, on_place,
+	    all), 0);
+	ck_assert_str_eq(all, "[][a & b/b][]");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -180,6 +220,7 @@ main(void)
 	tcase_add_test(t, elements_count_at_their_place_only);
 	tcase_add_loop_test(t, anything_else_is_refused, 0,
 	    sizeof(bad) / sizeof(bad[0]));
+	tcase_add_test(t, the_place_of_what_was_deleted_is_read);
 	tcase_add_test(t, depth_and_text_are_bounded);
 	tcase_add_test(t, the_caller_can_stop_it);
 	suite_add_tcase(suite, t);

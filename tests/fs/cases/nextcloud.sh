@@ -62,6 +62,11 @@ check "an id that is not the account's is said" grep -q "alice-id" <(
 	    "nextcloud://bob@127.0.0.1:$CLOUD_PORT/x?tls=no" \
 	    8<"$T/config/coffre/$NAME.cred" 2>&1)
 
+trash_is_empty() {
+	[ -z "$(ls "$T/cloud/data/trash")" ]
+}
+check "what the trial deleted is not left in the trash" trash_is_empty
+
 need "it is mounted" drive_mount
 M=$T/mnt/work
 mkdir "$M"
@@ -70,6 +75,7 @@ check "what is written is stored" drive_sync
 check "in the folder of that account" test -e "$DAV_DATA/my drive/drive"
 check "status tells what a delete means, too" \
     grep -q 'trash' <<<"$("$COFFRE" status "$NAME")"
+check "and the trash is as before" until_ok 10 trash_is_empty
 check "and that there is a quota" \
     test "$("$COFFRE" status --json "$NAME" | jq '.notes | length')" -ge 1
 
