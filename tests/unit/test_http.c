@@ -602,6 +602,32 @@ START_TEST(a_broken_off_upload_is_not_completed)
 }
 END_TEST
 
+START_TEST(the_clock_of_the_server_is_known)
+{
+	const char *const answers[] = {
+		"HTTP/1.1 204 No Content\r\nDate: no date\r\n\r\n",
+		"HTTP/1.1 204 No Content\r\n"
+		"Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n" };
+	struct http_req q = { .method = "GET", .url = url };
+	struct http_resp a;
+	struct http_peer p;
+
+	BEGIN(answers, NULL);
+	http_get_peer(h, &p);
+	ck_assert(!p.has_clock);
+	ck_assert_int_eq(http_do(h, &q, &a), 0);
+	http_get_peer(h, &p);
+	ck_assert(!p.has_clock);
+	ck_assert_int_eq(http_do(h, &q, &a), 0);
+	http_get_peer(h, &p);
+	ck_assert(p.has_clock);
+	ck_assert_int_lt(p.clock_s + clock_real_ns() / 1000000000 - 784111777,
+	    3);
+	ck_assert_str_eq(p.tls, "");
+	end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -629,6 +655,7 @@ main(void)
 	tcase_add_test(t, nobody_there_is_not_what_was_before);
 	tcase_add_test(t, no_more_connections_than_allowed);
 	tcase_add_test(t, a_path_is_sent_as_it_is);
+	tcase_add_test(t, the_clock_of_the_server_is_known);
 	tcase_add_test(t, a_broken_off_upload_is_not_completed);
 	suite_add_tcase(suite, t);
 	sr = srunner_create(suite);
