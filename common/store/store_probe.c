@@ -21,6 +21,8 @@
 #define PROBE_LEN 256
 #define CUT_LEN 65536
 #define CUT_LOOK_MS 1000
+#define CUT_DEL_TRIES 4
+#define CUT_DEL_MS 200
 
 int
 store_probe_name(char name[static 32])
@@ -59,7 +61,7 @@ store_probe_cut(struct store *s, int (*put)(struct store *s, const char *name,
 {
 	uint8_t old[CUT_LEN], new[CUT_LEN];
 	char name[32];
-	int r, ms;
+	int r, ms, tries;
 
 	r = store_probe_name(name);
 	if (r < 0 || getrandom(old, sizeof(old), 0) != sizeof(old) ||
@@ -81,8 +83,15 @@ store_probe_cut(struct store *s, int (*put)(struct store *s, const char *name,
 		*ret_atomic = r == 0;
 	else
 		return r;
-	r = s->ops->del(s, name);
-	return r == -ENOENT ? 0 : r;
+	for (tries = 0; tries < CUT_DEL_TRIES; tries++) {
+		thread_pause_ms(tries * CUT_DEL_MS);
+		r = s->ops->del(s, name);
+		if (r != -EHOSTUNREACH)
+			break;
+	}
+	/* Some keep a lock on what the upload was for, and lift it later: it
+	 * is left there.  A store that is gone shows next. */
+	return r == -ENOENT || r == -EHOSTUNREACH ? 0 : r;
 }
 
 /* The object must come back as it went. */
