@@ -6,9 +6,9 @@
 
 #include "util/clock.h"
 
-#define SLOTS 8
-#define KEEP_MAX (16u << 20)	/* larger ones are not kept */
-#define WASTE_MAX 8		/* times what is asked for */
+#define SLOTS 4
+#define KEEP_MAX (8u << 20)	/* larger ones are not kept */
+#define WASTE_MAX 4		/* times what is asked for */
 
 /* Lies in the buffer itself while nobody has it. */
 struct spare {

@@ -35,7 +35,7 @@ END_TEST
 START_TEST(what_is_too_small_or_far_too_large_is_not_given)
 {
 	size_t cap, a, b;
-	void *p = big_get(16 * MIB, &cap), *q, *r;
+	void *p = big_get(8 * MIB, &cap), *q, *r;
 
 	big_put(p, cap);
 	q = big_get(17 * MIB, &a);
