@@ -137,6 +137,10 @@ $(TOOLBIN): $(B)/%: $(B)/%.o $(B)/libcoffre.a
 # The yardstick reads requests as the driver does.
 $(B)/tests/bench/nullfs: $(B)/fs/loop.o
 
+# The program, with another device's changes let in from outside.
+$(B)/tests/tools/coffre_remote: $(FSOBJ)
+$(B)/tests/tools/coffre_remote: ALLL += -Wl,--wrap=drive_set_notify
+
 # Reads vectors of the merge rules, also those of other implementations.
 $(B)/tests/merge_view: $(B)/tests/tools/merge_view
 	$(Q)ln -f $< $@

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "fs/live.h"
 #include "util/log.h"
 #include "util/thread.h"
 
@@ -18,11 +19,13 @@
 struct item {
 	STAILQ_ENTRY(item) link;
 	uint64_t ino;		/* the inode, or the folder of name */
+	uint64_t gone;		/* as in drive_notify */
 	char name[];		/* "": the inode itself */
 };
 
 struct inval {
 	struct fuse_session *se;
+	struct live *live;
 	pthread_t thread;
 	struct mutex lock;
 	struct cond more;	/* an item came, or stop */
@@ -32,19 +35,28 @@ struct inval {
 	bool is_full GUARDED_BY(lock);
 };
 
+static int
+item_tell(struct inval *n, const struct item *it)
+{
+	/* Who watches what is gone learns of it so. */
+	if (it->gone && fuse_lowlevel_notify_delete(n->se, it->ino, it->gone,
+	    it->name, strlen(it->name)) == 0)
+		return 0;
+	if (it->name[0])
+		return fuse_lowlevel_notify_inval_entry(n->se, it->ino,
+		    it->name, strlen(it->name));
+	return fuse_lowlevel_notify_inval_inode(n->se, it->ino, 0, 0);
+}
+
 static void
 item_send(struct inval *n, const struct item *it)
 {
-	int r;
+	int r = item_tell(n, it);
 
-	if (it->name[0])
-		r = fuse_lowlevel_notify_inval_entry(n->se, it->ino, it->name,
-		    strlen(it->name));
-	else
-		r = fuse_lowlevel_notify_inval_inode(n->se, it->ino, 0, 0);
 	/* -ENOENT: the kernel did not remember it. */
 	if (r < 0 && r != -ENOENT && r != -ENODEV && r != -EBADF)
 		log_warn("inval: r=%d", r);
+	live_changed(n->live, it->ino, it->name);
 }
 
 static struct item *
@@ -78,7 +90,7 @@ inval_run(void *arg)
 }
 
 int
-inval_start(struct fuse_session *se, struct inval **ret)
+inval_start(struct fuse_session *se, struct live *l, struct inval **ret)
 {
 	struct inval *n = calloc(1, sizeof(*n));
 	int r;
@@ -86,6 +98,7 @@ inval_start(struct fuse_session *se, struct inval **ret)
 	if (!n)
 		return -ENOMEM;
 	n->se = se;
+	n->live = l;
 	mutex_init(&n->lock, RANK_UTIL);
 	cond_init(&n->more);
 	STAILQ_INIT(&n->queue);
@@ -101,7 +114,7 @@ inval_start(struct fuse_session *se, struct inval **ret)
 }
 
 static void
-item_add(struct inval *n, uint64_t ino, const char *name)
+item_add(struct inval *n, uint64_t ino, const char *name, uint64_t gone)
 {
 	size_t len = strlen(name) + 1;
 	struct item *it = malloc(sizeof(*it) + len);
@@ -109,6 +122,7 @@ item_add(struct inval *n, uint64_t ino, const char *name)
 
 	if (it) {
 		it->ino = ino;
+		it->gone = gone;
 		memcpy(it->name, name, len);
 	}
 	mutex_lock(&n->lock);
@@ -132,13 +146,13 @@ item_add(struct inval *n, uint64_t ino, const char *name)
 void
 inval_inode(void *arg, uint64_t ino)
 {
-	item_add(arg, ino, "");
+	item_add(arg, ino, "", 0);
 }
 
 void
-inval_entry(void *arg, uint64_t parent, const char *name)
+inval_entry(void *arg, uint64_t parent, const char *name, uint64_t gone)
 {
-	item_add(arg, parent, name);
+	item_add(arg, parent, name, gone);
 }
 
 void

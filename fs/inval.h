@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 struct fuse_session;
+struct live;
 
 /*
  * inval - tells the kernel that what it remembers of an inode or a name is
@@ -13,10 +14,11 @@ struct fuse_session;
  */
 struct inval;
 
-int inval_start(struct fuse_session *se, struct inval **ret);
+/* What the kernel was told is then told to l, which may be NULL. */
+int inval_start(struct fuse_session *se, struct live *l, struct inval **ret);
 /* For drive_set_notify; arg is the struct inval. */
 void inval_inode(void *arg, uint64_t ino);
-void inval_entry(void *arg, uint64_t parent, const char *name);
+void inval_entry(void *arg, uint64_t parent, const char *name, uint64_t gone);
 /* End the thread and free.  The session must have been unmounted, so that
  * telling the kernel does not wait.  NULL is ignored. */
 void inval_stop(struct inval *n);

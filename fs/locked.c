@@ -132,12 +132,15 @@ do_lookup(const struct locked *l, const struct request *q)
 }
 
 static void
-do_getattr(const struct locked *l, const struct request *q)
+do_getattr(const struct locked *l, const struct request *q, bool is_own)
 {
 	struct fuse_attr_out o;
 
 	memset(&o, 0, sizeof(o));
 	attr_make(l, q->h.nodeid, &o.attr);
+	/* For this moment: the kernel asks again each time. */
+	if (is_own && q->h.nodeid == ROOT)
+		o.attr.mode |= 0200;
 	answer(l, q, 0, &o, sizeof(o));
 }
 
@@ -267,7 +270,8 @@ locked_is_own(const void *req, size_t len)
 }
 
 void
-locked_answer(const struct locked *l, const void *req, size_t len)
+locked_answer(const struct locked *l, const void *req, size_t len,
+    bool is_own)
 {
 	struct request q;
 	bool is_file;
@@ -300,7 +304,7 @@ locked_answer(const struct locked *l, const void *req, size_t len)
 		break;
 	}
 	if ((is_file || q.h.nodeid == ROOT) && q.h.opcode == FUSE_GETATTR)
-		do_getattr(l, &q);
+		do_getattr(l, &q, is_own);
 	else if ((q.h.nodeid == ROOT && q.h.opcode == FUSE_OPENDIR) ||
 	    (is_file && q.h.opcode == FUSE_OPEN))
 		do_open(l, &q);

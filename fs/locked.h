@@ -25,7 +25,9 @@ struct locked {
 /* Is it about those two files, or the root as it was listed while locked?
  * Answered by locked_answer also when the drive is back. */
 bool locked_is_own(const void *req, size_t len);
-/* Answer the request, or let it go unanswered where that is right. */
-void locked_answer(const struct locked *l, const void *req, size_t len);
+/* Answer the request, or let it go unanswered where that is right.  is_own: it
+ * is of the thread in live.c, which the kernel shall let tell of the root. */
+void locked_answer(const struct locked *l, const void *req, size_t len,
+    bool is_own);
 
 #endif

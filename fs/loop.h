@@ -25,9 +25,9 @@ enum loop_way {
 	LOOP_ENTERED,		/* likewise; answered() is called then */
 	LOOP_ANSWERED,		/* there is nothing left to do */
 };
-/* Who sees each request before the session does. */
+/* Who sees each request before the session does, and may change it. */
 struct loop_hook {
-	enum loop_way (*request)(void *arg, const void *req, size_t len);
+	enum loop_way (*request)(void *arg, void *req, size_t len);
 	void (*answered)(void *arg);
 	void *arg;
 };

@@ -22,6 +22,7 @@
 #include "fs/desktop.h"
 #include "fs/mountpoint.h"
 #include "fs/inval.h"
+#include "fs/live.h"
 #include "fs/loop.h"
 #include "fs/manager.h"
 #include "fs/ops.h"
@@ -55,6 +56,7 @@ struct mount {
 	struct fuse_session *se;
 	struct loop *loop;
 	struct inval *inval;
+	struct live *live;
 	struct control *control;
 	struct await *await;
 	struct desktop *desktop;
@@ -203,8 +205,12 @@ static int
 on_unmount(void *arg, bool is_lazy, struct err *e)
 {
 	struct mount *m = arg;
+	int r;
 
-	return mountpoint_unmount(m->mp, is_lazy, e);
+	live_hold(m->live, true);
+	r = mountpoint_unmount(m->mp, is_lazy, e);
+	live_hold(m->live, false);
+	return r;
 }
 
 static int
@@ -250,9 +256,12 @@ helpers_start(struct mount *m, struct err *e)
 	r = loop_new(m->se, THREADS_MAX, &k, &m->loop);
 	if (r < 0)
 		return err_set(e, r, "%s", strerror(-r));
-	r = inval_start(m->se, &m->inval);
+	r = live_start(m->se, &m->stage, &m->live);
+	if (r == 0)
+		r = inval_start(m->se, m->live, &m->inval);
 	if (r < 0)
 		return err_set(e, r, "thread: %s", strerror(-r));
+	m->stage.live = m->live;
 	stage_set_inval(&m->stage, m->inval);
 	r = control_start(&h, &m->control, e);
 	if (r < 0)
@@ -381,6 +390,7 @@ mount_down(struct mount *m, struct mount_left *ret)
 	if (m->is_mounted)
 		fuse_session_unmount(m->se);
 	watch_stop(m);
+	live_stop(m->live);
 	await_stop(m->await);
 	desktop_stop(m->desktop);
 	control_stop(m->control);
@@ -392,6 +402,7 @@ mount_down(struct mount *m, struct mount_left *ret)
 		drive_usage(m->p->drive, &u);
 	}
 	inval_stop(m->inval);
+	live_free(m->live);
 	loop_free(m->loop);
 	if (m->se)
 		fuse_session_destroy(m->se);

@@ -12,7 +12,9 @@
 #include "fs/gate.h"
 #include "fs/handle.h"
 #include "fs/inval.h"
+#include "fs/live.h"
 #include "fs/meter.h"
+#include "fs/names.h"
 #include "fs/parts.h"
 #include "fs/pass.h"
 #include "fs/refused.h"
@@ -87,12 +89,12 @@ on_inode(void *arg, uint64_t ino)
 }
 
 static void
-on_entry(void *arg, uint64_t parent, const char *name)
+on_entry(void *arg, uint64_t parent, const char *name, uint64_t gone)
 {
 	struct stage *s = arg;
 
 	virtual_changed(s->ctx.virtual, parent, name);
-	inval_entry(s->inval, parent, name);
+	inval_entry(s->inval, parent, name, gone);
 }
 
 void
@@ -169,6 +171,22 @@ stage_is_locked(const struct stage *s)
 	return s->ctx.drive == NULL;
 }
 
+/* ---- windows ----------------------------------------------------------- */
+
+/* Those that show the root, which holds other names now. */
+static void
+windows_tell(struct stage *s, struct names *t)
+{
+	size_t i;
+
+	live_changed(s->live, DRIVE_ROOT_INO, LOCKED_NOTE);
+	for (i = 0; i < t->n; i++)
+		live_changed(s->live, DRIVE_ROOT_INO, t->v[i]);
+	names_done(t);
+}
+
+/* ---- unlocking -------------------------------------------------------- */
+
 static int
 change_begin(struct stage *s, struct err *e)
 {
@@ -196,6 +214,8 @@ stage_unlock(struct stage *s, const struct secret *with, bool is_slot,
 	if (r < 0)
 		return r;
 	if (stage_is_locked(s)) {
+		struct names t = { NULL, 0, 0 };
+
 		r = is_slot ? slot_use(s->p, with, e) :
 		    parts_unlock_with(s->p, with, e);
 		if (r == 0)
@@ -204,6 +224,8 @@ stage_unlock(struct stage *s, const struct secret *with, bool is_slot,
 			take_down(s);
 		} else {
 			remember_keep(s->p);
+			names_get(s->p->drive, &t);
+			windows_tell(s, &t);
 			log_info("unlocked");
 		}
 	}
@@ -255,61 +277,15 @@ hold(struct stage *s, bool is_forced, struct err *e)
 	return r;
 }
 
-struct names {
-	char **v;
-	size_t n, cap;
-};
-
-static int
-name_add(void *arg, const struct drive_dirent *de)
-{
-	struct names *t = arg;
-	char **v;
-
-	if (t->n == t->cap) {
-		v = reallocarray(t->v, t->cap + 256, sizeof(*v));
-		if (!v)
-			return 1;
-		t->v = v;
-		t->cap += 256;
-	}
-	t->v[t->n] = strndup(de->name, de->name_len);
-	if (!t->v[t->n])
-		return 1;
-	t->n++;
-	return 0;
-}
-
-/* What the root holds: forgetting a name, the kernel forgets all below. */
 static void
-names_get(struct drive *d, struct names *t)
-{
-	struct drive_dir *dir;
-	int r;
-
-	r = drive_opendir(d, DRIVE_ROOT_INO, &dir);
-	if (r < 0) {
-		log_error("the root cannot be listed: r=%d", r);
-		return;
-	}
-	r = drive_readdir(d, dir, 0, false, name_add, t);
-	if (r < 0)
-		log_error("the root cannot be listed: r=%d", r);
-	drive_closedir(dir);
-}
-
-static void
-kernel_forget(struct stage *s, struct names *t)
+kernel_forget(struct stage *s, const struct names *t)
 {
 	struct fuse_session *se = s->ctx.se;
 	size_t i;
 
-	for (i = 0; i < t->n; i++) {
+	for (i = 0; i < t->n; i++)
 		(void)fuse_lowlevel_notify_inval_entry(se, DRIVE_ROOT_INO,
 		    t->v[i], strlen(t->v[i]));
-		free(t->v[i]);
-	}
-	free(t->v);
 	(void)fuse_lowlevel_notify_inval_inode(se, DRIVE_ROOT_INO, 0, 0);
 }
 
@@ -348,6 +324,7 @@ stage_lock(struct stage *s, bool is_forced, struct stage_left *ret,
 		gate_shut(s->requests);
 		/* The kernel may wait for answers before it forgets. */
 		kernel_forget(s, &t);
+		windows_tell(s, &t);
 		handles_each_ghost(s->ctx.handles, forget_inode, s);
 		log_info("locked");
 	}
@@ -444,17 +421,22 @@ ghost_answer(const struct stage *s, const struct fuse_in_header *h)
 }
 
 enum loop_way
-stage_request(void *arg, const void *req, size_t len)
+stage_request(void *arg, void *req, size_t len)
 {
 	struct stage *s = arg;
 	struct fuse_in_header h;
+	bool is_own;
 
 	if (len < sizeof(h))
 		return LOOP_PASS;
 	memcpy(&h, req, sizeof(h));
+	is_own = live_is_own(s->live, h.pid);
+	if (live_take(s->live, req, len))
+		return LOOP_ANSWERED;
+	memcpy(&h, req, sizeof(h));
 	if (h.opcode == FUSE_INIT || h.opcode == FUSE_DESTROY)
 		return LOOP_PASS;
-	if (h.opcode != FUSE_STATFS && h.opcode != FUSE_FORGET &&
+	if (!is_own && h.opcode != FUSE_STATFS && h.opcode != FUSE_FORGET &&
 	    h.opcode != FUSE_BATCH_FORGET)
 		atomic_store_explicit(&s->used_ms, clock_mono_ms(),
 		    memory_order_relaxed);
@@ -468,7 +450,7 @@ stage_request(void *arg, const void *req, size_t len)
 	if (!locked_is_own(req, len) && h.opcode != FUSE_TMPFILE &&
 	    gate_enter(s->requests))
 		return LOOP_ENTERED;
-	locked_answer(&s->note, req, len);
+	locked_answer(&s->note, req, len, is_own);
 	return LOOP_ANSWERED;
 }
 

@@ -13,6 +13,7 @@
 struct err;
 struct gate;
 struct inval;
+struct live;
 struct parts;
 struct secret;
 
@@ -26,6 +27,7 @@ struct stage {
 	const char *mp;		/* borrowed: where it is mounted */
 	struct ops_ctx ctx;	/* user data of the session */
 	struct inval *inval;	/* NULL: not yet, or no longer */
+	struct live *live;	/* borrowed; NULL: not yet */
 	struct gate *requests;	/* of the kernel */
 	struct gate *commands;	/* of the control socket */
 	struct locked note;
@@ -68,7 +70,7 @@ bool stage_enter(struct stage *s);
 void stage_leave(struct stage *s);
 
 /* For the loop: see there. */
-enum loop_way stage_request(void *arg, const void *req, size_t len);
+enum loop_way stage_request(void *arg, void *req, size_t len);
 void stage_answered(void *arg);
 
 #endif

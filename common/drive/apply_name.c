@@ -20,7 +20,7 @@ stamp_cmp(const struct op_stamp *a, const struct op_stamp *b)
 /* ---- notes -------------------------------------------------------------- */
 
 void
-note_add(struct apply *a, uint64_t ino, const char *name)
+note_gone(struct apply *a, uint64_t ino, const char *name, uint64_t gone)
 {
 	struct note *t;
 	char *copy = NULL;
@@ -42,7 +42,14 @@ note_add(struct apply *a, uint64_t ino, const char *name)
 			return;
 	}
 	a->notes[a->n].ino = ino;
+	a->notes[a->n].gone = gone;
 	a->notes[a->n++].name = copy;
+}
+
+void
+note_add(struct apply *a, uint64_t ino, const char *name)
+{
+	note_gone(a, ino, name, 0);
 }
 
 void
@@ -52,7 +59,8 @@ notes_send(struct apply *a)
 
 	for (k = 0; k < a->n; k++) {
 		if (a->notes[k].name)
-			notify_entry(a->d, a->notes[k].ino, a->notes[k].name);
+			notify_entry(a->d, a->notes[k].ino, a->notes[k].name,
+			    a->notes[k].gone);
 		else
 			notify_inode(a->d, a->notes[k].ino);
 		free(a->notes[k].name);
@@ -229,6 +237,7 @@ apply_delete(struct apply *a, const struct vault_id *id)
 	struct dentry_ref ref;
 	struct dentry x;
 	struct inode i;
+	bool is_last;
 	int r;
 
 	r = dentry_ref_get(d, id, &ref);
@@ -255,7 +264,8 @@ apply_delete(struct apply *a, const struct vault_id *id)
 		return r;
 	if (x.did == x.ino)
 		i.parent = 0;
-	if (i.kind == OP_KIND_DIR || i.nlink <= 1) {
+	is_last = i.kind == OP_KIND_DIR || i.nlink <= 1;
+	if (is_last) {
 		r = inode_orphan(d, &i);
 		/* Nobody has it open while a drive is rebuilt. */
 		if (r == 0 && d->is_rebuilding)
@@ -266,7 +276,7 @@ apply_delete(struct apply *a, const struct vault_id *id)
 	}
 	if (r == 0 && i.kind == OP_KIND_DIR)
 		r = folder_links(d, x.parent, -1);
-	note_add(a, x.parent, x.name);
+	note_gone(a, x.parent, x.name, is_last ? i.ino : 0);
 	note_add(a, i.ino, NULL);
 	return r < 0 ? r : zombie_check(a, x.parent);
 }

@@ -30,6 +30,7 @@ struct rebuild {
 struct note {
 	uint64_t ino;		/* inode, or the folder of name */
 	char *name;		/* NULL: an inode */
+	uint64_t gone;		/* what had the name and has none now; or 0 */
 };
 
 struct apply {
@@ -42,6 +43,8 @@ struct apply {
 
 int stamp_cmp(const struct op_stamp *a, const struct op_stamp *b);
 void note_add(struct apply *a, uint64_t ino, const char *name);
+void note_gone(struct apply *a, uint64_t ino, const char *name,
+    uint64_t gone);
 /* Tell and free them; no lock held. */
 void notes_send(struct apply *a);
 

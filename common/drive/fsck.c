@@ -394,7 +394,9 @@ drive_fsck(struct drive *d, bool repair,
     void (*say)(void *arg, const char *finding), void *arg)
 {
 	struct fsck f = { .d = d, .repair = repair };
+	char name[VAULT_NAME_MAX + 1];
 	struct fnode *n, *t;
+	uint64_t folder;
 	size_t k;
 	int r;
 
@@ -411,8 +413,10 @@ drive_fsck(struct drive *d, bool repair,
 	free(f.bad);
 	if (r < 0)
 		return r;
-	if (f.lost_dir)
-		notify_inode(d, DRIVE_ROOT_INO);
+	if (f.lost_dir && drive_name(d, f.lost_dir, &folder, name) == 0) {
+		notify_entry(d, folder, name, 0);
+		notify_inode(d, folder);
+	}
 	r = content_fsck(d, repair, say, arg);
 	return r < 0 ? r : r + f.left;
 }

@@ -60,7 +60,8 @@ notify_inode(struct drive *d, uint64_t ino)
 }
 
 void
-notify_entry(struct drive *d, uint64_t parent, const char *name)
+notify_entry(struct drive *d, uint64_t parent, const char *name,
+    uint64_t gone)
 {
 	struct drive_notify n;
 
@@ -68,7 +69,7 @@ notify_entry(struct drive *d, uint64_t parent, const char *name)
 	n = d->notify;
 	mutex_unlock(&d->conf_lock);
 	if (n.entry)
-		n.entry(n.arg, parent, name);
+		n.entry(n.arg, parent, name, gone);
 }
 
 void

@@ -185,5 +185,9 @@ int drive_walk_refs(struct drive *d, int (*fn)(void *arg, uint64_t ino,
     uint64_t idx, const struct block_ref *ref), void *arg);
 /* The path of an inode for people (status, fsck); -ENOENT. */
 int drive_path(struct drive *d, uint64_t ino, struct buf *out);
+/* One name of an inode, and the folder that it is in; -ENOENT, also for the
+ * root. */
+int drive_name(struct drive *d, uint64_t ino, uint64_t *ret_folder,
+    char ret[static VAULT_NAME_MAX + 1]);
 
 #endif

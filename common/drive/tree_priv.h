@@ -378,7 +378,8 @@ void rebuild_free(struct rebuild *r);
 /* ---- notifying ---------------------------------------------------------- */
 
 void notify_inode(struct drive *d, uint64_t ino);
-void notify_entry(struct drive *d, uint64_t parent, const char *name);
+void notify_entry(struct drive *d, uint64_t parent, const char *name,
+    uint64_t gone);
 
 /* ---- schema.c, trust.c -------------------------------------------------- */
 

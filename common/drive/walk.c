@@ -363,24 +363,35 @@ drive_walk_refs(struct drive *d, int (*fn)(void *arg, uint64_t ino,
 
 /* ---- paths -------------------------------------------------------------- */
 
+static int
+name_of(struct drive *d, uint64_t ino, struct dentry *ret)
+    REQUIRES(d->db_lock)
+{
+	struct inode i;
+	int r;
+
+	r = inode_load(d, ino, &i);
+	if (r < 0)
+		return r;
+	r = dentry_first(d, &i, ret);
+	/* The first name is gone: any other will do. */
+	if (r == -ENOENT && i.kind != OP_KIND_DIR) {
+		r = link_list(d, ino, 0, ret, 1);
+		r = r == 0 ? -ENOENT : r < 0 ? r : 0;
+	}
+	return r;
+}
+
 /* The names from the top down to ino, in front of what is in rev. */
 static int
 path_up(struct drive *d, uint64_t ino, struct buf *rev) REQUIRES(d->db_lock)
 {
 	struct dentry x;
-	struct inode i;
 	unsigned n;
 	int r, k;
 
 	for (n = 0; ino != DRIVE_ROOT_INO && n < PATH_DEPTH_MAX; n++) {
-		r = inode_load(d, ino, &i);
-		if (r == 0)
-			r = dentry_first(d, &i, &x);
-		/* The first name is gone: any other will do. */
-		if (r == -ENOENT && i.kind != OP_KIND_DIR) {
-			r = link_list(d, ino, 0, &x, 1);
-			r = r == 0 ? -ENOENT : r < 0 ? r : 0;
-		}
+		r = name_of(d, ino, &x);
 		if (r < 0)
 			return r;
 		for (k = x.name_len - 1; k >= 0; k--)
@@ -416,4 +427,21 @@ drive_path(struct drive *d, uint64_t ino, struct buf *out)
 	r = path_of(d, ino, out);
 	mutex_unlock(&d->db_lock);
 	return r;
+}
+
+int
+drive_name(struct drive *d, uint64_t ino, uint64_t *ret_folder,
+    char ret[static VAULT_NAME_MAX + 1])
+{
+	struct dentry x;
+	int r;
+
+	mutex_lock(&d->db_lock);
+	r = ino == DRIVE_ROOT_INO ? -ENOENT : name_of(d, ino, &x);
+	mutex_unlock(&d->db_lock);
+	if (r < 0)
+		return r;
+	*ret_folder = x.parent;
+	memcpy(ret, x.name, x.name_len + 1u);
+	return 0;
 }

@@ -421,7 +421,7 @@ static const struct fuse_lowlevel_ops ops = {
 };
 
 static enum loop_way
-passed(void *arg, const void *req, size_t len)
+passed(void *arg, void *req, size_t len)
 {
 	(void)arg;
 	(void)req;

@@ -595,11 +595,12 @@ tell_inode(void *arg, uint64_t ino)
 }
 
 static void
-tell_entry(void *arg, uint64_t parent, const char *name)
+tell_entry(void *arg, uint64_t parent, const char *name, uint64_t gone)
 {
 	struct drive_attr a;
 
 	(void)drive_lookup(arg, parent, name, &a);
+	ck_assert_uint_eq(gone, 0);
 	told_entries++;
 }
 

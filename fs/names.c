@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/names.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drive/drive.h"
+#include "util/log.h"
+
+static bool
+is_dots(const struct drive_dirent *de)
+{
+	return de->name[0] == '.' && (de->name_len == 1 ||
+	    (de->name_len == 2 && de->name[1] == '.'));
+}
+
+static int
+name_add(void *arg, const struct drive_dirent *de)
+{
+	struct names *t = arg;
+	char **v;
+
+	if (is_dots(de))
+		return 0;
+	if (t->n == t->cap) {
+		v = reallocarray(t->v, t->cap + 256, sizeof(*v));
+		if (!v)
+			return 1;
+		t->v = v;
+		t->cap += 256;
+	}
+	t->v[t->n] = strndup(de->name, de->name_len);
+	if (!t->v[t->n])
+		return 1;
+	t->n++;
+	return 0;
+}
+
+void
+names_get(struct drive *d, struct names *t)
+{
+	struct drive_dir *dir;
+	int r;
+
+	r = drive_opendir(d, DRIVE_ROOT_INO, &dir);
+	if (r < 0) {
+		log_error("the root cannot be listed: r=%d", r);
+		return;
+	}
+	r = drive_readdir(d, dir, 0, false, name_add, t);
+	if (r < 0)
+		log_error("the root cannot be listed: r=%d", r);
+	drive_closedir(dir);
+}
+
+void
+names_done(struct names *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->n; i++)
+		free(t->v[i]);
+	free(t->v);
+	memset(t, 0, sizeof(*t));
+}
