@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ struct desktop {
 	int64_t kick_ms;	/* try the store again then; 0: not planned */
 	int64_t kicked_ms;	/* that was last done */
 	enum sync_link link;	/* as last seen */
+	atomic_uint conflicts;	/* not looked at yet */
 	struct notice notice;
 };
 
@@ -88,7 +90,16 @@ link_look(struct desktop *d)
 	}
 	d->link = st.link;
 	if (kind_of(d->link, &kind) && d->p->opts.notify)
-		notice_add(&d->notice, kind);
+		notice_add(&d->notice, kind, 1);
+}
+
+static void
+conflicts_look(struct desktop *d)
+{
+	unsigned n = atomic_exchange(&d->conflicts, 0);
+
+	if (n > 0 && d->p->opts.notify)
+		notice_add(&d->notice, NOTICE_CONFLICT, n);
 }
 
 static void
@@ -223,8 +234,10 @@ desktop_run(void *arg)
 			wake(d);
 			rest_metered(d->stage, false);
 		}
-		if (p[1].revents && read(d->wake_fd, &n, sizeof(n)) > 0)
+		if (p[1].revents && read(d->wake_fd, &n, sizeof(n)) > 0) {
 			link_look(d);
+			conflicts_look(d);
+		}
 		if (p[3].revents && netwatch_read(d->net_fd))
 			net_up(d);
 		kick(d);
@@ -243,6 +256,16 @@ on_link(void *arg)
 
 	if (write(d->wake_fd, &one, sizeof(one)) < 0)
 		log_debug("eventfd: r=%d", -errno);
+}
+
+/* Of whoever applies what others did. */
+static void
+on_conflicts(void *arg, unsigned n)
+{
+	struct desktop *d = arg;
+
+	(void)atomic_fetch_add(&d->conflicts, n);
+	on_link(d);
 }
 
 int
@@ -268,6 +291,8 @@ desktop_new(struct parts *p, struct stage *s, struct desktop **ret)
 	}
 	p->on_link = on_link;
 	p->on_link_arg = d;
+	s->on_conflicts = on_conflicts;
+	s->on_conflicts_arg = d;
 	*ret = d;
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "fs/notice.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,10 @@ static const struct words words[NOTICE_KINDS] = {
 	    "It shows an older or another state than was seen before. "
 	    "Nothing was changed here, and the drive is read-only until you "
 	    "decide. To see what is wrong, run: coffre trust %s" },
+	[NOTICE_CONFLICT] = { "conflict", 1, "a name was given twice",
+	    "Another computer used a name that was taken here. Both files "
+	    "are kept, one with '(conflict ' in its name. Search drive %s for "
+	    "that, compare the two, and delete or rename one." },
 	[NOTICE_UNSENT] = { "unsent", 1, "not everything is uploaded",
 	    "What is left is safe on this computer and is uploaded when the "
 	    "drive is mounted again. Before you remove the computer from the "
@@ -33,9 +38,11 @@ static const struct words words[NOTICE_KINDS] = {
 };
 
 void
-notice_add(struct notice *n, enum notice_kind kind)
+notice_add(struct notice *n, enum notice_kind kind, unsigned times)
 {
-	n->of[kind].waiting++;
+	unsigned left = UINT_MAX - n->of[kind].waiting;
+
+	n->of[kind].waiting += times < left ? times : left;
 }
 
 void
@@ -110,6 +117,9 @@ notice_line(enum notice_kind kind, const struct notice_of *o,
 		(void)snprintf(count, sizeof(count), "%" PRIu64 " change%s "
 		    "%s left. ", o->changes, o->changes == 1 ? "" : "s",
 		    o->changes == 1 ? "is" : "are");
+	else if (kind == NOTICE_CONFLICT && o->times > 1)
+		(void)snprintf(count, sizeof(count), "It happened %u times. ",
+		    o->times);
 	else if (o->times > 1)
 		(void)snprintf(count, sizeof(count), "%u times since the last "
 		    "notice. ", o->times);

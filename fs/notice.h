@@ -14,6 +14,7 @@ enum notice_kind {
 	NOTICE_SIGN_IN,		/* the store refuses access */
 	NOTICE_FULL,		/* no room at the store */
 	NOTICE_ALARM,		/* a trust rule */
+	NOTICE_CONFLICT,	/* two files wanted one name */
 	NOTICE_UNSENT,		/* left at unmount */
 	NOTICE_KINDS,
 };
@@ -28,8 +29,8 @@ struct notice {
 	} of[NOTICE_KINDS];
 };
 
-/* It has happened. */
-void notice_add(struct notice *n, enum notice_kind kind);
+/* It has happened, so often. */
+void notice_add(struct notice *n, enum notice_kind kind, unsigned times);
 /* It is no longer so: there is no more to tell. */
 void notice_drop(struct notice *n, enum notice_kind kind);
 /* One that may be told now, and how often it happened; it counts as told.

@@ -97,11 +97,20 @@ on_entry(void *arg, uint64_t parent, const char *name, uint64_t gone)
 	inval_entry(s->inval, parent, name, gone);
 }
 
+static void
+on_conflicts(void *arg, unsigned n)
+{
+	struct stage *s = arg;
+
+	if (s->on_conflicts)
+		s->on_conflicts(s->on_conflicts_arg, n);
+}
+
 void
 stage_set_inval(struct stage *s, struct inval *n)
 {
 	struct drive_notify to = { n ? on_inode : NULL, n ? on_entry : NULL,
-	    s };
+	    n ? on_conflicts : NULL, s };
 
 	s->inval = n;
 	if (s->p->drive)

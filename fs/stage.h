@@ -28,6 +28,9 @@ struct stage {
 	struct ops_ctx ctx;	/* user data of the session */
 	struct inval *inval;	/* NULL: not yet, or no longer */
 	struct live *live;	/* borrowed; NULL: not yet */
+	/* Names that were taken, as drive_notify; NULL: nobody asks. */
+	void (*on_conflicts)(void *arg, unsigned n);
+	void *on_conflicts_arg;
 	struct gate *requests;	/* of the kernel */
 	struct gate *commands;	/* of the control socket */
 	struct locked note;

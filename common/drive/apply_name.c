@@ -66,8 +66,11 @@ notes_send(struct apply *a)
 		free(a->notes[k].name);
 	}
 	free(a->notes);
+	if (a->conflicts)
+		notify_conflicts(a->d, a->conflicts);
 	a->notes = NULL;
 	a->n = a->cap = 0;
+	a->conflicts = 0;
 }
 
 /* ---- moving entries ----------------------------------------------------- */

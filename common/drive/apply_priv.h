@@ -37,6 +37,7 @@ struct apply {
 	struct drive *d;
 	struct note *notes;
 	size_t n, cap;
+	unsigned conflicts;	/* names that stay other ones */
 };
 
 #define NOTES_MAX 65536

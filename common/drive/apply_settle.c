@@ -275,6 +275,8 @@ apply_settle(struct apply *a, bool is_end)
 	}
 	for (k = 0; k < rb->nawaited && is_end && r >= 0; k++)
 		r = awaited_show(a, rb->awaited[k]);
+	if (is_end && r >= 0)
+		a->conflicts += (unsigned)rb->nclashes;
 	if (is_end || r < 0) {
 		rebuild_free(rb);
 		a->d->rebuild = NULL;

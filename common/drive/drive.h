@@ -296,11 +296,14 @@ void drive_set_readonly(struct drive *d, bool on);
 
 /* Called (from any thread, no lock held by the drive) when the kernel's idea
  * of an inode or a name is out of date.  gone: the inode that had the name
- * and has none any more; 0: not so, or not known. */
+ * and has none any more; 0: not so, or not known.
+ * conflicts: so many entries that others made have got another name than
+ * theirs, which is taken.  Each may be NULL. */
 struct drive_notify {
 	void (*inode)(void *arg, uint64_t ino);
 	void (*entry)(void *arg, uint64_t parent, const char *name,
 	    uint64_t gone);
+	void (*conflicts)(void *arg, unsigned n);
 	void *arg;
 };
 void drive_set_notify(struct drive *d, const struct drive_notify *n);

@@ -73,6 +73,18 @@ notify_entry(struct drive *d, uint64_t parent, const char *name,
 }
 
 void
+notify_conflicts(struct drive *d, unsigned count)
+{
+	struct drive_notify n;
+
+	mutex_lock(&d->conf_lock);
+	n = d->notify;
+	mutex_unlock(&d->conf_lock);
+	if (n.conflicts)
+		n.conflicts(n.arg, count);
+}
+
+void
 drive_usage(struct drive *d, struct drive_usage *ret)
 {
 	memset(ret, 0, sizeof(*ret));

@@ -380,6 +380,7 @@ void rebuild_free(struct rebuild *r);
 void notify_inode(struct drive *d, uint64_t ino);
 void notify_entry(struct drive *d, uint64_t parent, const char *name,
     uint64_t gone);
+void notify_conflicts(struct drive *d, unsigned count);
 
 /* ---- schema.c, trust.c -------------------------------------------------- */
 

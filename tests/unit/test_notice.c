@@ -13,24 +13,24 @@ START_TEST(one_at_once_and_then_one_in_a_while)
 
 	ck_assert(!notice_take(&n, 5, &kind, &times));
 	ck_assert_int_eq(notice_wait(&n, 5), -1);
-	notice_add(&n, NOTICE_FULL);
+	notice_add(&n, NOTICE_FULL, 1);
 	ck_assert_int_eq(notice_wait(&n, 5), 0);
 	ck_assert(notice_take(&n, 5, &kind, &times));
 	ck_assert_int_eq(kind, NOTICE_FULL);
 	ck_assert_uint_eq(times, 1);
 	ck_assert_int_eq(notice_wait(&n, 6), -1);
-	notice_add(&n, NOTICE_FULL);
-	notice_add(&n, NOTICE_FULL);
+	notice_add(&n, NOTICE_FULL, 1);
+	notice_add(&n, NOTICE_FULL, UINT_MAX);
 	ck_assert(!notice_take(&n, 6, &kind, &times));
 	ck_assert_int_eq(notice_wait(&n, 6), NOTICE_EVERY_MS - 1);
 	/* Another kind does not wait for it. */
-	notice_add(&n, NOTICE_SIGN_IN);
+	notice_add(&n, NOTICE_SIGN_IN, 1);
 	ck_assert(notice_take(&n, 7, &kind, &times));
 	ck_assert_int_eq(kind, NOTICE_SIGN_IN);
 	ck_assert(!notice_take(&n, 7, &kind, &times));
 	ck_assert(notice_take(&n, 5 + NOTICE_EVERY_MS, &kind, &times));
 	ck_assert_int_eq(kind, NOTICE_FULL);
-	ck_assert_uint_eq(times, 2);
+	ck_assert_uint_eq(times, UINT_MAX);
 }
 END_TEST
 
@@ -40,7 +40,7 @@ START_TEST(what_is_over_is_not_told)
 	enum notice_kind kind;
 	unsigned times;
 
-	notice_add(&n, NOTICE_ALARM);
+	notice_add(&n, NOTICE_ALARM, 1);
 	notice_drop(&n, NOTICE_ALARM);
 	ck_assert(!notice_take(&n, 5, &kind, &times));
 	ck_assert_int_eq(notice_wait(&n, 5), -1);
@@ -100,6 +100,9 @@ START_TEST(a_title_is_cut_between_characters)
 	ck_assert_ptr_nonnull(strstr(line, "3 changes are left"));
 	(void)notice_line(NOTICE_FULL, &o, line);
 	ck_assert_ptr_nonnull(strstr(line, "2 times since"));
+	(void)notice_line(NOTICE_CONFLICT, &o, line);
+	ck_assert_ptr_nonnull(strstr(line, "It happened 2 times. "));
+	ck_assert_ptr_nonnull(strstr(line, "drive mine for that"));
 }
 END_TEST
 

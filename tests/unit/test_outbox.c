@@ -582,7 +582,7 @@ START_TEST(a_walk_rebuilds_the_drive_in_any_order_of_ids)
 }
 END_TEST
 
-static unsigned told_inodes, told_entries;
+static unsigned told_inodes, told_entries, told_conflicts;
 
 static void
 tell_inode(void *arg, uint64_t ino)
@@ -604,9 +604,17 @@ tell_entry(void *arg, uint64_t parent, const char *name, uint64_t gone)
 	told_entries++;
 }
 
+static void
+tell_conflicts(void *arg, unsigned count)
+{
+	(void)arg;
+	told_conflicts += count;
+}
+
 START_TEST(a_name_that_is_taken_gets_a_suffix_until_it_is_free)
 {
-	struct drive_notify n = { tell_inode, tell_entry, NULL };
+	struct drive_notify n = { tell_inode, tell_entry, tell_conflicts,
+	    NULL };
 	struct fix g;
 	uint64_t theirs;
 
@@ -620,6 +628,7 @@ START_TEST(a_name_that_is_taken_gets_a_suffix_until_it_is_free)
 	    jrn.segs[0].ops.n), 0);
 	ck_assert_uint_gt(told_inodes, 0);
 	ck_assert_uint_gt(told_entries, 0);
+	ck_assert_uint_eq(told_conflicts, 1);
 	theirs = 0;
 	{
 		char *dump = fix_dump(&g), *p = strstr(dump, "(conflict ");

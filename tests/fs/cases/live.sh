@@ -6,9 +6,8 @@
 . "$(dirname "$0")/../lib.sh"
 
 fs_prepare
-COFFRE=$B/tests/tools/coffre_remote
-export COFFRE_REMOTE=$T/remote
-mkfifo "$COFFRE_REMOTE" || exit 1
+. "$TOP/tests/fs/remote.sh"
+need "a drive can be changed from outside" remote_prepare
 WATCHERS=()
 end_all() {
 	[ ${#WATCHERS[@]} -eq 0 ] || kill "${WATCHERS[@]}" 2>/dev/null
@@ -16,13 +15,6 @@ end_all() {
 }
 trap end_all EXIT
 
-# remote CHANGE...: as another device has made it.
-remote() {
-	: >"$T/remote.out"
-	echo "$*" >"$T/remote"
-	until_ok 20 grep -q . "$T/remote.out"
-	grep -qx ok "$T/remote.out"
-}
 # watch OUT FOLDER...
 watch() {
 	local out=$1

@@ -9,7 +9,9 @@ COFFRE_TEST_STORE=webdav
 fs_prepare
 . "$TOP/tests/fs/bus.sh"
 . "$TOP/tests/fs/proxy.sh"
+. "$TOP/tests/fs/remote.sh"
 bus_need
+need "a drive can be changed from outside" remote_prepare
 end_all() {
 	bus_end
 	proxy_stop
@@ -65,13 +67,33 @@ echo one >"$M/$MARK.one"
 check "all is well" drive_sync
 check "of what is well nothing is shown" [ "$(times notify notify)" -eq 0 ]
 
+# Two files of one name.
+mkdir "$M/box"
+check "all is well still" drive_sync
+need "another computer makes a file" remote make /box "$MARK.theirs"
+check "with a name of its own nothing is shown" \
+    [ "$(times notify notify)" -eq 0 ]
+echo ours >"$M/$MARK.twice"
+need "it uses a name that is taken" remote make / "$MARK.twice"
+check "the user is told" until_ok 10 shown \
+    'summary=Büro & Co: a name was given twice body=.*drive testdrive for that'
+check "as often as it happened" [ "$(times notify 'given twice')" -eq 1 ]
+check "one under the name that the notice tells" \
+    [ "$(find "$M" -name '*(conflict *' | wc -l)" -eq 1 ]
+need "it does so again" remote make / "$MARK.one"
+check "there are two" \
+    until_ok 5 sh -c "[ \$(ls '$M' | grep -c '(conflict ') -eq 2 ]"
+sleep 1
+check "of which the user is not told at once" \
+    [ "$(times notify 'given twice')" -eq 1 ]
+
 need "the store refuses access" proxy --status 401
 echo two >"$M/$MARK.two"
 check "the user is told" until_ok 20 shown \
     'urgency=1 summary=Büro & Co: sign-in needed body=.*coffre sync testdrive$'
 need "it refuses nobody" proxy
 "$COFFRE" sync "$NAME"
-check "that is taken away when it is over" until_ok 20 shown '^close id=1$'
+check "that is taken away when it is over" until_ok 20 shown '^close id=2$'
 need "it refuses access again" proxy --status 403
 echo three >"$M/$MARK.three"
 check "status tells it" until_ok 20 is_link refused
