@@ -5,8 +5,6 @@
 #include <fuse_lowlevel.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "crypto/crypto.h"
 #include "drive/sync.h"
@@ -155,25 +153,33 @@ crowd_sort(struct crowd *c)
 
 /* ---- the thread ---------------------------------------------------------- */
 
-void
-live_want(struct live *l, enum live_what what, uint64_t ino,
-    const char *name)
+/* Have the caller do it.  What it needs done with the session's descriptor is
+ * done here. */
+static int
+job_do(struct live *l, enum live_job job)
 {
-	mutex_lock(&l->lock);
-	l->what = what;
-	l->ino = ino;
-	memcpy(l->name, name, strlen(name) + 1);
-	l->is_proved = l->is_proved && what != LIVE_PROVE;
-	mutex_unlock(&l->lock);
-}
-
-bool
-live_was_proved(struct live *l)
-{
-	bool r;
+	char name[VAULT_NAME_MAX + 1];
+	uint64_t ino;
+	int r;
 
 	mutex_lock(&l->lock);
-	r = l->is_proved;
+	l->job = job;
+	cond_broadcast(&l->call);
+	while (l->job != LIVE_IDLE) {
+		if (!l->is_stale) {
+			cond_wait(&l->call, &l->lock);
+			continue;
+		}
+		ino = l->ino;
+		memcpy(name, l->name, sizeof(name));
+		mutex_unlock(&l->lock);
+		(void)fuse_lowlevel_notify_inval_entry(l->se, ino, name,
+		    strlen(name));
+		mutex_lock(&l->lock);
+		l->is_stale = false;
+		cond_broadcast(&l->call);
+	}
+	r = l->result;
 	mutex_unlock(&l->lock);
 	return r;
 }
@@ -218,17 +224,13 @@ step_end(struct live *l)
 static int
 crowd_watchers(struct live *l, struct crowd *c)
 {
-	struct stat st;
-	int fd, r;
+	int r;
 
 	if (!step_begin(l, 0))
 		return -ECANCELED;
-	fd = live_root(l);
-	r = fd < 0 ? fd : fstat(fd, &st) < 0 ? -errno : 0;
-	if (fd >= 0)
-		(void)close(fd);
+	r = job_do(l, LIVE_DEV);
 	step_end(l);
-	return r < 0 ? r : watchers_find(st.st_dev, &c->by);
+	return r < 0 ? r : watchers_find(l->dev, &c->by);
 }
 
 static int
@@ -264,7 +266,10 @@ folder_tell(struct live *l, const struct live_event *e, size_t n)
 		if (!go_on)
 			break;
 		began = clock_mono_ms();
-		r = live_tell(l, p, e + i, k);
+		l->path = p;
+		l->events = e + i;
+		l->nevents = k;
+		r = job_do(l, LIVE_TELL);
 		step_end(l);
 		pause = STEP_MS + 10 * (clock_mono_ms() - began);
 	}
@@ -339,7 +344,6 @@ live_run(void *arg)
 	int64_t began, settle = SETTLE_MS;
 	int r;
 
-	atomic_store(&l->tid, (unsigned)gettid());
 	memset(&c, 0, sizeof(c));
 	while (note_wait(l) && step_begin(l, settle)) {
 		step_end(l);
@@ -354,7 +358,6 @@ live_run(void *arg)
 		crowd_tell(l, &c);
 		crowd_done(&c);
 	}
-	atomic_store(&l->tid, 0);
 }
 
 /* ---- life ---------------------------------------------------------------- */
@@ -376,10 +379,14 @@ live_start(struct fuse_session *se, struct stage *s, struct live **ret)
 	hex_encode(b, sizeof(b), l->proof + 8);
 	mutex_init(&l->lock, RANK_UTIL);
 	cond_init(&l->more);
+	cond_init(&l->call);
 	STAILQ_INIT(&l->queue);
-	r = thread_start(&l->thread, "live", live_run, l);
+	r = thread_start(&l->caller, "live-caller", live_call, l);
+	l->has_caller = r == 0;
+	if (r == 0)
+		r = thread_start(&l->thread, "live", live_run, l);
+	l->has_thread = r == 0;
 	if (r < 0) {
-		l->is_stopping = true;
 		live_free(l);
 		return r;
 	}
@@ -405,13 +412,22 @@ live_hold(struct live *l, bool on)
 void
 live_stop(struct live *l)
 {
-	if (!l || l->is_stopping)
+	if (!l)
 		return;
 	mutex_lock(&l->lock);
 	l->is_stopping = true;
 	cond_broadcast(&l->more);
 	mutex_unlock(&l->lock);
-	thread_join(l->thread);
+	if (l->has_thread)
+		thread_join(l->thread);
+	/* Nobody has a job for it now. */
+	mutex_lock(&l->lock);
+	l->job = LIVE_END;
+	cond_broadcast(&l->call);
+	mutex_unlock(&l->lock);
+	if (l->has_caller)
+		thread_join(l->caller);
+	l->has_thread = l->has_caller = false;
 }
 
 void
@@ -426,6 +442,7 @@ live_free(struct live *l)
 		STAILQ_REMOVE_HEAD(&l->queue, link);
 		free(t);
 	}
+	cond_done(&l->call);
 	cond_done(&l->more);
 	mutex_done(&l->lock);
 	free(l);

@@ -39,7 +39,7 @@ void live_changed(struct live *l, uint64_t ino, const char *name);
 /* Keep off the mount, from the return on, or no longer.  Waits a moment. */
 void live_hold(struct live *l, bool on);
 
-/* Does the request come from the thread?  pid: as the request has it. */
+/* Does the request come from the caller?  pid: as the request has it. */
 bool live_is_own(const struct live *l, uint32_t pid);
 /* Take a request as it came from the kernel.  True: it has been answered, or
  * needs no answer.  False: answer it as it stands now. */

@@ -11,17 +11,36 @@
 #include "vault/vault.h"
 
 /*
- * live_priv - between live.c (the queue, the thread), live_tell.c (its way
- * through the mount) and live_take.c (what its requests are answered).
+ * live_priv - between live.c (the queue, the thread), live_tell.c (the caller,
+ * who goes through the mount) and live_take.c (what its requests are answered).
+ *
+ * The caller is a thread that has no descriptors in common with the others.
+ * If this process is killed in the middle of a request, the kernel does not
+ * let go of whoever waits for the answer until the session's descriptor is
+ * closed, and that is when the last who has it has ended.
  */
 
-/* What the thread is about to ask for; its requests are answered by it. */
+/* What the caller is about to ask for; its requests are answered by it. */
 enum live_what {
 	LIVE_NOTHING = 0,
 	LIVE_PROVE,		/* to look this name up in the root */
 	LIVE_APPEAR,		/* to make this name */
 	LIVE_VANISH,		/* to take it away */
 	LIVE_TOUCH,		/* to set the times of this inode */
+};
+
+/* One thing to tell of in a folder. */
+struct live_event {
+	uint64_t folder;
+	uint64_t touch;		/* this inode; 0: the name itself */
+	char *name;		/* "": the folder, which is the root */
+};
+
+enum live_job {
+	LIVE_IDLE = 0,
+	LIVE_DEV,		/* which device the mount is */
+	LIVE_TELL,		/* have events happen */
+	LIVE_END,
 };
 
 struct live_note {
@@ -34,9 +53,10 @@ struct live {
 	struct fuse_session *se;
 	struct stage *stage;
 	int fd;			/* of the session */
-	pthread_t thread;
+	pthread_t thread, caller;
+	bool has_thread, has_caller;	/* of live_start and live_stop */
 	char proof[2 * 16 + 16];	/* a name that nobody has */
-	atomic_uint tid;	/* of the thread; 0: none */
+	atomic_uint tid;	/* of the caller; 0: none */
 
 	struct mutex lock;	/* RANK_UTIL; guards what follows */
 	struct cond more;	/* a note came, hold or stop; it is out */
@@ -44,30 +64,22 @@ struct live {
 	unsigned n;
 	bool is_over;		/* some had no room */
 	bool is_stopping, is_held;
-	bool is_inside;		/* the thread is at work on the mount */
+	bool is_inside;		/* the caller is at work on the mount */
 	enum live_what what;
 	uint64_t ino;		/* the inode, or the folder of name */
 	char name[VAULT_NAME_MAX + 1];
 	bool is_proved;		/* the request of LIVE_PROVE has come */
+	bool is_stale;		/* the kernel shall forget this name */
+	enum live_job job;	/* of the caller, who sets it to idle */
+	const char *path;	/* of the folder, from '/' on */
+	const struct live_event *events;	/* all in it */
+	size_t nevents;
+	dev_t dev;
+	int result;
+	struct cond call;	/* job or is_stale has changed */
 };
 
-/* One thing to tell of in a folder. */
-struct live_event {
-	uint64_t folder;
-	uint64_t touch;		/* this inode; 0: the name itself */
-	char *name;		/* "": the folder, which is the root */
-};
-
-void live_want(struct live *l, enum live_what what, uint64_t ino,
-    const char *name);
-/* Whether the name of LIVE_PROVE was asked for since it was wanted. */
-bool live_was_proved(struct live *l);
-
-/* Open the root; it is that of this mount.  The descriptor, which keeps it
- * from being unmounted, or a negative errno. */
-int live_root(struct live *l);
-/* Have the events happen, all in one folder, whose path begins with '/'. */
-int live_tell(struct live *l, const char *path, const struct live_event *e,
-    size_t n);
+/* The caller: does jobs until LIVE_END. */
+void live_call(void *arg);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the requests of the thread are answered.  They are known by the id of
- * the thread, which comes from the kernel.  None that could change anything is
+ * What the requests of the caller are answered.  They are known by the id of
+ * its thread, which comes from the kernel.  None that could change anything is
  * ever passed on.
  */
 #include "fs/live_priv.h"
@@ -64,7 +64,7 @@ text_at(char *req, size_t len, size_t at)
 	return at < len && memchr(req + at, '\0', len - at) ? req + at : NULL;
 }
 
-/* A file for the moment, which is the thread's, so that the kernel lets it
+/* A file for the moment, which is the caller's, so that the kernel lets it
  * take it away. */
 static void
 answer_gone(const struct live *l, const struct fuse_in_header *h)

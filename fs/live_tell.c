@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The thread's way through its own mount.  All of it is relative to a root of
- * which a request has proved that it is ours: what is done here to any other
- * file system would be done to it.
+ * The caller's way through the mount.  It has descriptors of its own, so
+ * nothing is called here that uses those of others.  All of it is relative to
+ * a root of which a request has proved that it is ours: what is done here to
+ * any other file system would be done to it.
  */
 #include "fs/live_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fuse_lowlevel.h>
+#include <linux/close_range.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
@@ -22,8 +23,44 @@
 
 #define TRIES 3			/* somebody looked a name up in between */
 
-int
-live_root(struct live *l)
+static void
+want(struct live *l, enum live_what what, uint64_t ino, const char *name)
+{
+	mutex_lock(&l->lock);
+	l->what = what;
+	l->ino = ino;
+	memcpy(l->name, name, strlen(name) + 1);
+	l->is_proved = l->is_proved && what != LIVE_PROVE;
+	mutex_unlock(&l->lock);
+}
+
+static bool
+was_proved(struct live *l)
+{
+	bool r;
+
+	mutex_lock(&l->lock);
+	r = l->is_proved;
+	mutex_unlock(&l->lock);
+	return r;
+}
+
+/* The name that is wanted: have the kernel forget what it knows of it. */
+static void
+forget(struct live *l)
+{
+	mutex_lock(&l->lock);
+	l->is_stale = true;
+	cond_broadcast(&l->call);
+	while (l->is_stale)
+		cond_wait(&l->call, &l->lock);
+	mutex_unlock(&l->lock);
+}
+
+/* Open the root; it is that of this mount.  The descriptor, which keeps it
+ * from being unmounted, or a negative errno. */
+static int
+root_open(struct live *l)
 {
 	struct statfs fs;
 	struct stat st;
@@ -33,12 +70,12 @@ live_root(struct live *l)
 	fd = open(l->stage->mp, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	live_want(l, LIVE_PROVE, DRIVE_ROOT_INO, l->proof);
+	want(l, LIVE_PROVE, DRIVE_ROOT_INO, l->proof);
 	(void)fstatat(fd, l->proof, &st, AT_SYMLINK_NOFOLLOW);
 	/* Nor may it be a layer on top, which asks in our name. */
-	is_ours = live_was_proved(l) && fstatfs(fd, &fs) == 0 &&
+	is_ours = was_proved(l) && fstatfs(fd, &fs) == 0 &&
 	    fs.f_type == FUSE_SUPER_MAGIC;
-	live_want(l, LIVE_NOTHING, 0, "");
+	want(l, LIVE_NOTHING, 0, "");
 	if (is_ours)
 		return fd;
 	(void)close(fd);
@@ -75,7 +112,7 @@ folder_open(struct live *l, const char *path, uint64_t ino)
 	int root, fd, r;
 	mode_t mode;
 
-	root = live_root(l);
+	root = root_open(l);
 	if (root < 0)
 		return root;
 	fd = below(root, path[1] ? path + 1 : ".", O_DIRECTORY);
@@ -127,15 +164,13 @@ tell_name(struct live *l, int dir, const struct live_event *e)
 	is = is_there(dir, e->name, &mode);
 	for (i = 0; i < TRIES && is >= 0; i++) {
 		was = is;
-		live_want(l, was ? LIVE_APPEAR : LIVE_VANISH, e->folder,
-		    e->name);
-		(void)fuse_lowlevel_notify_inval_entry(l->se, e->folder,
-		    e->name, strlen(e->name));
+		want(l, was ? LIVE_APPEAR : LIVE_VANISH, e->folder, e->name);
+		forget(l);
 		if (was)
 			r = make(dir, e->name, mode);
 		else
 			r = unlinkat(dir, e->name, 0) < 0 ? -errno : 0;
-		live_want(l, LIVE_NOTHING, 0, "");
+		want(l, LIVE_NOTHING, 0, "");
 		/* Somebody may have made it or taken it away meanwhile. */
 		is = is_there(dir, e->name, &mode);
 		if (is == was && r != -EEXIST && r != -ENOENT)
@@ -158,31 +193,81 @@ tell_inode(struct live *l, int dir, const struct live_event *e)
 	if (fd < 0)
 		return fd;
 	r = is_inode(fd, e->touch, &mode);
-	live_want(l, LIVE_TOUCH, e->touch, "");
+	want(l, LIVE_TOUCH, e->touch, "");
 	if (r == 0 && S_ISREG(mode) &&
 	    utimensat(fd, "", written, AT_EMPTY_PATH) < 0)
 		r = -errno;
 	if (r == 0 && utimensat(fd, "", NULL, AT_EMPTY_PATH) < 0)
 		r = -errno;
-	live_want(l, LIVE_NOTHING, 0, "");
+	want(l, LIVE_NOTHING, 0, "");
 	(void)close(fd);
 	return r;
 }
 
-int
-live_tell(struct live *l, const char *path, const struct live_event *e,
-    size_t n)
+static int
+tell(struct live *l)
 {
-	int dir = folder_open(l, path, e->folder);
+	const struct live_event *e = l->events;
+	int dir = folder_open(l, l->path, e->folder);
 	size_t i;
 
 	if (dir < 0)
 		return dir;
 	/* What cannot be told, a folder that may not be written to for
 	 * instance, shows when the window is opened again. */
-	for (i = 0; i < n; i++)
+	for (i = 0; i < l->nevents; i++)
 		(void)(e[i].touch ? tell_inode(l, dir, &e[i]) :
 		    tell_name(l, dir, &e[i]));
 	(void)close(dir);
 	return 0;
+}
+
+static int
+dev_get(struct live *l)
+{
+	int fd = root_open(l), r;
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	r = fstat(fd, &st) < 0 ? -errno : 0;
+	(void)close(fd);
+	if (r == 0)
+		l->dev = st.st_dev;
+	return r;
+}
+
+static enum live_job
+job_wait(struct live *l)
+{
+	enum live_job r;
+
+	mutex_lock(&l->lock);
+	while (l->job == LIVE_IDLE)
+		cond_wait(&l->call, &l->lock);
+	r = l->job;
+	mutex_unlock(&l->lock);
+	return r;
+}
+
+void
+live_call(void *arg)
+{
+	struct live *l = arg;
+	enum live_job job;
+	int off, r;
+
+	off = close_range(3, ~0u, CLOSE_RANGE_UNSHARE) < 0 ? -errno : 0;
+	atomic_store(&l->tid, (unsigned)gettid());
+	while ((job = job_wait(l)) != LIVE_END) {
+		r = off;
+		if (r == 0)
+			r = job == LIVE_DEV ? dev_get(l) : tell(l);
+		mutex_lock(&l->lock);
+		l->result = r;
+		l->job = LIVE_IDLE;
+		cond_broadcast(&l->call);
+		mutex_unlock(&l->lock);
+	}
+	atomic_store(&l->tid, 0);
 }

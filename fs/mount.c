@@ -153,6 +153,8 @@ watch_run(void *arg)
 		log_info("signal %d: unmounting", sig);
 		m->end_signal = sig;
 		manager_tell("STOPPING=1\nSTATUS=unmounting");
+		/* While there is who answers it. */
+		live_hold(m->live, true);
 		loop_stop(m->loop);
 		return;
 	}

@@ -106,15 +106,21 @@ on_conflicts(void *arg, unsigned n)
 		s->on_conflicts(s->on_conflicts_arg, n);
 }
 
+static void
+notify_set(struct stage *s, bool on)
+{
+	struct drive_notify to = { on ? on_inode : NULL, on ? on_entry : NULL,
+	    on ? on_conflicts : NULL, s };
+
+	if (s->p->drive)
+		drive_set_notify(s->p->drive, &to);
+}
+
 void
 stage_set_inval(struct stage *s, struct inval *n)
 {
-	struct drive_notify to = { n ? on_inode : NULL, n ? on_entry : NULL,
-	    n ? on_conflicts : NULL, s };
-
 	s->inval = n;
-	if (s->p->drive)
-		drive_set_notify(s->p->drive, &to);
+	notify_set(s, n != NULL);
 }
 
 /* ---- up and down -------------------------------------------------------- */
@@ -124,7 +130,6 @@ static void
 take_down(struct stage *s)
 {
 	struct parts *p = s->p;
-	struct inval *n = s->inval;
 
 	thumbs_stop(s->ctx.thumbs);
 	s->ctx.thumbs = NULL;
@@ -133,8 +138,7 @@ take_down(struct stage *s)
 	if (p->sync)
 		sync_stop(p->sync, 0);
 	p->sync = NULL;
-	stage_set_inval(s, NULL);
-	s->inval = n;
+	notify_set(s, false);
 	store_close(p->store);
 	p->store = NULL;
 	if (p->drive)
@@ -165,7 +169,7 @@ stage_up(struct stage *s, struct err *e)
 		return err_set(e, r, "thread: %s", strerror(-r));
 	s->ctx.drive = p->drive;
 	s->ctx.store = p->store;
-	stage_set_inval(s, s->inval);
+	notify_set(s, s->inval != NULL);
 	atomic_store(&s->used_ms, clock_mono_ms());
 	gate_open(s->commands);
 	gate_open(s->requests);
