@@ -9,12 +9,14 @@
 #include <sys/queue.h>
 
 #include "fs/live.h"
+#include "util/clock.h"
 #include "util/log.h"
 #include "util/thread.h"
 
 /* About 100 MiB at worst.  What does not fit is dropped and said so: the
  * kernel then shows the old state until its own time-out. */
 #define INVAL_MAX 500000u
+#define HOLD_MS 1000
 
 struct item {
 	STAILQ_ENTRY(item) link;
@@ -33,6 +35,8 @@ struct inval {
 	unsigned n GUARDED_BY(lock);
 	bool is_stopping GUARDED_BY(lock);
 	bool is_full GUARDED_BY(lock);
+	bool is_held GUARDED_BY(lock);
+	bool is_telling GUARDED_BY(lock);	/* by way of the session */
 };
 
 static int
@@ -65,10 +69,13 @@ item_next(struct inval *n)
 	struct item *it;
 
 	mutex_lock(&n->lock);
-	while (STAILQ_EMPTY(&n->queue) && !n->is_stopping)
+	n->is_telling = false;
+	cond_broadcast(&n->more);
+	while ((STAILQ_EMPTY(&n->queue) || n->is_held) && !n->is_stopping)
 		cond_wait(&n->more, &n->lock);
-	it = STAILQ_FIRST(&n->queue);
+	it = n->is_held ? NULL : STAILQ_FIRST(&n->queue);
 	if (it) {
+		n->is_telling = true;
 		STAILQ_REMOVE_HEAD(&n->queue, link);
 		n->n--;
 		n->is_full = false;
@@ -133,7 +140,7 @@ item_add(struct inval *n, uint64_t ino, const char *name, uint64_t gone)
 	} else {
 		STAILQ_INSERT_TAIL(&n->queue, it, link);
 		n->n++;
-		cond_signal(&n->more);
+		cond_broadcast(&n->more);
 	}
 	mutex_unlock(&n->lock);
 	if (is_dropped)
@@ -156,15 +163,35 @@ inval_entry(void *arg, uint64_t parent, const char *name, uint64_t gone)
 }
 
 void
+inval_hold(struct inval *n)
+{
+	int64_t end = clock_mono_ms() + HOLD_MS;
+
+	if (!n)
+		return;
+	mutex_lock(&n->lock);
+	n->is_held = true;
+	while (n->is_telling && clock_mono_ms() < end)
+		(void)cond_wait_until(&n->more, &n->lock, end);
+	mutex_unlock(&n->lock);
+}
+
+void
 inval_stop(struct inval *n)
 {
+	struct item *it;
+
 	if (!n)
 		return;
 	mutex_lock(&n->lock);
 	n->is_stopping = true;
-	cond_signal(&n->more);
+	cond_broadcast(&n->more);
 	mutex_unlock(&n->lock);
 	thread_join(n->thread);
+	while ((it = STAILQ_FIRST(&n->queue)) != NULL) {
+		STAILQ_REMOVE_HEAD(&n->queue, link);
+		free(it);
+	}
 	cond_done(&n->more);
 	mutex_done(&n->lock);
 	free(n);

@@ -19,6 +19,10 @@ int inval_start(struct fuse_session *se, struct live *l, struct inval **ret);
 /* For drive_set_notify; arg is the struct inval. */
 void inval_inode(void *arg, uint64_t ino);
 void inval_entry(void *arg, uint64_t parent, const char *name, uint64_t gone);
+/* Tell no more; waits a moment for what is being told.  The session may then
+ * be unmounted, which closes its descriptor: to write to that number
+ * afterwards would be to write to whatever has it then. */
+void inval_hold(struct inval *n);
 /* End the thread and free.  The session must have been unmounted, so that
  * telling the kernel does not wait.  NULL is ignored. */
 void inval_stop(struct inval *n);

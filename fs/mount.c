@@ -155,6 +155,7 @@ watch_run(void *arg)
 		manager_tell("STOPPING=1\nSTATUS=unmounting");
 		/* While there is who answers it. */
 		live_hold(m->live, true);
+		inval_hold(m->inval);
 		loop_stop(m->loop);
 		return;
 	}
@@ -388,6 +389,9 @@ mount_down(struct mount *m, struct mount_left *ret)
 	struct drive_usage u;
 
 	memset(&u, 0, sizeof(u));
+	/* Nobody else uses the session while it goes. */
+	live_hold(m->live, true);
+	inval_hold(m->inval);
 	/* First, so that a request of the watch thread's own ends. */
 	if (m->is_mounted)
 		fuse_session_unmount(m->se);
