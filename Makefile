@@ -60,7 +60,7 @@ PROGSRC := $(wildcard tests/fs/*.c tests/crash/*.c)
 TORTSRC := $(wildcard tests/torture/*.c)
 # One of several files with libc alone.
 RANDSRC := $(wildcard tests/random/*.c)
-LIBOBJ  := $(LIBSRC:%.c=$(B)/%.o)
+LIBOBJ  := $(LIBSRC:%.c=$(B)/%.o) $(B)/po/formats.o
 FSOBJ   := $(FSSRC:%.c=$(B)/%.o)
 TLIBOBJ := $(TLIBSRC:%.c=$(B)/%.o)
 UNITBIN := $(UNITSRC:%.c=$(B)/%)
@@ -185,6 +185,7 @@ install: all
 	install -m 644 packaging/presets $(DESTDIR)$(DATADIR)/coffre/
 
 include packaging/package.mk
+include packaging/po/po.mk
 
 # What needs packages goes through a second make, which reads pkg-config anew.
 deps:

@@ -13,6 +13,7 @@
 #include "fs/cli.h"
 #include "fs/pass.h"
 #include "util/err.h"
+#include "util/tr.h"
 
 /* The other screen of a terminal, which nobody can scroll back to. */
 #define SCREEN_OTHER "\033[?1049h\033[2J\033[H"
@@ -99,13 +100,13 @@ tty_line(struct ask *a, const char *what, const char *def,
 {
 	int fd = tty_of(a)->fd, r;
 
-	puts_tty(fd, what);
+	puts_tty(fd, tr(what));
 	if (*def) {
 		puts_tty(fd, " [");
 		puts_tty(fd, def);
 		puts_tty(fd, "]");
 	}
-	puts_tty(fd, ": ");
+	puts_tty(fd, tr(": "));
 	r = tty_get(fd, out);
 	if (r == 0 && !*out)
 		(void)snprintf(out, ASK_MAX, "%s", def);
@@ -120,6 +121,15 @@ tty_secret(struct ask *a, const char *what, struct secret *ret)
 	return r == -EINTR || r == -EIO ? -ECANCELED : r;
 }
 
+/* The word or its first letter, in English or in the user's language. */
+static bool
+is_answer(const char *s, const char *word, const char *said)
+{
+	if (s[0] && !s[1])
+		return *s == *word || *s == *said;
+	return strcmp(s, word) == 0 || strcmp(s, said) == 0;
+}
+
 static int
 tty_yes(struct ask *a, const char *what, bool def)
 {
@@ -127,14 +137,14 @@ tty_yes(struct ask *a, const char *what, bool def)
 	int r;
 
 	for (;;) {
-		r = tty_line(a, what, def ? "yes" : "no", answer);
+		r = tty_line(a, what, def ? _("yes") : _("no"), answer);
 		if (r < 0)
 			return r;
-		if (strcmp(answer, "y") == 0 || strcmp(answer, "yes") == 0)
+		if (is_answer(answer, "yes", _("yes")))
 			return 1;
-		if (strcmp(answer, "n") == 0 || strcmp(answer, "no") == 0)
+		if (is_answer(answer, "no", _("no")))
 			return 0;
-		tty_tell(a, "Please answer 'yes' or 'no'.");
+		tty_tell(a, _("Please answer 'yes' or 'no'."));
 	}
 }
 
@@ -156,8 +166,8 @@ tty_choice(struct ask *a, const char *what, const char *const *of, size_t n)
 			return r;
 		if (cli_number(text, 1, n, &v) == 0)
 			return (int)(v - 1);
-		(void)snprintf(text, sizeof(text), "Please give a number from "
-		    "1 to %zu.", n);
+		(void)snprintf(text, sizeof(text), _("Please give a number "
+		    "from 1 to %zu."), n);
 		tty_tell(a, text);
 	}
 }
@@ -175,7 +185,7 @@ tty_show(struct ask *a, const char *text)
 		puts_tty(fd, SCREEN_OTHER);
 	}
 	puts_tty(fd, text);
-	puts_tty(fd, "\nPress Enter when you have it: ");
+	puts_tty(fd, _("\nPress Enter when you have it: "));
 	r = tty_get(fd, answer);
 	ask_restore();
 	other_fd = -1;
@@ -233,7 +243,7 @@ ask_tell(struct ask *a, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	(void)vsnprintf(text, sizeof(text), tr(fmt), ap);
 	va_end(ap);
 	a->ops->tell(a, text);
 }

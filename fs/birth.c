@@ -14,6 +14,7 @@
 #include "util/buf.h"
 #include "util/err.h"
 #include "util/text.h"
+#include "util/tr.h"
 #include "vault/vault.h"
 
 #define GENESIS_MAX 65536	/* more than it ever is */
@@ -77,11 +78,11 @@ birth_text(const struct setup *s, const struct vault_birth *b,
 	hex_encode(s->parts.keys->drive.b, VAULT_ID_LEN, id);
 	fingerprint_words(s->parts.keys->drive.b, print);
 	n = snprintf(out, BIRTH_TEXT_MAX,
-	    "%s\n\n"
+	    _("%s\n\n"
 	    "This is the recovery key of the Coffre drive '%s'.\n"
 	    "Drive id:    %s\n"
 	    "Fingerprint: %s\n"
-	    "Store:       %s\n", words, s->parts.name, id, print,
+	    "Store:       %s\n"), words, s->parts.name, id, print,
 	    s->parts.opts.store);
 	crypto_wipe(words, sizeof(words));
 	/* An address may be longer than is of use on paper. */

@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "util/err.h"
+#include "util/text.h"
 
 #define HELP_WIDTH 79
+#define HELP_COLUMN 28	/* where the help of an option begins */
 
 static bool
 is_own(const struct cmd *cmd, const char *name)
@@ -94,20 +96,27 @@ cli_init(struct cli *c, const struct cmd *cmd, int argc, char **argv,
 	optind = 0;	/* start anew, also after another table */
 }
 
-/* A paragraph, broken between words. */
+/* Text broken between words, from column `indent` on; col: where it begins. */
 static void
-help_wrap(const char *s)
+help_wrap(const char *s, int indent, int col)
 {
-	size_t col = 0, n;
+	char word[HELP_WIDTH + 1];
+	bool is_first = true;
+	size_t n;
+	int w;
 
 	for (; *s; s += n + strspn(s + n, " ")) {
 		n = strcspn(s, " ");
-		if (col > 0 && col + 1 + n > HELP_WIDTH) {
-			(void)putchar('\n');
-			col = 0;
+		(void)snprintf(word, sizeof(word), "%.*s", (int)n, s);
+		w = (int)tr_width(word);
+		if (!is_first && col + 1 + w > HELP_WIDTH) {
+			(void)printf("\n%*s", indent, "");
+			col = indent;
+			is_first = true;
 		}
-		(void)printf("%s%.*s", col ? " " : "", (int)n, s);
-		col += n + (col > 0);
+		(void)printf("%s%.*s", is_first ? "" : " ", (int)n, s);
+		col += w + !is_first;
+		is_first = false;
 	}
 	(void)putchar('\n');
 }
@@ -115,60 +124,71 @@ help_wrap(const char *s)
 static void
 help_line(const char *left, const char *help)
 {
-	if (strlen(left) > 26)
-		(void)printf("%s\n%28s%s\n", left, "", help);
+	int w = (int)tr_width(left);
+
+	(void)printf("%s", left);
+	if (w > HELP_COLUMN - 2)
+		(void)printf("\n%*s", HELP_COLUMN, "");
 	else
-		(void)printf("%-28s%s\n", left, help);
+		(void)printf("%*s", HELP_COLUMN - w, "");
+	help_wrap(tr(help), HELP_COLUMN, HELP_COLUMN);
+}
+
+static void
+help_own(const struct cli_opt *p)
+{
+	bool is_maybe = p->arg && *p->arg == '[';
+	const char *arg = p->arg ? tr(p->arg) : "";
+	char left[96];
+
+	if (p->key < 256)
+		(void)snprintf(left, sizeof(left), "  -%c, --%s%s%s", p->key,
+		    p->name, p->arg ? " " : "", arg);
+	else
+		(void)snprintf(left, sizeof(left), "      --%s%s%s", p->name,
+		    p->arg && !is_maybe ? " " : "", arg);
+	help_line(left, p->help);
+}
+
+/* A row of the table of settings, written as an option. */
+static void
+help_row(const struct opt *t, const char *before, const char *name, char sep)
+{
+	char left[96], by[2] = { sep, '\0' };
+
+	(void)snprintf(left, sizeof(left), "%s%s%s%s", before, name,
+	    t->arg ? by : "", t->arg ? tr(t->arg) : "");
+	help_line(left, t->help);
 }
 
 static void
 help_print(const struct cmd *cmd)
 {
-	char left[96];
 	const struct cli_opt *p;
 	size_t i;
 
-	(void)printf("Usage: coffre %s [OPTION]... %s\n\n", cmd->name,
-	    cmd->args);
-	help_wrap(cmd->about);
+	cli_out("Usage: coffre %s [OPTION]... %s\n\n", cmd->name,
+	    tr(cmd->args));
+	help_wrap(tr(cmd->about), 0, 0);
 	(void)putchar('\n');
-	for (p = cmd->opts; p->name; p++) {
-		bool is_maybe = p->arg && *p->arg == '[';
-
-		if (p->key < 256)
-			(void)snprintf(left, sizeof(left), "  -%c, --%s%s%s",
-			    p->key, p->name, p->arg ? " " : "",
-			    p->arg ? p->arg : "");
-		else
-			(void)snprintf(left, sizeof(left), "      --%s%s%s",
-			    p->name, p->arg && !is_maybe ? " " : "",
-			    p->arg ? p->arg : "");
-		help_line(left, p->help);
-	}
+	for (p = cmd->opts; p->name; p++)
+		help_own(p);
 	for (i = 0; i < opts_count; i++) {
 		const struct opt *t = &opts_table[i];
 
-		if (!(t->where & cmd->where & OPT_STORE) ||
-		    is_own(cmd, long_name(t->name)))
-			continue;
-		(void)snprintf(left, sizeof(left), "      --%s%s%s",
-		    long_name(t->name), t->arg ? " " : "",
-		    t->arg ? t->arg : "");
-		help_line(left, t->help);
+		if ((t->where & cmd->where & OPT_STORE) &&
+		    !is_own(cmd, long_name(t->name)))
+			help_row(t, "      --", long_name(t->name), ' ');
 	}
-	help_line("  -h, --help", "show this help");
+	help_line("  -h, --help", N_("show this help"));
 	if (!(cmd->where & OPT_MOUNT))
 		return;
-	(void)printf("\nOptions of -o, separated by commas "
+	cli_out("\nOptions of -o, separated by commas "
 	    "(also lines of NAME.conf):\n");
 	for (i = 0; i < opts_count; i++) {
-		const struct opt *t = &opts_table[i];
-
-		if (!(t->where & OPT_MOUNT))
-			continue;
-		(void)snprintf(left, sizeof(left), "  %s%s%s", t->name,
-		    t->arg ? "=" : "", t->arg ? t->arg : "");
-		help_line(left, t->help);
+		if (opts_table[i].where & OPT_MOUNT)
+			help_row(&opts_table[i], "  ", opts_table[i].name,
+			    '=');
 	}
 }
 
@@ -186,7 +206,7 @@ take_args(struct cli *c)
 	c->nargs = c->argc - optind;
 	if (c->nargs < (int)c->cmd->args_min)
 		return stop(c, cli_usage(c->cmd, "something is missing: "
-		    "coffre %s %s", c->cmd->name, c->cmd->args));
+		    "coffre %s %s", c->cmd->name, tr(c->cmd->args)));
 	if (c->nargs > (int)c->cmd->args_max)
 		return stop(c, cli_usage(c->cmd, "too many arguments: '%s'",
 		    c->args[c->cmd->args_max]));
@@ -222,16 +242,35 @@ cli_next(struct cli *c)
 	}
 }
 
+/* In the reader's language. */
+static void
+vsay(FILE *f, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
+static void
+vsay(FILE *f, const char *fmt, va_list ap)
+{
+	char text[2 * TR_MAX], out[TR_MAX];
+
+	if (tr(fmt) != fmt || !tr_is_on()) {
+		(void)vfprintf(f, tr(fmt), ap);
+		return;
+	}
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	(void)fputs(tr_text(text, out), f);
+}
+
 int
 cli_usage(const struct cmd *cmd, const char *fmt, ...)
 {
-	char msg[600];
 	va_list ap;
 
+	cli_progress_end();
+	(void)fputs("coffre: ", stderr);
 	va_start(ap, fmt);
-	(void)vsnprintf(msg, sizeof(msg), fmt, ap);
+	vsay(stderr, fmt, ap);
 	va_end(ap);
-	cli_note("%s", msg);
+	(void)fputc('\n', stderr);
 	cli_note("'coffre %s%s--help' says how it is used",
 	    cmd ? cmd->name : "", cmd ? " " : "");
 	return EX_USAGE;
@@ -296,7 +335,7 @@ cli_note(const char *fmt, ...)
 	cli_progress_end();
 	(void)fputs("coffre: ", stderr);
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	vsay(stderr, fmt, ap);
 	va_end(ap);
 	(void)fputc('\n', stderr);
 }
@@ -307,9 +346,53 @@ cli_say(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	(void)vfprintf(stdout, fmt, ap);
+	vsay(stdout, fmt, ap);
 	va_end(ap);
 	(void)fputc('\n', stdout);
+}
+
+void
+cli_out(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsay(stdout, fmt, ap);
+	va_end(ap);
+}
+
+void
+cli_out_n(uint64_t n, const char *one, const char *many, ...)
+{
+	va_list ap;
+
+	va_start(ap, many);
+	(void)vfprintf(stdout, tr_n(one, many, n), ap);
+	va_end(ap);
+}
+
+void
+cli_say_n(uint64_t n, const char *one, const char *many, ...)
+{
+	va_list ap;
+
+	va_start(ap, many);
+	(void)vfprintf(stdout, tr_n(one, many, n), ap);
+	va_end(ap);
+	(void)fputc('\n', stdout);
+}
+
+void
+cli_note_n(uint64_t n, const char *one, const char *many, ...)
+{
+	va_list ap;
+
+	cli_progress_end();
+	(void)fputs("coffre: ", stderr);
+	va_start(ap, many);
+	(void)vfprintf(stderr, tr_n(one, many, n), ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
 }
 
 int
@@ -328,6 +411,23 @@ cli_number(const char *s, uint64_t lo, uint64_t hi, uint64_t *ret)
 	return 0;
 }
 
+const char *
+cli_size(uint64_t bytes, char out[static 32])
+{
+	static const char *const units[] = { N_("B"), N_("KiB"), N_("MiB"),
+	    N_("GiB"), N_("TiB"), N_("PiB"), N_("EiB") };
+	char *unit = strchr(size_format(bytes, out), ' ') + 1, *dot;
+	size_t i;
+
+	dot = strchr(out, '.');
+	if (dot)
+		*dot = _("0.5")[1];	/* how a fraction is written */
+	for (i = 0; strcmp(units[i], unit) != 0; i++)
+		;
+	(void)snprintf(unit, 8, "%s", tr(units[i]));
+	return out;
+}
+
 void
 cli_progress(const char *fmt, ...)
 {
@@ -337,7 +437,7 @@ cli_progress(const char *fmt, ...)
 		return;
 	(void)fputs("\r\033[K", stderr);
 	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
+	vsay(stderr, fmt, ap);
 	va_end(ap);
 	(void)fflush(stderr);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "fs/opts.h"
+#include "util/tr.h"
 
 struct err;
 
@@ -68,10 +69,22 @@ int cli_usage(const struct cmd *cmd, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* "coffre: message" on standard error; returns the exit code for r. */
 int cli_fail(int r, const struct err *e);
+/* These speak the reader's language: fmt is looked up, and what fmt says
+ * nothing of itself ("%s"), as a text.  cli_out: no line, but a part of one. */
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void cli_out(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* One of two formats, as the language counts n. */
+void cli_say_n(uint64_t n, const char *one, const char *many, ...)
+    __attribute__((format(printf, 2, 4), format(printf, 3, 4)));
+void cli_out_n(uint64_t n, const char *one, const char *many, ...)
+    __attribute__((format(printf, 2, 4), format(printf, 3, 4)));
+void cli_note_n(uint64_t n, const char *one, const char *many, ...)
+    __attribute__((format(printf, 2, 4), format(printf, 3, 4)));
 /* "coffre: …" without a failure. */
 void cli_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 int cli_exit_code(int r);
+/* size_format() for a person. */
+const char *cli_size(uint64_t bytes, char out[static 32]);
 /* A number from optarg between lo and hi; -EINVAL. */
 int cli_number(const char *s, uint64_t lo, uint64_t hi, uint64_t *ret);
 

@@ -15,6 +15,7 @@
 #include "fs/mountpoint.h"
 #include "fs/pass.h"
 #include "util/err.h"
+#include "util/tr.h"
 
 static int
 connect_in(const char *dir, const char *name)
@@ -81,7 +82,7 @@ answer_error(const json_t *o, struct err *e)
 	json_int_t no = json_integer_value(json_object_get(o, "errno"));
 
 	return err_set(e, no > 0 && no < 4096 ? -(int)no : -EIO,
-	    "%s%s%s%s%s", msg ? msg : "the mount gave no reason",
+	    "%s%s%s%s%s", msg ? msg : N_("the mount gave no reason"),
 	    problem && *problem ? ": " : "", problem ? problem : "",
 	    advice && *advice ? "; " : "", advice ? advice : "");
 }

@@ -95,8 +95,9 @@ entry_write(const char *name, struct err *e)
 	*strrchr(dir, '/') = '\0';
 	exec_name(prog);
 	(void)buf_printf(&b, "[Desktop Entry]\nType=Application\n"
-	    "Name=Coffre drive %s\nExec=%s autostart run %s\nIcon=coffre\n"
-	    "Terminal=false\nNoDisplay=true\n", name, prog, name);
+	    "Name=Coffre drive %s\nName[fr]=Coffre %s\n"
+	    "Exec=%s autostart run %s\nIcon=coffre\n"
+	    "Terminal=false\nNoDisplay=true\n", name, name, prog, name);
 	r = b.err;
 	if (r == 0)
 		r = file_mkdirs(dir);
@@ -217,13 +218,13 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_autostart = {
 	.name = "autostart",
-	.args = "enable|disable|run NAME",
-	.summary = "mount a drive at login",
-	.about = "Have the drive mounted at login, or no longer: by the "
+	.args = N_("enable|disable|run NAME"),
+	.summary = N_("mount a drive at login"),
+	.about = N_("Have the drive mounted at login, or no longer: by the "
 	    "user's service manager (coffre@NAME.service) where there is one, "
 	    "otherwise by the desktop's autostart.  'run' is what the latter "
 	    "runs: it asks the service manager for the mount, or without one "
-	    "mounts in the background and starts it again after a crash.",
+	    "mounts in the background and starts it again after a crash."),
 	.opts = opts,
 	.args_min = 2,
 	.args_max = 2,

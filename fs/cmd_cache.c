@@ -15,13 +15,14 @@
 #include "util/text.h"
 
 static const struct cli_opt opts[] = {
-	{ "free", KEY_FREE, "SIZE", "drop that much of what is on the store" },
-	{ "limit", KEY_LIMIT, "SIZE",
-	    "keep at most that much, now and from now on" },
-	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N",
-	    "read the passphrase from descriptor N" },
-	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, "CMD",
-	    "a command that prints the passphrase" },
+	{ "free", KEY_FREE, N_("SIZE"),
+	    N_("drop that much of what is on the store") },
+	{ "limit", KEY_LIMIT, N_("SIZE"),
+	    N_("keep at most that much, now and from now on") },
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, N_("N"),
+	    N_("read the passphrase from descriptor N") },
+	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, N_("CMD"),
+	    N_("a command that prints the passphrase") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -40,11 +41,13 @@ say(const char *name, uint64_t used, uint64_t pinned, uint64_t max,
 {
 	char a[32], b[32], c[32], p[32];
 
-	cli_say("%s: %s of at most %s kept%s%s%s%s%s%s", name,
-	    size_format(used - pinned, a), size_format(max, b),
-	    pinned ? ", and " : "", pinned ? size_format(pinned, p) : "",
-	    pinned ? " pinned" : "", freed ? ", " : "",
-	    freed ? size_format(freed, c) : "", freed ? " freed" : "");
+	cli_out("%s: %s of at most %s kept", name,
+	    cli_size(used - pinned, a), cli_size(max, b));
+	if (pinned)
+		cli_out(", and %s pinned", cli_size(pinned, p));
+	if (freed)
+		cli_out(", %s freed", cli_size(freed, c));
+	(void)putchar('\n');
 }
 
 static uint64_t
@@ -191,13 +194,13 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_cache = {
 	.name = "cache",
-	.args = "NAME|PATH, or: free PATH...",
-	.summary = "how much is kept on this machine; free some of it",
-	.about = "Show how much of what is on the store is also kept on this "
-	    "machine, and free space.  What is not on the store yet is never "
-	    "dropped, nor what is pinned, which does not count against the "
-	    "limit.  'coffre cache free PATH...' frees what these files, or "
-	    "the files in these folders, take.",
+	.args = N_("NAME|PATH, or: free PATH..."),
+	.summary = N_("how much is kept on this machine; free some of it"),
+	.about = N_("Show how much of what is on the store is also kept on "
+	    "this machine, and free space.  What is not on the store yet is "
+	    "never dropped, nor what is pinned, which does not count against "
+	    "the limit.  'coffre cache free PATH...' frees what these files, "
+	    "or the files in these folders, take."),
 	.opts = opts,
 	.args_min = 1,
 	.args_max = 1,

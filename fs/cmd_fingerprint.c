@@ -13,10 +13,10 @@
 #include "vault/vault.h"
 
 static const struct cli_opt opts[] = {
-	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N",
-	    "read the passphrase from descriptor N" },
-	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, "CMD",
-	    "a command that prints the passphrase" },
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, N_("N"),
+	    N_("read the passphrase from descriptor N") },
+	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, N_("CMD"),
+	    N_("a command that prints the passphrase") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -81,11 +81,11 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_fingerprint = {
 	.name = "fingerprint",
-	.args = "NAME|PATH",
-	.summary = "eight words for what this machine has seen",
-	.about = "Print eight words for all that this machine has seen of the "
-	    "drive's history.  If two machines at rest print the same, the "
-	    "store has shown them the same.",
+	.args = N_("NAME|PATH"),
+	.summary = N_("eight words for what this machine has seen"),
+	.about = N_("Print eight words for all that this machine has seen of "
+	    "the drive's history.  If two machines at rest print the same, the "
+	    "store has shown them the same."),
 	.opts = opts,
 	.args_min = 1,
 	.args_max = 1,

@@ -15,13 +15,13 @@
 #include "util/err.h"
 
 static const struct cli_opt opts[] = {
-	{ "repair", KEY_REPAIR, NULL, "mend what can be mended" },
+	{ "repair", KEY_REPAIR, NULL, N_("mend what can be mended") },
 	{ "remote", KEY_REMOTE, NULL,
-	    "also read every block on the store: slow" },
-	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N",
-	    "read the passphrase from descriptor N" },
-	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, "CMD",
-	    "a command that prints the passphrase" },
+	    N_("also read every block on the store: slow") },
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, N_("N"),
+	    N_("read the passphrase from descriptor N") },
+	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, N_("CMD"),
+	    N_("a command that prints the passphrase") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -133,18 +133,23 @@ run(const struct cmd *cmd, int argc, char **argv)
 		cli_say("%s: no errors", name);
 		return 0;
 	}
-	cli_say("%s: %d errors%s", name, r, q.is_repair ? " left" :
-	    "; '--repair' mends what can be mended");
+	if (q.is_repair)
+		cli_say_n((uint64_t)r, "%s: %d error left",
+		    "%s: %d errors left", name, r);
+	else
+		cli_say_n((uint64_t)r, "%s: %d error; '--repair' mends what "
+		    "can be mended", "%s: %d errors; '--repair' mends what "
+		    "can be mended", name, r);
 	return EX_DATAERR;
 }
 
 const struct cmd cmd_fsck = {
 	.name = "fsck",
-	.args = "NAME|PATH",
-	.summary = "check a drive, and mend it",
-	.about = "Check everything that is kept of the drive on this machine, "
-	    "mounted or not; with --remote also that every block of every "
-	    "file is on the store and unchanged.",
+	.args = N_("NAME|PATH"),
+	.summary = N_("check a drive, and mend it"),
+	.about = N_("Check everything that is kept of the drive on this "
+	    "machine, mounted or not; with --remote also that every block of "
+	    "every file is on the store and unchanged."),
 	.opts = opts,
 	.args_min = 1,
 	.args_max = 1,

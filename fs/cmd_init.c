@@ -14,8 +14,8 @@
 
 static const struct cli_opt opts[] = {
 	SETUP_OPTS,
-	{ "recovery-file", KEY_RECOVERY_FILE, "FILE",
-	    "write the recovery key there instead of showing it" },
+	{ "recovery-file", KEY_RECOVERY_FILE, N_("FILE"),
+	    N_("write the recovery key there instead of showing it") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -59,7 +59,7 @@ static void
 note(void *arg, const char *line)
 {
 	(void)arg;
-	cli_note("the store: %s", line);
+	cli_note("the store: %s", tr_text(line, (char[TR_MAX]){ 0 }));
 }
 
 static int
@@ -113,11 +113,11 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_init = {
 	.name = "init",
-	.args = "--store URL NAME",
-	.summary = "make a new drive on an empty store",
-	.about = "Make a new drive on the empty store at URL (dir:/path, "
+	.args = N_("--store URL NAME"),
+	.summary = N_("make a new drive on an empty store"),
+	.about = N_("Make a new drive on the empty store at URL (dir:/path, "
 	    "webdavs://user@host/path) and call it NAME on this machine.  "
-	    "Shows the recovery key, once.",
+	    "Shows the recovery key, once."),
 	.opts = opts,
 	.where = OPT_STORE,
 	.args_min = 1,

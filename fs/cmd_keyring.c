@@ -15,10 +15,10 @@
 #include "util/err.h"
 
 static const struct cli_opt opts[] = {
-	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N",
-	    "read the passphrase from descriptor N" },
-	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, "CMD",
-	    "a command that prints the passphrase" },
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, N_("N"),
+	    N_("read the passphrase from descriptor N") },
+	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, N_("CMD"),
+	    N_("a command that prints the passphrase") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -62,7 +62,7 @@ disable(const char *name, struct err *e)
 	r = has_id ? keyring_clear(id, e) : 0;
 	if (r < 0 && r != -ENOKEY)
 		cli_note("%s; the key that it keeps opens nothing any more",
-		    e->msg);
+		    tr_text(e->msg, (char[TR_MAX]){ 0 }));
 	cli_note("'%s' is no longer unlocked by the keyring", name);
 	return 0;
 }
@@ -106,12 +106,12 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_keyring = {
 	.name = "keyring",
-	.args = "enable|disable NAME",
-	.summary = "have the desktop's keyring unlock a drive",
-	.about = "Have the keyring of the desktop's session unlock the drive, "
-	    "or no longer.  It is given a key of its own, not the passphrase; "
-	    "the key opens nothing without a file of this machine, and "
-	    "nothing once that is taken away by 'disable'.",
+	.args = N_("enable|disable NAME"),
+	.summary = N_("have the desktop's keyring unlock a drive"),
+	.about = N_("Have the keyring of the desktop's session unlock the "
+	    "drive, or no longer.  It is given a key of its own, not the "
+	    "passphrase; the key opens nothing without a file of this machine, "
+	    "and nothing once that is taken away by 'disable'."),
 	.opts = opts,
 	.args_min = 2,
 	.args_max = 2,

@@ -12,15 +12,14 @@
 #include "fs/pass.h"
 #include "fs/unlock.h"
 #include "util/err.h"
-#include "util/text.h"
 
 /* ---- unlock ---- */
 
 static const struct cli_opt unlock_opts[] = {
-	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N",
-	    "read the passphrase from descriptor N" },
-	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, "CMD",
-	    "a command that prints the passphrase" },
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, N_("N"),
+	    N_("read the passphrase from descriptor N") },
+	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, N_("CMD"),
+	    N_("a command that prints the passphrase") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -122,10 +121,10 @@ unlock_run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_unlock = {
 	.name = "unlock",
-	.args = "NAME|PATH",
-	.summary = "give a locked drive its passphrase",
-	.about = "Give a drive that is mounted and locked its passphrase, or "
-	    "what the keyring has for it: its files are there again.",
+	.args = N_("NAME|PATH"),
+	.summary = N_("give a locked drive its passphrase"),
+	.about = N_("Give a drive that is mounted and locked its passphrase, "
+	    "or what the keyring has for it: its files are there again."),
 	.opts = unlock_opts,
 	.args_min = 1,
 	.args_max = 1,
@@ -136,7 +135,7 @@ const struct cmd cmd_unlock = {
 
 static const struct cli_opt lock_opts[] = {
 	{ "force", KEY_FORCE, NULL,
-	    "also if files are open: they fail from then on" },
+	    N_("also if files are open: they fail from then on") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -165,9 +164,11 @@ lock_run(const struct cmd *cmd, int argc, char **argv)
 		bytes = (uint64_t)json_integer_value(json_object_get(o,
 		    "bytes_left"));
 		if (ops > 0 || bytes > 0)
-			cli_note("%" PRIu64 " changes, %s still queued: they "
-			    "are uploaded when it is unlocked", ops,
-			    size_format(bytes, size));
+			cli_note_n(ops, "%" PRIu64 " change, %s still "
+			    "queued: uploaded when it is unlocked",
+			    "%" PRIu64 " changes, %s still queued: they are "
+			    "uploaded when it is unlocked", ops,
+			    cli_size(bytes, size));
 	}
 	json_decref(o);
 	return r < 0 ? cli_fail(r, &e) : 0;
@@ -175,12 +176,12 @@ lock_run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_lock = {
 	.name = "lock",
-	.args = "NAME|PATH",
-	.summary = "take a drive's keys out of memory; it stays mounted",
-	.about = "Keep what was written, wipe the drive's keys from memory "
+	.args = N_("NAME|PATH"),
+	.summary = N_("take a drive's keys out of memory; it stays mounted"),
+	.about = N_("Keep what was written, wipe the drive's keys from memory "
 	    "and have the kernel forget what it remembered of it.  The drive "
 	    "stays mounted, with a note in place of its files, until 'coffre "
-	    "unlock'.  While files are open it is refused.",
+	    "unlock'.  While files are open it is refused."),
 	.opts = lock_opts,
 	.args_min = 1,
 	.args_max = 1,

@@ -32,16 +32,17 @@
 #define LOG_KEEP (1024 * 1024)	/* a larger log is set aside at mount */
 
 static const struct cli_opt opts[] = {
-	{ "foreground", 'f', NULL, "stay in the foreground" },
+	{ "foreground", 'f', NULL, N_("stay in the foreground") },
 	{ "locked", KEY_LOCKED, NULL,
-	    "ask for nothing: 'coffre unlock' comes later" },
+	    N_("ask for nothing: 'coffre unlock' comes later") },
 	{ "supervise", KEY_SUPERVISE, NULL,
-	    "start it again after a crash, where no manager does" },
-	{ "options", 'o', "OPT[=VALUE],...", "mount options, see below" },
-	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N",
-	    "read the passphrase from descriptor N" },
-	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, "CMD",
-	    "a command that prints the passphrase" },
+	    N_("start it again after a crash, where no manager does") },
+	{ "options", 'o', N_("OPT[=VALUE],..."),
+	    N_("mount options, see below") },
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, N_("N"),
+	    N_("read the passphrase from descriptor N") },
+	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, N_("CMD"),
+	    N_("a command that prints the passphrase") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -130,8 +131,10 @@ say_left(const struct parts *p, const struct mount_left *l)
 	log_warn("unmounted with %" PRIu64 " changes, %s still queued: they "
 	    "are uploaded at the next mount", l->ops, size);
 	if (isatty(STDERR_FILENO) && p->opts.log)
-		cli_note("%" PRIu64 " changes, %s still queued: they are "
-		    "uploaded at the next mount", l->ops, size);
+		cli_note_n(l->ops, "%" PRIu64 " change, %s still queued: "
+		    "uploaded at the next mount", "%" PRIu64 " changes, %s "
+		    "still queued: they are uploaded at the next mount",
+		    l->ops, cli_size(l->bytes, size));
 }
 
 /*
@@ -404,11 +407,11 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_mount = {
 	.name = "mount",
-	.args = "NAME [MOUNTPOINT]",
-	.summary = "mount a drive as a folder",
-	.about = "Mount the drive NAME on MOUNTPOINT (an empty folder, made "
-	    "if missing; ~/Coffre unless the configuration names another) "
-	    "and return when it can be used.",
+	.args = N_("NAME [MOUNTPOINT]"),
+	.summary = N_("mount a drive as a folder"),
+	.about = N_("Mount the drive NAME on MOUNTPOINT (an empty folder, made "
+	    "if missing; ~/Coffre unless the configuration names another) and "
+	    "return when it can be used."),
 	.opts = opts,
 	.where = OPT_MOUNT,
 	.args_min = 1,

@@ -8,7 +8,6 @@
 #include "fs/cli.h"
 #include "fs/client.h"
 #include "util/err.h"
-#include "util/text.h"
 
 #define WAIT_MAX (7 * 86400)
 
@@ -33,7 +32,7 @@ missing(const json_t *o, char out[static 32])
 {
 	uint64_t all = num(o, "bytes"), here = num(o, "here_bytes");
 
-	return size_format(all > here ? all - here : 0, out);
+	return cli_size(all > here ? all - here : 0, out);
 }
 
 /* Each path by itself; the first failure is the exit code. */
@@ -62,9 +61,10 @@ each_path(const struct cli *c, int (*fn)(const char *arg,
 /* ---- pin ----------------------------------------------------------------- */
 
 static const struct cli_opt pin_opts[] = {
-	{ "wait", KEY_WAIT, "[=SECONDS]",
-	    "until all of it is here, at most so long" },
-	{ "json", KEY_JSON, NULL, "list the pins as JSON, one object each" },
+	{ "wait", KEY_WAIT, N_("[=SECONDS]"),
+	    N_("until all of it is here, at most so long") },
+	{ "json", KEY_JSON, NULL,
+	    N_("list the pins as JSON, one object each") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -76,8 +76,8 @@ on_progress(void *arg, const json_t *o)
 
 	if (p)
 		cli_progress("%s: %s of %s to go", (const char *)arg,
-		    size_format(num(p, "bytes"), a),
-		    size_format(num(p, "total"), b));
+		    cli_size(num(p, "bytes"), a),
+		    cli_size(num(p, "total"), b));
 }
 
 static void
@@ -88,9 +88,10 @@ pin_say(const char *arg, const json_t *o)
 	char a[32], b[32];
 
 	if (json_is_true(json_object_get(o, "new")))
-		cli_say("%s: is kept on this computer: %" PRIu64 " file%s, %s",
-		    arg, num(o, "files"), num(o, "files") == 1 ? "" : "s",
-		    size_format(bytes, a));
+		cli_say_n(num(o, "files"),
+		    "%s: is kept on this computer: %" PRIu64 " file, %s",
+		    "%s: is kept on this computer: %" PRIu64 " files, %s",
+		    arg, num(o, "files"), cli_size(bytes, a));
 	else if (json_is_true(json_object_get(o, "self")))
 		cli_say("%s: is pinned already", arg);
 	else
@@ -105,7 +106,7 @@ pin_say(const char *arg, const json_t *o)
 	if (bytes - here > room)
 		cli_note("the disk has room for about %s only of the %s that "
 		    "are to be fetched, the rest waits for more: free some, "
-		    "or 'coffre unpin' something", size_format(room, b),
+		    "or 'coffre unpin' something", cli_size(room, b),
 		    missing(o, a));
 }
 
@@ -154,12 +155,13 @@ on_pin(void *arg, const json_t *line)
 		(void)putchar('\n');
 		json_decref(out);
 	} else if (json_is_true(json_object_get(o, "inside"))) {
-		(void)printf("%s: inside another one\n", str(o, "path"));
+		cli_say("%s: inside another one", str(o, "path"));
 	} else {
-		(void)printf("%s: %s of %s here, %" PRIu64 " file%s\n",
-		    str(o, "path"), size_format(num(o, "here_bytes"), a),
-		    size_format(num(o, "bytes"), b), num(o, "files"),
-		    num(o, "files") == 1 ? "" : "s");
+		cli_say_n(num(o, "files"),
+		    "%s: %s of %s here, %" PRIu64 " file",
+		    "%s: %s of %s here, %" PRIu64 " files", str(o, "path"),
+		    cli_size(num(o, "here_bytes"), a),
+		    cli_size(num(o, "bytes"), b), num(o, "files"));
 	}
 }
 
@@ -223,13 +225,14 @@ pin_run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_pin = {
 	.name = "pin",
-	.args = "[PATH]...",
-	.summary = "keep files or folders on this machine; list what is kept",
-	.about = "Keep each file, or each folder with everything in it now "
+	.args = N_("[PATH]..."),
+	.summary = N_("keep files or folders on this machine; list what is "
+	    "kept"),
+	.about = N_("Keep each file, or each folder with everything in it now "
 	    "and later, on this machine: what is not here is fetched in the "
 	    "background, and stays when the cache is emptied.  It goes on "
 	    "after a restart and waits for the network by itself.  Without a "
-	    "PATH, list what is kept so.",
+	    "PATH, list what is kept so."),
 	.opts = pin_opts,
 	.args_max = 10000,
 	.run = pin_run,
@@ -284,10 +287,10 @@ unpin_run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_unpin = {
 	.name = "unpin",
-	.args = "PATH...",
-	.summary = "no longer keep files or folders on this machine",
-	.about = "Undo 'coffre pin'.  What is here stays until the room is "
-	    "needed.",
+	.args = N_("PATH..."),
+	.summary = N_("no longer keep files or folders on this machine"),
+	.about = N_("Undo 'coffre pin'.  What is here stays until the room is "
+	    "needed."),
 	.opts = no_opts,
 	.args_min = 1,
 	.args_max = 10000,
@@ -308,14 +311,14 @@ free_one(const char *arg, const struct client_path *p, void *data,
 	(void)data;
 	r = client_call(p->name, &q, NULL, NULL, &o, e);
 	if (r == 0) {
-		cli_say("%s: %s freed", arg, size_format(num(o, "freed"), a));
+		cli_say("%s: %s freed", arg, cli_size(num(o, "freed"), a));
 		if (num(o, "unsent_bytes"))
 			cli_say("  %s stay: they are not on the store yet; "
 			    "'coffre sync --wait %s', then again",
-			    size_format(num(o, "unsent_bytes"), a), p->name);
+			    cli_size(num(o, "unsent_bytes"), a), p->name);
 		if (num(o, "pinned"))
 			cli_say("  %s stay: they are pinned; 'coffre unpin', "
-			    "then again", size_format(num(o, "pinned"), a));
+			    "then again", cli_size(num(o, "pinned"), a));
 	}
 	json_decref(o);
 	return r;
@@ -334,12 +337,12 @@ free_run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_cache_free = {
 	.name = "cache free",
-	.args = "PATH...",
-	.summary = "let go of files or folders that are on the store",
-	.about = "Let go of what these files, or the files in these folders, "
-	    "take of this machine, as far as it is on the store; it is "
-	    "fetched again when it is read.  What is not on the store yet, "
-	    "and what is pinned, stays.",
+	.args = N_("PATH..."),
+	.summary = N_("let go of files or folders that are on the store"),
+	.about = N_("Let go of what these files, or the files in these "
+	    "folders, take of this machine, as far as it is on the store; it "
+	    "is fetched again when it is read.  What is not on the store yet, "
+	    "and what is pinned, stays."),
 	.opts = no_opts,
 	.args_min = 1,
 	.args_max = 10000,

@@ -156,8 +156,9 @@ add(const char *name, const char *id, struct err *e)
 	if (r == 0)
 		r = places_change(&pl, e);
 	if (r >= 0)
-		cli_note(r ? "'%s' is in the sidebar of Dolphin and of KDE's "
-		    "dialogs" : "'%s' is in the sidebar already", pl.title);
+		cli_note(r ? N_("'%s' is in the sidebar of Dolphin and of "
+		    "KDE's dialogs") : N_("'%s' is in the sidebar already"),
+		    pl.title);
 	opts_done(&o);
 	return r;
 }
@@ -170,8 +171,8 @@ take_away(const char *name, const char *id, struct err *e)
 
 	r = places_change(&pl, e);
 	if (r >= 0)
-		cli_note(r ? "'%s' is no longer in the sidebar" :
-		    "'%s' is not in the sidebar", name);
+		cli_note(r ? N_("'%s' is no longer in the sidebar") :
+		    N_("'%s' is not in the sidebar"), name);
 	return r;
 }
 
@@ -204,11 +205,11 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_places = {
 	.name = "places",
-	.args = "add|remove NAME",
-	.summary = "show a drive in the sidebar of KDE's Dolphin",
-	.about = "Put the drive into the sidebar of Dolphin and of KDE's "
-	    "dialogs, by its title and icon, or take it out again.  Other "
-	    "file managers show a mounted drive by themselves.",
+	.args = N_("add|remove NAME"),
+	.summary = N_("show a drive in the sidebar of KDE's Dolphin"),
+	.about = N_("Put the drive into the sidebar of Dolphin and of KDE's "
+	    "dialogs, by its title and icon, or take it out again.  Other file "
+	    "managers show a mounted drive by themselves."),
 	.opts = opts,
 	.args_min = 2,
 	.args_max = 2,

@@ -21,10 +21,10 @@
 
 static const struct cli_opt opts[] = {
 	SETUP_OPTS,
-	{ "recovery-fd", KEY_RECOVERY_FD, "N",
-	    "read the recovery key from descriptor N" },
-	{ "recovery-file", KEY_RECOVERY_FILE, "FILE",
-	    "read the recovery key from FILE, as init wrote it" },
+	{ "recovery-fd", KEY_RECOVERY_FD, N_("N"),
+	    N_("read the recovery key from descriptor N") },
+	{ "recovery-file", KEY_RECOVERY_FILE, N_("FILE"),
+	    N_("read the recovery key from FILE, as init wrote it") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -38,7 +38,7 @@ seed_read(const struct setup *s, uint8_t seed[static 32], struct err *e)
 	if (s->recovery_file && s->recovery_fd < 0)
 		r = pass_read_file(s->recovery_file, &words, e);
 	else
-		r = pass_read(&f, "recovery key", false, &words, e);
+		r = pass_read(&f, N_("recovery key"), false, &words, e);
 	if (r < 0)
 		return r;
 	r = recovery_parse(words.p, seed);
@@ -196,11 +196,11 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_recover = {
 	.name = "recover",
-	.args = "--store URL NAME",
-	.summary = "bring a drive back with its recovery key",
-	.about = "Bring the drive that is kept at URL to this machine, with "
+	.args = N_("--store URL NAME"),
+	.summary = N_("bring a drive back with its recovery key"),
+	.about = N_("Bring the drive that is kept at URL to this machine, with "
 	    "nothing but its recovery key, and call it NAME here.  Asks for "
-	    "the key and for a new passphrase.",
+	    "the key and for a new passphrase."),
 	.opts = opts,
 	.where = OPT_STORE,
 	.args_min = 1,

@@ -22,13 +22,13 @@
 #define MEND_MS 60000
 
 static const struct cli_opt opts[] = {
-	{ "budget", KEY_BUDGET, "SIZE",
-	    "read so much of each store, at random (1G)" },
-	{ "all", KEY_ALL, NULL, "read everything" },
-	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N",
-	    "read the passphrase from descriptor N" },
-	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, "CMD",
-	    "a command that prints the passphrase" },
+	{ "budget", KEY_BUDGET, N_("SIZE"),
+	    N_("read so much of each store, at random (1G)") },
+	{ "all", KEY_ALL, NULL, N_("read everything") },
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, N_("N"),
+	    N_("read the passphrase from descriptor N") },
+	{ "passphrase-command", KEY_PASSPHRASE_COMMAND, N_("CMD"),
+	    N_("a command that prints the passphrase") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -129,15 +129,18 @@ report(const char *name, const struct scrub_result *s)
 {
 	char size[32];
 
-	cli_say("%s: %" PRIu64 " objects read, %s", name, s->objects,
-	    size_format(s->bytes, size));
+	cli_say_n(s->objects, "%s: %" PRIu64 " object read, %s",
+	    "%s: %" PRIu64 " objects read, %s", name, s->objects,
+	    cli_size(s->bytes, size));
 	if (s->unreached)
-		cli_say("%s: %u stores could not be read", name,
-		    s->unreached);
+		cli_say_n(s->unreached, "%s: %u store could not be read",
+		    "%s: %u stores could not be read", name, s->unreached);
 	if (s->findings == 0)
 		return s->unreached ? EX_TEMPFAIL : 0;
-	cli_say("%s: %u objects missing or altered, %u of them copied anew "
-	    "from another store", name, s->findings, s->mending);
+	cli_say_n(s->findings, "%s: %u object missing or altered, %u copied "
+	    "anew from another store", "%s: %u objects missing or altered, "
+	    "%u of them copied anew from another store", name, s->findings,
+	    s->mending);
 	return s->mending < s->findings ? EX_DATAERR :
 	    s->unreached ? EX_TEMPFAIL : 0;
 }
@@ -185,12 +188,12 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_scrub = {
 	.name = "scrub",
-	.args = "NAME|PATH",
-	.summary = "read what is on the stores, and mend it",
-	.about = "Read a part of what each store of the drive holds, taken "
+	.args = N_("NAME|PATH"),
+	.summary = N_("read what is on the stores, and mend it"),
+	.about = N_("Read a part of what each store of the drive holds, taken "
 	    "at random, and see whether it is what was put there.  What one "
 	    "store lacks or has altered is copied anew from another that has "
-	    "it right.  Works on a drive that is mounted, too.",
+	    "it right.  Works on a drive that is mounted, too."),
 	.opts = opts,
 	.args_min = 1,
 	.args_max = 1,

@@ -30,7 +30,7 @@ static const struct cli_opt opts[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
-#define NOTHING_MADE "setup was ended; nothing was made"
+#define NOTHING_MADE N_("setup was ended; nothing was made")
 
 struct wizard {
 	struct ask *ask;
@@ -41,6 +41,9 @@ struct wizard {
 
 /* ---- ended at any time --------------------------------------------------- */
 
+/* What the handler writes. */
+static char last_words[128];
+
 static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 #define NENDING (sizeof(ending) / sizeof(*ending))
 
@@ -48,10 +51,8 @@ static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 static void
 on_signal(int sig)
 {
-	static const char text[] = "\ncoffre: " NOTHING_MADE "\n";
-
 	ask_restore();
-	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+	if (write(STDERR_FILENO, last_words, strlen(last_words)) < 0)
 		_exit(128 + sig);
 	(void)signal(sig, SIG_DFL);
 	(void)raise(sig);
@@ -95,21 +96,21 @@ static int
 name_ask(struct wizard *w)
 {
 	struct err e = { "" };
-	char def[32] = "coffre";
+	char def[32] = "coffre", text[TR_MAX];
 	int i, r;
 
 	for (i = 2; i < 100 && is_taken(def); i++)
 		(void)snprintf(def, sizeof(def), "coffre%d", i);
 	for (;;) {
-		r = w->ask->ops->line(w->ask, "What to call the drive on this "
-		    "machine", def, w->name);
+		r = w->ask->ops->line(w->ask, N_("What to call the drive on "
+		    "this machine"), def, w->name);
 		if (r < 0)
 			return r;
 		w->s.parts.name = w->name;
 		r = setup_check_name(&w->s, &e);
 		if (r == 0)
 			return 0;
-		ask_tell(w->ask, "%s.", e.msg);
+		ask_tell(w->ask, "%s.", tr_text(e.msg, text));
 		if (r != -EINVAL && r != -EEXIST)
 			return r;
 	}
@@ -120,7 +121,9 @@ name_ask(struct wizard *w)
 static void
 note(void *arg, const char *line)
 {
-	ask_tell(arg, "The store: %s", line);
+	char text[TR_MAX];
+
+	ask_tell(arg, "The store: %s", tr_text(line, text));
 }
 
 static int
@@ -134,8 +137,8 @@ password_ask(struct wizard *w, struct err *e)
 	if (!stores_wants_password(o->store))
 		return 0;
 	r = w->ask->ops->secret(w->ask, strncmp(o->store, "s3:", 3) == 0 ?
-	    "Secret access key" : "Password at the store (better one for "
-	    "applications)", &w->s.password);
+	    N_("Secret access key") : N_("Password at the store (better one "
+	    "for applications)"), &w->s.password);
 	if (r == 0 && w->s.password.len == 0)
 		r = err_set(e, -EINVAL, "the password is empty");
 	return r;
@@ -178,6 +181,7 @@ store_forget(struct wizard *w)
 static int
 store_ask(struct wizard *w)
 {
+	char text[TR_MAX];
 	struct err e;
 	int r;
 
@@ -191,9 +195,9 @@ store_ask(struct wizard *w)
 		}
 		if (r == -ECANCELED)
 			return r;
-		ask_tell(w->ask, "That does not work: %s.", *e.msg ? e.msg :
-		    strerror(-r));
-		r = w->ask->ops->yes(w->ask, "Try again with other answers",
+		ask_tell(w->ask, "That does not work: %s.", tr_text(*e.msg ?
+		    e.msg : strerror(-r), text));
+		r = w->ask->ops->yes(w->ask, N_("Try again with other answers"),
 		    true);
 		if (r <= 0)
 			return r < 0 ? r : -ECANCELED;
@@ -220,7 +224,7 @@ strength_ask(struct wizard *w, const struct secret *s)
 	ask_tell(w->ask, "Strength: weak, unless a generator made it.  Who "
 	    "gets hold of this machine's disk can try many; five or six words "
 	    "that do not belong together are good.");
-	return w->ask->ops->yes(w->ask, "Use it all the same", false);
+	return w->ask->ops->yes(w->ask, N_("Use it all the same"), false);
 }
 
 /* 1: done; 0: once more. */
@@ -231,7 +235,7 @@ passphrase_try(struct wizard *w, struct secret *ret)
 	bool is_same;
 	int r;
 
-	r = w->ask->ops->secret(w->ask, "New passphrase", ret);
+	r = w->ask->ops->secret(w->ask, N_("New passphrase"), ret);
 	if (r < 0)
 		return r;
 	if (ret->len == 0) {
@@ -241,7 +245,7 @@ passphrase_try(struct wizard *w, struct secret *ret)
 	r = strength_ask(w, ret);
 	if (r <= 0)
 		return r;
-	r = w->ask->ops->secret(w->ask, "The passphrase again", &two);
+	r = w->ask->ops->secret(w->ask, N_("The passphrase again"), &two);
 	if (r < 0)
 		return r;
 	is_same = two.len == ret->len && crypto_equal(two.p, ret->p, two.len);
@@ -284,7 +288,7 @@ has_drives(void)
 static int
 mountpoint_ask(struct wizard *w)
 {
-	char def[PATH_MAX], answer[ASK_MAX];
+	char def[PATH_MAX], answer[ASK_MAX], text[TR_MAX];
 	struct err e = { "" };
 	int r;
 
@@ -296,14 +300,14 @@ mountpoint_ask(struct wizard *w)
 		(void)snprintf(def + strlen(def), sizeof(def) - strlen(def),
 		    "-%s", w->name);
 	for (;;) {
-		r = w->ask->ops->line(w->ask, "Folder to show the drive in",
+		r = w->ask->ops->line(w->ask, N_("Folder to show the drive in"),
 		    def, answer);
 		if (r < 0)
 			return r;
 		r = where_folder(answer, w->mountpoint, &e);
 		if (r == 0)
 			break;
-		ask_tell(w->ask, "%s.", e.msg);
+		ask_tell(w->ask, "%s.", tr_text(e.msg, text));
 	}
 	return opts_set(&w->s.parts.opts, opts_find("mountpoint", OPT_CONF),
 	    w->mountpoint, &e);
@@ -373,14 +377,16 @@ mount_now(struct wizard *w)
 static void
 keyring_ask(struct wizard *w)
 {
+	char text[TR_MAX];
 	struct err e = { "" };
 
-	if (!keyring_is_there() || w->ask->ops->yes(w->ask, "Have the keyring "
-	    "of your session unlock it", true) != 1)
+	if (!keyring_is_there() || w->ask->ops->yes(w->ask, N_("Have the "
+	    "keyring of your session unlock it"), true) != 1)
 		return;
 	if (slots_to_keyring(&w->s.parts, &e) < 0)
 		ask_tell(w->ask, "That does not work: %s.  'coffre keyring "
-		    "enable %s' tries again.", e.msg, w->name);
+		    "enable %s' tries again.", tr_text(e.msg, text),
+		    w->name);
 }
 
 static void
@@ -389,7 +395,7 @@ login_ask(struct wizard *w)
 	char word[] = "autostart", what[] = "enable";
 	char *argv[] = { word, what, w->name, NULL };
 
-	if (w->ask->ops->yes(w->ask, "Mount it at login", true) != 1)
+	if (w->ask->ops->yes(w->ask, N_("Mount it at login"), true) != 1)
 		return;
 	optind = 0;	/* getopt begins anew */
 	if (cmd_autostart.run(&cmd_autostart, 3, argv) != 0)
@@ -404,7 +410,7 @@ finish(struct wizard *w)
 
 	keyring_ask(w);
 	login_ask(w);
-	r = w->ask->ops->yes(w->ask, "Mount it now", true);
+	r = w->ask->ops->yes(w->ask, N_("Mount it now"), true);
 	if (r == 1)
 		code = mount_now(w);
 	if (r == 1 && code == 0)
@@ -458,6 +464,8 @@ run(const struct cmd *cmd, int argc, char **argv)
 	r = ask_terminal(&w.ask, &e);
 	if (r < 0)
 		return cli_fail(r, &e);
+	(void)snprintf(last_words, sizeof(last_words), "\ncoffre: %s\n",
+	    tr(NOTHING_MADE));
 	signals_set(on_signal);
 	ask_tell(w.ask, "A new drive, in a few questions.  Nothing is made "
 	    "before the last one; Ctrl-C ends it.");
@@ -473,13 +481,12 @@ run(const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_setup = {
 	.name = "setup",
 	.args = "",
-	.summary = "make a new drive, question by question",
-	.about = "Ask for a name, a store, a folder to mount on and a "
-	    "passphrase, try the store, show the recovery key and ask it "
-	    "back; then make the drive, have it unlocked by the keyring and "
-	    "mounted at login if that is wanted, and mount it.  Needs a "
-	    "terminal; "
-	    "'coffre init' does it without questions.",
+	.summary = N_("make a new drive, question by question"),
+	.about = N_("Ask for a name, a store, a folder to mount on and a "
+	    "passphrase, try the store, show the recovery key and ask it back; "
+	    "then make the drive, have it unlocked by the keyring and mounted "
+	    "at login if that is wanted, and mount it.  Needs a terminal; "
+	    "'coffre init' does it without questions."),
 	.opts = opts,
 	.args_min = 0,
 	.args_max = 0,

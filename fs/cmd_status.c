@@ -15,12 +15,11 @@
 #include "fs/probed.h"
 #include "util/clock.h"
 #include "util/err.h"
-#include "util/text.h"
 
 #define CLOCK_OFF_S 2		/* what an answer's date cannot tell */
 
 static const struct cli_opt opts[] = {
-	{ "json", KEY_JSON, NULL, "print JSON, one object per drive" },
+	{ "json", KEY_JSON, NULL, N_("print JSON, one object per drive") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -30,6 +29,13 @@ str(const json_t *o, const char *key)
 	const char *s = json_string_value(json_object_get(o, key));
 
 	return s ? s : "";
+}
+
+/* What the mount says to a person. */
+static const char *
+said(const json_t *o, const char *key, char out[static TR_MAX])
+{
+	return tr_text(str(o, key), out);
 }
 
 static uint64_t
@@ -49,13 +55,13 @@ ago(uint64_t ns, char out[static 32])
 	if (s < 0)
 		s = 0;
 	if (s < 120)
-		(void)snprintf(out, 32, "%d s", (int)s);
+		(void)snprintf(out, 32, _("%d s"), (int)s);
 	else if (s < 7200)
-		(void)snprintf(out, 32, "%d min", (int)(s / 60));
+		(void)snprintf(out, 32, _("%d min"), (int)(s / 60));
 	else if (s < 48 * 3600)
-		(void)snprintf(out, 32, "%d h", (int)(s / 3600));
+		(void)snprintf(out, 32, _("%d h"), (int)(s / 3600));
 	else
-		(void)snprintf(out, 32, "%d days", (int)(s / 86400));
+		(void)snprintf(out, 32, _("%d days"), (int)(s / 86400));
 	return out;
 }
 
@@ -66,12 +72,11 @@ print_store(const json_t *o)
 	uint64_t ok = num(s, "last_ok_ns"), retry = num(s, "retry_in_ms");
 	char t[32];
 
-	(void)printf("  store     %s, %s", str(o, "store"), str(s, "link"));
+	cli_out("  store     %s, %s", str(o, "store"), tr(str(s, "link")));
 	if (ok > 0)
-		(void)printf(" (last answer %s ago)", ago(ok, t));
+		cli_out(" (last answer %s ago)", ago(ok, t));
 	if (retry > 0)
-		(void)printf(", next try in %" PRIu64 " s",
-		    (retry + 999) / 1000);
+		cli_out(", next try in %" PRIu64 " s", (retry + 999) / 1000);
 	(void)putchar('\n');
 }
 
@@ -85,12 +90,11 @@ print_probe(const json_t *p)
 
 	if (!p)
 		return;
-	(void)printf("  tried out %s", probed_when(p, when));
+	cli_out("  tried out %s", probed_when(p, when));
 	if (*tls)
-		(void)printf(": %s, certificate by %s", tls, issuer);
+		cli_out("; %s, certificate by %s", tls, issuer);
 	if (off > CLOCK_OFF_S || off < -CLOCK_OFF_S)
-		(void)printf("%s its clock is %" PRId64 " s off",
-		    *tls ? ";" : ":", off);
+		cli_out("; its clock is %" PRId64 " s off", off);
 	(void)putchar('\n');
 }
 
@@ -99,18 +103,22 @@ static void
 print_stores(const json_t *o)
 {
 	const json_t *all = json_object_get(o, "stores"), *s;
+	char text[TR_MAX];
 	size_t i;
 
 	json_array_foreach(all, i, s) {
 		uint64_t queued = num(s, "queued");
 
-		(void)printf("  store %zu   %s, ", i + 1, str(s, "url"));
 		if (queued)
-			(void)printf("lacks %" PRIu64 " objects", queued);
+			cli_out_n(queued,
+			    "  store %zu   %s, lacks %" PRIu64 " object",
+			    "  store %zu   %s, lacks %" PRIu64 " objects",
+			    i + 1, str(s, "url"), queued);
 		else
-			(void)printf("has all");
+			cli_out("  store %zu   %s, has all", i + 1,
+			    str(s, "url"));
 		if (json_is_true(json_object_get(s, "away")))
-			(void)printf("; away: %s", str(s, "problem"));
+			cli_out("; away: %s", said(s, "problem", text));
 		(void)putchar('\n');
 		print_probe(json_object_get(s, "probe"));
 	}
@@ -121,27 +129,28 @@ static void
 print_pins(const json_t *p)
 {
 	uint64_t items = num(p, "items"), lost = num(p, "lost_bytes");
+	uint64_t files = num(p, "files");
 	char a[32], b[32];
 
 	if (items == 0)
 		return;
-	(void)printf("  pinned    %" PRIu64 " item%s: ", items,
-	    items == 1 ? "" : "s");
+	cli_out_n(items, "  pinned    %" PRIu64 " item: ",
+	    "  pinned    %" PRIu64 " items: ", items);
 	if (json_is_true(json_object_get(p, "counted")))
-		(void)printf("%s of %s here, %" PRIu64 " file%s\n",
-		    size_format(num(p, "here_bytes"), a),
-		    size_format(num(p, "bytes"), b), num(p, "files"),
-		    num(p, "files") == 1 ? "" : "s");
+		cli_say_n(files, "%s of %s here, %" PRIu64 " file",
+		    "%s of %s here, %" PRIu64 " files",
+		    cli_size(num(p, "here_bytes"), a),
+		    cli_size(num(p, "bytes"), b), files);
 	else
-		(void)printf("being counted\n");
+		cli_say("being counted");
 	if (json_is_true(json_object_get(p, "full")))
-		(void)printf("  note      the disk has no room for the rest "
+		cli_say("  note      the disk has no room for the rest "
 		    "of what is pinned: free some, or 'coffre unpin' "
-		    "something\n");
+		    "something");
 	if (lost)
-		(void)printf("  note      %s of what is pinned cannot be had "
-		    "from the store: 'coffre fsck --remote'\n",
-		    size_format(lost, a));
+		cli_say("  note      %s of what is pinned cannot be had "
+		    "from the store: 'coffre fsck --remote'",
+		    cli_size(lost, a));
 }
 
 static void
@@ -155,34 +164,39 @@ print_mounted(const json_t *o)
 	const json_t *p = json_object_get(o, "pins");
 	uint64_t used = num(u, "cache_bytes"), pinned = num(p, "cache_bytes");
 	const json_t *note;
-	char a[32], b[32];
+	char a[32], b[32], text[TR_MAX];
 	size_t i;
 
-	(void)printf("%s: mounted on %s\n", str(o, "name"),
-	    str(o, "mountpoint"));
+	cli_say("%s: mounted on %s", str(o, "name"), str(o, "mountpoint"));
 	print_store(o);
 	if (json_array_size(json_object_get(o, "stores")) == 0)
 		print_probe(json_object_get(o, "probe"));
 	print_stores(o);
 	if (ops == 0 && bytes == 0)
-		(void)printf("  queued    nothing: all is on the store\n");
+		cli_say("  queued    nothing: all is on the store");
+	else if (oldest)
+		cli_say_n(ops, "  queued    %" PRIu64 " change, %s, the "
+		    "oldest for %s", "  queued    %" PRIu64 " changes, %s, "
+		    "the oldest for %s", ops, cli_size(bytes, a),
+		    ago(oldest, b));
 	else
-		(void)printf("  queued    %" PRIu64 " changes, %s%s%s\n", ops,
-		    size_format(bytes, a), oldest ? ", the oldest for " : "",
-		    oldest ? ago(oldest, b) : "");
-	(void)printf("  files     %" PRIu64 ", %s\n", num(u, "inodes"),
-	    size_format(num(u, "file_bytes"), a));
-	(void)printf("  cache     %s of %s; %s of the disk free\n",
-	    size_format(used > pinned ? used - pinned : 0, a),
-	    size_format(num(o, "cache_max"), b),
-	    size_format(num(u, "disk_free_bytes"), (char[32]){ 0 }));
+		cli_say_n(ops, "  queued    %" PRIu64 " change, %s",
+		    "  queued    %" PRIu64 " changes, %s", ops,
+		    cli_size(bytes, a));
+	cli_say("  files     %" PRIu64 ", %s", num(u, "inodes"),
+	    cli_size(num(u, "file_bytes"), a));
+	cli_say("  cache     %s of %s; %s of the disk free",
+	    cli_size(used > pinned ? used - pinned : 0, a),
+	    cli_size(num(o, "cache_max"), b),
+	    cli_size(num(u, "disk_free_bytes"), (char[32]){ 0 }));
 	print_pins(p);
 	json_array_foreach(json_object_get(o, "notes"), i, note)
-		(void)printf("  note      %s\n", json_string_value(note));
+		cli_say("  note      %s",
+		    tr_text(json_string_value(note), text));
 	if (*str(s, "problem"))
-		(void)printf("  problem   %s\n", str(s, "problem"));
+		cli_say("  problem   %s", said(s, "problem", text));
 	if (*str(s, "advice"))
-		(void)printf("  to do     %s\n", str(s, "advice"));
+		cli_say("  to do     %s", said(s, "advice", text));
 }
 
 static void
@@ -200,11 +214,11 @@ print_unmounted(const char *name, bool is_json)
 		(void)putchar('\n');
 		json_decref(o);
 	} else if (is_dead) {
-		(void)printf("%s: its process has died; mounted on %s\n"
+		cli_say("%s: its process has died; mounted on %s\n"
 		    "  to do     'coffre mount %s' mounts it again; nothing "
-		    "is lost\n", name, m.path, name);
+		    "is lost", name, m.path, name);
 	} else {
-		(void)printf("%s: not mounted\n", name);
+		cli_say("%s: not mounted", name);
 	}
 }
 
@@ -217,8 +231,8 @@ print_locked(json_t *o, bool is_json)
 		(void)json_dumpf(o, stdout, JSON_COMPACT);
 		(void)putchar('\n');
 	} else {
-		(void)printf("%s: locked; mounted on %s\n  to do     "
-		    "'coffre unlock %s'\n", str(o, "name"),
+		cli_say("%s: locked; mounted on %s\n  to do     "
+		    "'coffre unlock %s'", str(o, "name"),
 		    str(o, "mountpoint"), str(o, "name"));
 	}
 }
@@ -260,6 +274,24 @@ print_one(const char *name, bool is_json, struct err *e)
 	return r;
 }
 
+/* "stored, pinned": each by itself. */
+static void
+print_state(char *state)
+{
+	char text[TR_MAX], *part, *next;
+
+	for (part = state; part; part = next) {
+		next = strstr(part, ", ");
+		if (next) {
+			*next = '\0';
+			next += 2;
+		}
+		(void)printf("%s%s", part == state ? "" : ", ",
+		    tr_text(part, text));
+	}
+	(void)putchar('\n');
+}
+
 /* Where a file's content is. */
 static void
 print_file(const char *path, bool is_json)
@@ -274,7 +306,8 @@ print_file(const char *path, bool is_json)
 	if (n < 0)
 		return;
 	state[n] = '\0';
-	(void)printf("  file      %s: %s\n", path, state);
+	cli_out("  file      %s: ", path);
+	print_state(state);
 }
 
 static int
@@ -297,8 +330,8 @@ print_all(bool is_json, struct err *e)
 	}
 	free(names);
 	if (n == 0 && !is_json)
-		(void)printf("no drives: 'coffre init' makes one, 'coffre "
-		    "recover' brings one back\n");
+		cli_say("no drives: 'coffre init' makes one, 'coffre "
+		    "recover' brings one back");
 	return worst;
 }
 
@@ -338,11 +371,11 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_status = {
 	.name = "status",
-	.args = "[NAME|PATH]",
-	.summary = "what is queued, what is wrong, what to do",
-	.about = "Show how a drive is, or all of them: what is not on the "
-	    "store yet, what is wrong and what to do about it.  With the "
-	    "path of a file, also where its content is.",
+	.args = N_("[NAME|PATH]"),
+	.summary = N_("what is queued, what is wrong, what to do"),
+	.about = N_("Show how a drive is, or all of them: what is not on the "
+	    "store yet, what is wrong and what to do about it.  With the path "
+	    "of a file, also where its content is."),
 	.opts = opts,
 	.args_max = 1,
 	.run = run,

@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "fs/birth.h"
 #include "fs/client.h"
 #include "fs/cloud.h"
 #include "fs/place.h"
@@ -89,7 +90,7 @@ store_words_open(struct store_words *w, const struct opts *drive,
 	    !w->password_from.command)
 		r = cloud_login(&w->opts, password, e);
 	else if (is_wanted)
-		r = pass_read(&w->password_from, "store's password", false,
+		r = pass_read(&w->password_from, N_("store's password"), false,
 		    password, e);
 	return r < 0 ? r : stores_open(drive, NULL, &w->opts, password->p, 3,
 	    ret, e);
@@ -116,7 +117,10 @@ static bool
 on_progress(void *arg, const char *what, uint64_t objects)
 {
 	(void)arg;
-	cli_progress("%" PRIu64 " objects %s", objects, what);
+	if (strcmp(what, STORE_JOB_LISTED) == 0)
+		cli_progress("%" PRIu64 " objects listed", objects);
+	else
+		cli_progress("%" PRIu64 " objects to copy", objects);
 	return !is_broken_off;
 }
 
@@ -193,13 +197,13 @@ usage(void)
 {
 	size_t i;
 
-	(void)printf("Usage: coffre store COMMAND [OPTION]... "
+	cli_out("Usage: coffre store COMMAND [OPTION]... "
 	    "[ARGUMENT]...\n\nA drive on several stores: each object is on "
 	    "every one of them.\n\n");
 	for (i = 0; i < sizeof(subs) / sizeof(*subs); i++)
 		(void)printf("  %-10s %s\n", subs[i].name,
-		    subs[i].cmd->summary);
-	(void)printf("\n'coffre store COMMAND --help' says more.\n");
+		    tr(subs[i].cmd->summary));
+	cli_out("\n'coffre store COMMAND --help' says more.\n");
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 
@@ -224,7 +228,7 @@ run(const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_store = {
 	.name = "store",
 	.args = "add|remove|list|check|probe|presets",
-	.summary = "the stores of a drive, and what is known of them",
+	.summary = N_("the stores of a drive, and what is known of them"),
 	.about = "",
 	.opts = NULL,
 	.run = run,

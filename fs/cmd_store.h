@@ -13,11 +13,11 @@ extern const struct cmd cmd_store_add, cmd_store_remove, cmd_store_list,
     cmd_store_check, cmd_store_probe, cmd_store_presets;
 
 #define STORE_PASS_OPTS \
-	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N", \
-	    "read the drive's passphrase from descriptor N" }
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, N_("N"), \
+	    N_("read the drive's passphrase from descriptor N") }
 #define STORE_PASSWORD_OPT \
-	{ "password-fd", KEY_PASSWORD_FD, "N", \
-	    "read the store's password from descriptor N" }
+	{ "password-fd", KEY_PASSWORD_FD, N_("N"), \
+	    N_("read the store's password from descriptor N") }
 
 /* The words of one of them. */
 struct store_words {

@@ -13,7 +13,7 @@ static const struct cli_opt add_opts[] = {
 	STORE_PASSWORD_OPT,
 	STORE_PASS_OPTS,
 	{ "later", KEY_LATER, NULL,
-	    "copy while the drive is mounted, and do not wait for it" },
+	    N_("copy while the drive is mounted, and do not wait for it") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -72,13 +72,13 @@ add_run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_store_add = {
 	.name = "store add",
-	.args = "NAME URL",
-	.summary = "keep a drive on one more store",
-	.about = "Keep the drive NAME on the store at URL, too, and copy to "
+	.args = N_("NAME URL"),
+	.summary = N_("keep a drive on one more store"),
+	.about = N_("Keep the drive NAME on the store at URL, too, and copy to "
 	    "it what the others have.  A store that the drive has already is "
-	    "filled again with what it lacks.  The drive may be mounted and "
-	    "in use; broken off, the copying goes on as long as it is "
-	    "mounted, or by the same command.",
+	    "filled again with what it lacks.  The drive may be mounted and in "
+	    "use; broken off, the copying goes on as long as it is mounted, or "
+	    "by the same command."),
 	.opts = add_opts,
 	.where = OPT_STORE,
 	.args_min = 2,

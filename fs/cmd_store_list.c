@@ -15,7 +15,7 @@
 #include "util/err.h"
 
 static const struct cli_opt list_opts[] = {
-	{ "json", KEY_JSON, NULL, "print JSON" },
+	{ "json", KEY_JSON, NULL, N_("print JSON") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -69,23 +69,24 @@ list_print(const json_t *o)
 	const char *problem = json_string_value(json_object_get(o,
 	    "problem"));
 	const json_t *queued = json_object_get(o, "queued");
+	uint64_t lacks = (uint64_t)json_integer_value(queued);
+	char text[TR_MAX];
 	const json_t *probe = json_object_get(o, "probe");
 	char when[PROBED_WHEN_MAX];
 
-	(void)printf("%" JSON_INTEGER_FORMAT "  %s",
-	    json_integer_value(json_object_get(o, "number")),
+	(void)printf("%u  %s", (unsigned)json_integer_value(
+	    json_object_get(o, "number")),
 	    json_string_value(json_object_get(o, "url")));
-	if (queued && json_integer_value(queued))
-		(void)printf(", lacks %" JSON_INTEGER_FORMAT " objects",
-		    json_integer_value(queued));
+	if (lacks)
+		cli_out_n(lacks, ", lacks %" PRIu64 " object",
+		    ", lacks %" PRIu64 " objects", lacks);
 	else if (queued)
-		(void)printf(", has all");
+		cli_out(", has all");
 	if (problem && *problem)
-		(void)printf(", away: %s", problem);
+		cli_out(", away: %s", tr_text(problem, text));
 	(void)putchar('\n');
 	if (probe)
-		(void)printf("     tried out %s:\n", probed_when(probe,
-		    when));
+		cli_say("     tried out %s:", probed_when(probe, when));
 	probed_print(probe, "       ");
 }
 
@@ -108,7 +109,8 @@ list_run(const struct cmd *cmd, int argc, char **argv)
 		return cli_fail(r, &e);
 	n = stores_numbers(name, numbers);
 	if (n == 0)
-		return cli_fail(-ENOENT, &(struct err){ "no such drive here" });
+		return cli_fail(-ENOENT, &(struct err){ N_("no such drive "
+		    "here") });
 	/* Not mounted: then what is configured is all there is to say. */
 	(void)client_call(name, &q, NULL, NULL, &status, &e);
 	for (i = 0; i < n; i++) {
@@ -131,11 +133,11 @@ list_run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_store_list = {
 	.name = "store list",
-	.args = "NAME|PATH",
-	.summary = "show the stores of a drive",
-	.about = "Show the stores of a drive by number; of a drive that is "
+	.args = N_("NAME|PATH"),
+	.summary = N_("show the stores of a drive"),
+	.about = N_("Show the stores of a drive by number; of a drive that is "
 	    "mounted also how each of them is and what it lacks; and what "
-	    "was found when it was last tried out.",
+	    "was found when it was last tried out."),
 	.opts = list_opts,
 	.args_min = 1,
 	.args_max = 1,
@@ -143,6 +145,8 @@ const struct cmd cmd_store_list = {
 };
 
 /* ---- presets ---- */
+
+#define LABEL_WIDTH 14
 
 static void
 text_add(json_t *o, const char *key, const char *v)
@@ -192,35 +196,43 @@ form_print(const struct preset *p)
 static void
 field_print(const char *what, const char *v)
 {
+	char text[TR_MAX];
+	int w = (int)tr_width(tr(what));
+
 	if (*v)
-		(void)printf("  %-14s %s\n", what, v);
+		(void)printf("  %s%*s %s\n", tr(what), w < LABEL_WIDTH ?
+		    LABEL_WIDTH - w : 0, "", tr_text(v, text));
 }
 
 static void
 preset_print(const struct preset *p, bool is_long)
 {
-	size_t i;
+	bool is_none = strcmp(p->kind, "none") == 0;
+	char text[1024];
+	size_t i, n = 0;
 
-	(void)printf("%s\n  ", p->name);
-	if (strcmp(p->kind, "none") == 0)
-		(void)printf("%-14s", "no store:");
-	else
+	cli_say("%s", p->name);
+	if (is_none) {
+		field_print(N_("no store:"), p->note);
+	} else {
+		(void)printf("  ");
 		form_print(p);
-	(void)printf("%s%s\n", *p->note && strcmp(p->kind, "none") == 0 ?
-	    " " : "", strcmp(p->kind, "none") == 0 ? p->note : "");
-	for (i = 0; i < p->nregions; i++)
-		(void)printf("%s%s (%s)%s", i ? " " : "  regions        ",
-		    p->regions[i].id, p->regions[i].country,
-		    i + 1 == p->nregions ? "\n" : "");
-	field_print("law", p->law);
-	field_print("qualification", p->qualification);
+		(void)putchar('\n');
+	}
+	for (i = 0; i < p->nregions && n < sizeof(text); i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+		    "%s%s (%s)", i ? " " : "", p->regions[i].id,
+		    p->regions[i].country);
+	field_print(N_("regions"), n ? text : "");
+	field_print(N_("law"), p->law);
+	field_print(N_("qualification"), p->qualification);
 	if (!is_long)
 		return;
-	field_print("technology", p->technology);
-	field_print("address", p->url);
-	field_print("quirks", p->quirks);
-	if (strcmp(p->kind, "none") != 0)
-		field_print("note", p->note);
+	field_print(N_("technology"), p->technology);
+	field_print(N_("address"), p->url);
+	field_print(N_("quirks"), p->quirks);
+	if (!is_none)
+		field_print(N_("note"), p->note);
 }
 
 static int
@@ -254,21 +266,21 @@ presets_run(const struct cmd *cmd, int argc, char **argv)
 	}
 	presets_done(&s);
 	if (!shown)
-		return cli_fail(-ENOENT, &(struct err){ "no such provider is "
-		    "known: 'coffre store presets' lists them" });
+		return cli_fail(-ENOENT, &(struct err){ N_("no such provider "
+		    "is known: 'coffre store presets' lists them") });
 	if (!w.is_json)
-		(void)printf("\nDeclared by others, and no promise: ask for "
+		cli_out("\nDeclared by others, and no promise: ask for "
 		    "the certificate of a qualification.\n");
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 
 const struct cmd cmd_store_presets = {
 	.name = "store presets",
-	.args = "[PROVIDER]",
-	.summary = "what is known of providers",
-	.about = "List the providers whose addresses have a short form, where "
-	    "their stores lie and under which law, and those that offer no "
-	    "way to keep files; with PROVIDER all that is known of one.",
+	.args = N_("[PROVIDER]"),
+	.summary = N_("what is known of providers"),
+	.about = N_("List the providers whose addresses have a short form, "
+	    "where their stores lie and under which law, and those that offer "
+	    "no way to keep files; with PROVIDER all that is known of one."),
 	.opts = list_opts,
 	.args_min = 0,
 	.args_max = 1,

@@ -19,7 +19,7 @@
 
 static const struct cli_opt probe_opts[] = {
 	STORE_PASSWORD_OPT,
-	{ "json", KEY_JSON, NULL, "print JSON" },
+	{ "json", KEY_JSON, NULL, N_("print JSON") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -50,6 +50,7 @@ found_print(struct store *s, bool is_json)
 	struct store_facts f;
 	const json_t *note;
 	json_t *o, *notes;
+	char text[TR_MAX];
 	size_t i;
 
 	store_facts(s, &f);
@@ -65,7 +66,8 @@ found_print(struct store *s, bool is_json)
 		cli_say("%s", store_url(s));
 		probed_print(o, "  ");
 		json_array_foreach(notes, i, note)
-			(void)printf("  %s\n", json_string_value(note));
+			cli_say("  %s", tr_text(json_string_value(note),
+			    text));
 	}
 	json_decref(notes);
 	json_decref(o);
@@ -196,12 +198,12 @@ probe_run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_store_probe = {
 	.name = "store probe",
-	.args = "NAME|URL",
-	.summary = "try out what a store really does",
-	.about = "Try out what the store at URL really does, or each store of "
-	    "the drive NAME, with small objects that are taken away again.  "
+	.args = N_("NAME|URL"),
+	.summary = N_("try out what a store really does"),
+	.about = N_("Try out what the store at URL really does, or each store "
+	    "of the drive NAME, with small objects that are taken away again.  "
 	    "Makes the folder of the store if it is missing.  What is found "
-	    "of a drive's stores is kept, for 'store list' and 'status'.",
+	    "of a drive's stores is kept, for 'store list' and 'status'."),
 	.opts = probe_opts,
 	.where = OPT_STORE,
 	.args_min = 1,

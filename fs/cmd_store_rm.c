@@ -8,7 +8,7 @@
 
 static const struct cli_opt remove_opts[] = {
 	{ "lost", KEY_LOST, NULL,
-	    "it is gone for good, and with it what only it had" },
+	    N_("it is gone for good, and with it what only it had") },
 	STORE_PASS_OPTS,
 	{ NULL, 0, NULL, NULL },
 };
@@ -37,11 +37,11 @@ check_run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_store_check = {
 	.name = "store check",
-	.args = "NAME",
-	.summary = "compare the stores of a drive, copy what one lacks",
-	.about = "List every store of the drive, and copy to each what it "
+	.args = N_("NAME"),
+	.summary = N_("compare the stores of a drive, copy what one lacks"),
+	.about = N_("List every store of the drive, and copy to each what it "
 	    "lacks and another has.  What they hold is not read: 'coffre "
-	    "scrub' does that.  The drive may be mounted.",
+	    "scrub' does that.  The drive may be mounted."),
 	.opts = check_opts,
 	.args_min = 1,
 	.args_max = 1,
@@ -70,13 +70,13 @@ remove_run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_store_remove = {
 	.name = "store remove",
-	.args = "NAME N|URL",
-	.summary = "keep a drive on one store less",
-	.about = "Take a store away from the drive NAME: by its number, as "
+	.args = N_("NAME N|URL"),
+	.summary = N_("keep a drive on one store less"),
+	.about = N_("Take a store away from the drive NAME: by its number, as "
 	    "'coffre store list' shows it, or its address.  First the others "
-	    "get what only it has; as long as one of them lacks anything it "
-	    "is refused.  What lies on the store stays there.  The drive "
-	    "may be mounted and in use.",
+	    "get what only it has; as long as one of them lacks anything it is "
+	    "refused.  What lies on the store stays there.  The drive may be "
+	    "mounted and in use."),
 	.opts = remove_opts,
 	.args_min = 2,
 	.args_max = 2,

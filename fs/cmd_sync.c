@@ -7,13 +7,12 @@
 #include "fs/cli.h"
 #include "fs/client.h"
 #include "util/err.h"
-#include "util/text.h"
 
 #define WAIT_MAX (7 * 86400)
 
 static const struct cli_opt opts[] = {
-	{ "wait", KEY_WAIT, "[=SECONDS]",
-	    "until all is on the store, at most so long" },
+	{ "wait", KEY_WAIT, N_("[=SECONDS]"),
+	    N_("until all is on the store, at most so long") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -26,9 +25,9 @@ on_line(void *arg, const json_t *o)
 	(void)arg;
 	if (!p)
 		return;
-	cli_progress("%" JSON_INTEGER_FORMAT " changes, %s to go",
-	    json_integer_value(json_object_get(p, "changes")),
-	    size_format((uint64_t)json_integer_value(json_object_get(p,
+	cli_progress("changes to go: %" PRIu64 ", %s",
+	    (uint64_t)json_integer_value(json_object_get(p, "changes")),
+	    cli_size((uint64_t)json_integer_value(json_object_get(p,
 	    "bytes")), size));
 }
 
@@ -63,11 +62,11 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_sync = {
 	.name = "sync",
-	.args = "NAME|PATH",
-	.summary = "upload now what is queued",
-	.about = "Upload what is queued at once, also if the store was out of "
-	    "reach and the next try was planned for later.  With --wait, "
-	    "return when everything is on the store.",
+	.args = N_("NAME|PATH"),
+	.summary = N_("upload now what is queued"),
+	.about = N_("Upload what is queued at once, also if the store was out "
+	    "of reach and the next try was planned for later.  With --wait, "
+	    "return when everything is on the store."),
 	.opts = opts,
 	.args_min = 1,
 	.args_max = 1,

@@ -12,8 +12,8 @@
 
 static const struct cli_opt opts[] = {
 	{ "accept", KEY_ACCEPT, NULL,
-	    "go on without what the store has lost" },
-	{ "yes", KEY_YES, NULL, "do not ask" },
+	    N_("go on without what the store has lost") },
+	{ "yes", KEY_YES, NULL, N_("do not ask") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -47,9 +47,9 @@ confirm(const char *name)
 		    "without a terminal to ask on it needs '--yes'");
 		return -EPERM;
 	}
-	(void)fprintf(stderr, "What the store has lost and is not on this "
+	(void)fprintf(stderr, _("What the store has lost and is not on this "
 	    "machine is gone for good\nafter this.  Type the drive's name "
-	    "('%s') to go on: ", name);
+	    "('%s') to go on: "), name);
 	(void)fflush(stderr);
 	if (!fgets(line, sizeof(line), stdin))
 		return -EPERM;
@@ -67,14 +67,15 @@ show(const char *name, const json_t *o)
 	const char *problem = json_string_value(json_object_get(o,
 	    "problem"));
 	const char *advice = json_string_value(json_object_get(o, "advice"));
+	char text[TR_MAX];
 
 	if (!json_is_true(json_object_get(o, "alarm"))) {
 		cli_say("%s: no alarm", name);
 		return 0;
 	}
-	cli_say("%s: alarm: %s", name, problem ? problem : "");
+	cli_say("%s: alarm: %s", name, tr_text(problem ? problem : "", text));
 	if (advice && *advice)
-		cli_say("  to do     %s", advice);
+		cli_say("  to do     %s", tr_text(advice, text));
 	return 1;
 }
 
@@ -111,9 +112,9 @@ run(const struct cmd *cmd, int argc, char **argv)
 	}
 	if (q.is_accept) {
 		n = (int)json_integer_value(json_object_get(o, "lost"));
-		cli_say("%s: the loss is accepted; %s", name, n ?
-		    "of the files above blocks are lost" :
-		    "every block is still to be had");
+		cli_say(n ? N_("%s: the loss is accepted; of the files above "
+		    "blocks are lost") : N_("%s: the loss is accepted; every "
+		    "block is still to be had"), name);
 	} else {
 		r = show(name, o);
 	}
@@ -123,13 +124,13 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_trust = {
 	.name = "trust",
-	.args = "NAME|PATH",
-	.summary = "is the store what it was; accept a loss",
-	.about = "Say whether there is an alarm: a store that shows less than "
-	    "this machine has written, another drive or another copy of this "
-	    "machine.  With --accept, go on without what a store has lost "
-	    "for good: what is still here is uploaded again, and the files "
-	    "of which blocks are lost are named.",
+	.args = N_("NAME|PATH"),
+	.summary = N_("is the store what it was; accept a loss"),
+	.about = N_("Say whether there is an alarm: a store that shows less "
+	    "than this machine has written, another drive or another copy of "
+	    "this machine.  With --accept, go on without what a store has lost "
+	    "for good: what is still here is uploaded again, and the files of "
+	    "which blocks are lost are named."),
 	.opts = opts,
 	.args_min = 1,
 	.args_max = 1,

@@ -8,13 +8,12 @@
 #include "fs/client.h"
 #include "fs/mountpoint.h"
 #include "util/err.h"
-#include "util/text.h"
 
 static const struct cli_opt opts[] = {
 	{ "lazy", KEY_LAZY, NULL,
-	    "also if in use: gone for new programs at once" },
+	    N_("also if in use: gone for new programs at once") },
 	{ "stale", KEY_STALE, NULL,
-	    "only what a crash has left; a living mount stays" },
+	    N_("only what a crash has left; a living mount stays") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -28,9 +27,10 @@ say_left(const json_t *o)
 	bytes = (uint64_t)json_integer_value(json_object_get(o,
 	    "bytes_left"));
 	if (ops > 0 || bytes > 0)
-		cli_note("%" PRIu64 " changes, %s still queued: they are "
-		    "uploaded at the next mount", ops,
-		    size_format(bytes, size));
+		cli_note_n(ops, "%" PRIu64 " change, %s still queued: "
+		    "uploaded at the next mount", "%" PRIu64 " changes, %s "
+		    "still queued: they are uploaded at the next mount", ops,
+		    cli_size(bytes, size));
 }
 
 /* A mount that nobody answers for: its process has died. */
@@ -88,12 +88,12 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_unmount = {
 	.name = "unmount",
-	.args = "NAME|MOUNTPOINT",
-	.summary = "unmount a drive",
-	.about = "Unmount the drive and wait until its process has ended.  It "
-	    "goes on uploading for at most the time set by 'drain'; what is "
+	.args = N_("NAME|MOUNTPOINT"),
+	.summary = N_("unmount a drive"),
+	.about = N_("Unmount the drive and wait until its process has ended.  "
+	    "It goes on uploading for at most the time set by 'drain'; what is "
 	    "left then is kept on this machine and uploaded at the next "
-	    "mount.",
+	    "mount."),
 	.opts = opts,
 	.args_min = 1,
 	.args_max = 1,

@@ -24,9 +24,9 @@ run(const struct cmd *cmd, int argc, char **argv)
 const struct cmd cmd_version = {
 	.name = "version",
 	.args = "",
-	.summary = "print the version",
-	.about = "Print the version of the program and of the format it "
-	    "writes.",
+	.summary = N_("print the version"),
+	.about = N_("Print the version of the program and of the format it "
+	    "writes."),
 	.opts = opts,
 	.run = run,
 };

@@ -21,6 +21,7 @@
 #include "util/err.h"
 #include "util/file.h"
 #include "util/log.h"
+#include "util/tr.h"
 
 #define SEND_TIMEOUT_S 10
 #define IDLE_TIMEOUT_S 60	/* a client that asks nothing */
@@ -129,7 +130,7 @@ conn_run(void *arg)
 	while (!k->c->is_stopping && !k->is_gone) {
 		n = line_get(k->fd, buf, &have);
 		if (n == -EFBIG)
-			control_error(k, -EFBIG, "request is too long");
+			control_error(k, -EFBIG, N_("request is too long"));
 		if (n <= 0)
 			break;
 		r = control_req_parse(buf, (size_t)n - 1, &q, &e);

@@ -15,18 +15,19 @@
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/text.h"
+#include "util/tr.h"
 #include "vault/vault.h"
 
 /* A wait is cut into pieces, so that an unmount need not wait for it. */
 #define WAIT_PIECE_MS 2000
 
 static const char *const link_name[] = {
-	[SYNC_ONLINE] = "online",
-	[SYNC_OFFLINE] = "offline",
-	[SYNC_REFUSED] = "refused",
-	[SYNC_FULL] = "full",
-	[SYNC_ALARM] = "alarm",
-	[SYNC_FAULT] = "fault",
+	[SYNC_ONLINE] = N_("online"),
+	[SYNC_OFFLINE] = N_("offline"),
+	[SYNC_REFUSED] = N_("refused"),
+	[SYNC_FULL] = N_("full"),
+	[SYNC_ALARM] = N_("alarm"),
+	[SYNC_FAULT] = N_("fault"),
 };
 
 static json_t *
@@ -176,7 +177,7 @@ do_sync(struct control_conn *k, const struct control_req *q)
 	sync_get_status(p->sync, &s);
 	control_send(k, json_pack("{s:b, s:i, s:s, s:o, s:o}", "ok", 0,
 	    "errno", -r, "error", r == -ETIMEDOUT ?
-	    "not everything is on the store yet" : strerror(-r),
+	    N_("not everything is on the store yet") : strerror(-r),
 	    "problem", control_text(s.problem),
 	    "advice", control_text(s.advice)));
 }

@@ -10,6 +10,7 @@
 #include "sync/sync.h"
 #include "util/buf.h"
 #include "util/clock.h"
+#include "util/tr.h"
 
 /* control_pin - what is to stay on this machine, and what may go. */
 
@@ -128,14 +129,14 @@ wait_failed(struct control_conn *k, int r)
 	struct sync_status s;
 
 	if (r == -ENOSPC)
-		msg = "the disk has no room for the rest: free some, or "
-		    "'coffre unpin' something";
+		msg = N_("the disk has no room for the rest: free some, or "
+		    "'coffre unpin' something");
 	else if (r == -EIO)
-		msg = "some of it cannot be had from the store: 'coffre fsck "
-		    "--remote' says which files";
+		msg = N_("some of it cannot be had from the store: 'coffre "
+		    "fsck --remote' says which files");
 	else if (r == -ETIMEDOUT)
-		msg = "not everything is here yet; it goes on in the "
-		    "background";
+		msg = N_("not everything is here yet; it goes on in the "
+		    "background");
 	sync_get_status(k->c->host.parts->sync, &s);
 	control_send(k, json_pack("{s:b, s:i, s:s, s:o, s:o}", "ok", 0,
 	    "errno", -r, "error", msg,
@@ -156,7 +157,7 @@ do_pin(struct control_conn *k, const struct control_req *q)
 	r = drive_pin(d, q->ino, &by);
 	is_new = r == 0;
 	if (r == -EINVAL) {
-		control_error(k, r, "only files and folders can be pinned");
+		control_error(k, r, N_("only files and folders can be pinned"));
 		return;
 	}
 	if (r == -EEXIST)
@@ -164,7 +165,8 @@ do_pin(struct control_conn *k, const struct control_req *q)
 	if (r == 0)
 		r = drive_measure(d, q->ino, on_stopped, k, &h);
 	if (r < 0) {
-		control_error(k, r, r == -ENOENT ? "it is not there any more" :
+		control_error(k, r, r == -ENOENT ? N_("it is not there any "
+		    "more") :
 		    strerror(-r));
 		return;
 	}

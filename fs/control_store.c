@@ -17,6 +17,7 @@
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/text.h"
+#include "util/tr.h"
 
 #define METER_NEWS_MS (60 * 60 * 1000)	/* what is older is no news */
 
@@ -67,9 +68,11 @@ meter_notes(struct meter *m, json_t *all)
 	for (i = 0; i < n; i++) {
 		if (now - rep[i].last_ms > METER_NEWS_MS)
 			continue;
-		(void)snprintf(line, sizeof(line), "'%.15s' was refused "
-		    "%" PRIu64 " reads: it wants more than %s a minute "
-		    "(setting 'unasked')", rep[i].name, rep[i].refused,
+		(void)snprintf(line, sizeof(line), NP_("'%.15s' was refused "
+		    "%" PRIu64 " read: it wants more than %s a minute "
+		    "(setting 'unasked')", "'%.15s' was refused %" PRIu64
+		    " reads: it wants more than %s a minute (setting "
+		    "'unasked')", rep[i].refused), rep[i].name, rep[i].refused,
 		    size_format(meter_limit(m), size));
 		json_array_append_new(all, control_text(line));
 	}
@@ -94,15 +97,18 @@ control_notes(const struct control_conn *k)
 	}
 	buf_done(&b);
 	if (k->c->host.parts->is_metered)
-		json_array_append_new(all, json_string("this line is paid by "
-		    "volume: uploads, pins and reading ahead wait; 'coffre "
-		    "sync --wait' does not, nor does 'metered = use'"));
+		json_array_append_new(all, json_string(N_("this line is paid "
+		    "by volume: uploads, pins and reading ahead wait; 'coffre "
+		    "sync --wait' does not, nor does 'metered = use'")));
 	drive_usage(k->c->host.parts->drive, &u);
 	if (u.lost_commits) {
-		(void)snprintf(line, sizeof(line), "the last %llu changes "
+		(void)snprintf(line, sizeof(line), NP_("the last %llu change "
 		    "before this start could not be read again: a power cut "
 		    "does that, or a failing disk; look at the files that "
-		    "were being changed then",
+		    "were being changed then", "the last %llu changes "
+		    "before this start could not be read again: a power cut "
+		    "does that, or a failing disk; look at the files that "
+		    "were being changed then", u.lost_commits),
 		    (unsigned long long)u.lost_commits);
 		json_array_append_new(all, control_text(line));
 	}
@@ -134,8 +140,8 @@ busy_take(struct control_conn *k)
 {
 	if (!atomic_flag_test_and_set(&k->c->is_store_busy))
 		return true;
-	control_error(k, -EBUSY, "another command works on the stores of "
-	    "this drive: wait for it");
+	control_error(k, -EBUSY, N_("another command works on the stores of "
+	    "this drive: wait for it"));
 	return false;
 }
 

@@ -63,9 +63,8 @@ explain(int r, struct err *e)
 	case 0:
 		return 0;
 	case -ENOENT:
-		return err_set(e, -EHOSTDOWN, "'" PROGRAM "', which "
-		    "speaks to the keyring, is not installed or lacks "
-		    "libsecret");
+		return err_set(e, -EHOSTDOWN, "'%s', which speaks to the "
+		    "keyring, is not installed or lacks libsecret", PROGRAM);
 	case -ENOKEY:
 		return err_set(e, r, "the keyring of the session has no key "
 		    "for it");

@@ -13,6 +13,7 @@
 
 #include "fs/virtual.h"
 #include "util/log.h"
+#include "util/tr.h"
 
 #define ROOT FUSE_ROOT_ID
 /* No inode of a drive has such numbers. */
@@ -68,9 +69,9 @@ static size_t
 text_make(const struct locked *l, char out[static TEXT_MAX])
 {
 	return (size_t)snprintf(out, TEXT_MAX,
-	    "The drive '%s' is locked: its files are there, but the key to "
+	    _("The drive '%s' is locked: its files are there, but the key to "
 	    "them is not.\n\nTo unlock it, type in a terminal:\n\n"
-	    "    coffre unlock %s\n", l->name, l->name);
+	    "    coffre unlock %s\n"), l->name, l->name);
 }
 
 /* The same as with the keys: file managers look once, when it is mounted. */

@@ -26,13 +26,13 @@ help(void)
 {
 	size_t i;
 
-	(void)printf("Usage: coffre COMMAND [OPTION]... [ARGUMENT]...\n\n"
+	cli_out("Usage: coffre COMMAND [OPTION]... [ARGUMENT]...\n\n"
 	    "Mount an untrusted remote store as a local folder: encrypted, "
 	    "quick, there\nwithout the network.\n\n");
 	for (i = 0; i < NCMDS; i++)
 		(void)printf("  %-13s %s\n", cmds[i]->name,
-		    cmds[i]->summary);
-	(void)printf("\n'coffre COMMAND --help' says more, and so does "
+		    tr(cmds[i]->summary));
+	cli_out("\n'coffre COMMAND --help' says more, and so does "
 	    "coffre(1).\n");
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
@@ -55,6 +55,7 @@ main(int argc, char **argv)
 	size_t i;
 
 	harden();
+	tr_init(NULL);
 	if (argc > 0 && mount_helper_is(argv[0]))
 		return mount_helper_run(argc, argv);
 	if (argc < 2) {

@@ -76,8 +76,9 @@ list_filter(char *list, bool is_sloppy)
 static int
 usage(const char *what)
 {
-	cli_note("%s\ncoffre: mount(8) calls this as: mount.coffre SOURCE "
-	    "DIR [-sfnv] [-o OPTIONS]", what);
+	cli_note("%s", what);
+	cli_note("mount(8) calls this as: mount.coffre SOURCE DIR [-sfnv] "
+	    "[-o OPTIONS]");
 	return MOUNT_USAGE;
 }
 
@@ -111,10 +112,10 @@ mount_helper_run(int argc, char **argv)
 		else if (key == 'o')
 			list = optarg;
 		else if (key == '?')
-			return usage("unknown option");
+			return usage(N_("unknown option"));
 	}
 	if (argc - optind != 2)
-		return usage("a source and a folder are needed");
+		return usage(N_("a source and a folder are needed"));
 	own = strdup(list);
 	if (!own)
 		return MOUNT_SYSERR;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fs/notice.h"
+#include "util/tr.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -16,25 +17,25 @@ struct words {
 };
 
 static const struct words words[NOTICE_KINDS] = {
-	[NOTICE_SIGN_IN] = { "sign-in", 1, "sign-in needed",
-	    "The store refuses access. Work goes on here, but nothing is "
-	    "uploaded. Check the user name and the password, then run: "
-	    "coffre sync %s" },
-	[NOTICE_FULL] = { "full", 1, "the store is full",
-	    "New files are kept on this computer only. Make room at the "
-	    "store or get more space, then run: coffre sync %s" },
-	[NOTICE_ALARM] = { "alarm", 2, "the store is not as it was left",
-	    "It shows an older or another state than was seen before. "
+	[NOTICE_SIGN_IN] = { "sign-in", 1, N_("sign-in needed"),
+	    N_("The store refuses access. Work goes on here, but nothing is "
+	    "uploaded. Check the user name and the password, then run: coffre "
+	    "sync %s") },
+	[NOTICE_FULL] = { "full", 1, N_("the store is full"),
+	    N_("New files are kept on this computer only. Make room at the "
+	    "store or get more space, then run: coffre sync %s") },
+	[NOTICE_ALARM] = { "alarm", 2, N_("the store is not as it was left"),
+	    N_("It shows an older or another state than was seen before. "
 	    "Nothing was changed here, and the drive is read-only until you "
-	    "decide. To see what is wrong, run: coffre trust %s" },
-	[NOTICE_CONFLICT] = { "conflict", 1, "a name was given twice",
-	    "Another computer used a name that was taken here. Both files "
+	    "decide. To see what is wrong, run: coffre trust %s") },
+	[NOTICE_CONFLICT] = { "conflict", 1, N_("a name was given twice"),
+	    N_("Another computer used a name that was taken here. Both files "
 	    "are kept, one with '(conflict ' in its name. Search drive %s for "
-	    "that, compare the two, and delete or rename one." },
-	[NOTICE_UNSENT] = { "unsent", 1, "not everything is uploaded",
-	    "What is left is safe on this computer and is uploaded when the "
+	    "that, compare the two, and delete or rename one.") },
+	[NOTICE_UNSENT] = { "unsent", 1, N_("not everything is uploaded"),
+	    N_("What is left is safe on this computer and is uploaded when the "
 	    "drive is mounted again. Before you remove the computer from the "
-	    "network for good, run: coffre mount %s" },
+	    "network for good, run: coffre mount %s") },
 };
 
 void
@@ -109,24 +110,24 @@ notice_line(enum notice_kind kind, const struct notice_of *o,
 	const struct words *w = &words[kind];
 	char title[TITLE_MAX + 1], name[TITLE_MAX + 1], count[80] = "";
 	char body[1024];
-	const char *at = strstr(w->body, "%s");
+	const char *text = tr(w->body), *at = strstr(text, "%s");
 
 	title_clean(o->title, title);
 	title_clean(o->name, name);
 	if (kind == NOTICE_UNSENT && o->changes > 0)
-		(void)snprintf(count, sizeof(count), "%" PRIu64 " change%s "
-		    "%s left. ", o->changes, o->changes == 1 ? "" : "s",
-		    o->changes == 1 ? "is" : "are");
+		(void)snprintf(count, sizeof(count), tr_n("%" PRIu64
+		    " change is left. ", "%" PRIu64 " changes are left. ",
+		    o->changes), o->changes);
 	else if (kind == NOTICE_CONFLICT && o->times > 1)
-		(void)snprintf(count, sizeof(count), "It happened %u times. ",
-		    o->times);
+		(void)snprintf(count, sizeof(count), _("It happened %u "
+		    "times. "), o->times);
 	else if (o->times > 1)
-		(void)snprintf(count, sizeof(count), "%u times since the last "
-		    "notice. ", o->times);
-	(void)snprintf(body, sizeof(body), "%.*s%s%s", (int)(at - w->body),
-	    w->body, name, at + 2);
-	return snprintf(out, NOTICE_LINE_MAX, "notify\t%s\t%d\t%s: %s\t%s%s\n",
-	    w->kind, w->urgency, title, w->summary, count, body);
+		(void)snprintf(count, sizeof(count), _("%u times since the "
+		    "last notice. "), o->times);
+	(void)snprintf(body, sizeof(body), "%.*s%s%s", (int)(at - text),
+	    text, name, at + 2);
+	return snprintf(out, NOTICE_LINE_MAX, "notify\t%s\t%d\t%s%s%s\t%s%s\n",
+	    w->kind, w->urgency, title, tr(": "), tr(w->summary), count, body);
 }
 
 int

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,9 +9,29 @@
 #include "fs/reply.h"
 #include "fs/virtual.h"
 #include "store/mirror.h"
+#include "util/tr.h"
 
 /* Where a file's content is; made up here, not kept. */
 #define STATE_NAME "user.coffre.state"
+
+static void
+part_add(char *out, size_t cap, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void
+part_add(char *out, size_t cap, const char *fmt, ...)
+{
+	size_t n = strlen(out);
+	va_list ap;
+
+	if (n > 0 && n + 2 < cap) {
+		memcpy(out + n, ", ", 3);
+		n += 2;
+	}
+	va_start(ap, fmt);
+	(void)vsnprintf(out + n, cap - n, fmt, ap);
+	va_end(ap);
+}
 
 /* Of a drive on several stores: those that lack nothing have it, as do
  * perhaps others. */
@@ -24,18 +45,16 @@ stored_text(struct store *s, char *out, size_t cap)
 		store_mirror_state(s, i, &st);
 		whole += st.queued == 0;
 	}
+	part_add(out, cap, "stored");
 	if (whole < n)
-		(void)snprintf(out, cap, "stored, on %zu of %zu stores for "
-		    "certain", whole, n);
-	else
-		(void)snprintf(out, cap, "stored");
+		part_add(out, cap, "on %zu of %zu stores for certain", whole,
+		    n);
 }
 
 /* Of what is to stay here: how much of it is. */
 static void
 pinned_text(struct drive *d, uint64_t ino, char *out, size_t cap)
 {
-	const char *how;
 	struct drive_attr a;
 	uint64_t missing;
 	int r;
@@ -43,19 +62,18 @@ pinned_text(struct drive *d, uint64_t ino, char *out, size_t cap)
 	r = drive_pin_state(d, ino, &missing);
 	if (r <= 0)
 		return;
-	how = r == 2 ? "pinned" : "pinned with its folder";
-	if (missing == 0 || drive_getattr(d, ino, &a) < 0 || a.size == 0)
-		(void)snprintf(out, cap, ", %s", how);
-	else
-		(void)snprintf(out, cap, ", %s, %u%% here", how,
-		    missing >= a.size ? 0 : (unsigned)((double)(a.size -
-		    missing) * 100 / (double)a.size));
+	part_add(out, cap, "%s", r == 2 ? N_("pinned") :
+	    N_("pinned with its folder"));
+	if (missing > 0 && drive_getattr(d, ino, &a) == 0 && a.size > 0)
+		part_add(out, cap, "%u%% here", missing >= a.size ? 0 :
+		    (unsigned)((double)(a.size - missing) * 100 /
+		    (double)a.size));
 }
 
 static ssize_t
 state_get(fuse_req_t req, fuse_ino_t ino, char *out, size_t size)
 {
-	char text[96];
+	char text[96] = "";
 	enum drive_state s;
 	size_t n;
 	int r;
@@ -66,10 +84,9 @@ state_get(fuse_req_t req, fuse_ino_t ino, char *out, size_t size)
 	if (s == DRIVE_STORED)
 		stored_text(ctx_of(req)->store, text, sizeof(text));
 	else
-		(void)snprintf(text, sizeof(text), "%s", s == DRIVE_QUEUED ?
-		    "queued" : "local");
-	n = strlen(text);
-	pinned_text(drive_of(req), ino, text + n, sizeof(text) - n);
+		part_add(text, sizeof(text), "%s", s == DRIVE_QUEUED ?
+		    N_("queued") : N_("local"));
+	pinned_text(drive_of(req), ino, text, sizeof(text));
 	n = strlen(text);
 	if (size == 0)
 		return (ssize_t)n;

@@ -9,6 +9,7 @@
 #include "crypto/crypto.h"
 #include "fs/ask.h"
 #include "fs/birth.h"
+#include "util/tr.h"
 
 #define GROUPS_ASKED 3		/* of the recovery key, asked back */
 
@@ -48,8 +49,8 @@ recovery_check(struct ask *a, const char *words)
 		crypto_random(&any, sizeof(any));
 		at = i * n / GROUPS_ASKED + any % (n / GROUPS_ASKED) + 1;
 		len = group_at(words, at, &group);
-		(void)snprintf(what, sizeof(what), "Group %u of the recovery "
-		    "key", at);
+		(void)snprintf(what, sizeof(what), _("Group %u of the "
+		    "recovery key"), at);
 		r = a->ops->line(a, what, "", answer);
 		if (r == 0 && (strlen(answer) != len ||
 		    strncasecmp(answer, group, len) != 0))
@@ -73,11 +74,11 @@ recovery_layout(const char *words, const char *rest, char *out, size_t cap)
 		    (int)len, group, i % 6 && i < n ? "   " : "\n");
 	}
 	if (at < cap)
-		(void)snprintf(out + at, cap - at, "%s\n"
+		(void)snprintf(out + at, cap - at, _("%s\n"
 		    "Write it down and keep it away from this machine.  With "
 		    "it and the store the\ndrive comes back on any machine; "
 		    "without it and without this machine nobody can\n"
-		    "bring it back.  It is not shown again.\n", rest);
+		    "bring it back.  It is not shown again.\n"), rest);
 }
 
 int

@@ -13,6 +13,7 @@
 
 #include "crypto/crypto.h"
 #include "util/err.h"
+#include "util/tr.h"
 
 #define CTRL_C 3
 
@@ -110,8 +111,9 @@ command_read(const char *command, struct secret *ret, struct err *e)
 
 /* Ask once on the terminal, its echo off; a signal leaves it as it was. */
 static int
-tty_ask(int tty, const char *what, const char *again, struct secret *ret)
+tty_ask(int tty, const char *what, bool again, struct secret *ret)
 {
+	char text[TR_MAX];
 	struct termios old, off;
 	sigset_t hold, was;
 	int r;
@@ -132,7 +134,8 @@ tty_ask(int tty, const char *what, const char *again, struct secret *ret)
 	off.c_cc[VEOL] = CTRL_C;
 	(void)sigprocmask(SIG_BLOCK, &hold, &was);
 	(void)tcsetattr(tty, TCSAFLUSH, &off);
-	(void)dprintf(tty, "%s%s: ", what, again);
+	(void)dprintf(tty, again ? _("%s, again: ") : _("%s: "),
+	    tr_text(what, text));
 	r = line_read(tty, true, ret);
 	(void)tcsetattr(tty, TCSAFLUSH, &old);
 	(void)sigprocmask(SIG_SETMASK, &was, NULL);
@@ -142,7 +145,7 @@ tty_ask(int tty, const char *what, const char *again, struct secret *ret)
 int
 pass_ask(int tty, const char *what, struct secret *ret)
 {
-	return tty_ask(tty, what, "", ret);
+	return tty_ask(tty, what, false, ret);
 }
 
 static int
@@ -156,9 +159,9 @@ tty_read(const char *what, bool is_new, struct secret *ret, struct err *e)
 		return err_set(e, -ENOTTY, "there is no terminal to ask for "
 		    "the %s on: use --passphrase-fd or "
 		    "--passphrase-command (--password-… for a store)", what);
-	r = tty_ask(tty, what, "", ret);
+	r = tty_ask(tty, what, false, ret);
 	if (r == 0 && is_new && ret->len > 0) {
-		r = tty_ask(tty, what, ", again", &two);
+		r = tty_ask(tty, what, true, &two);
 		if (r == 0 && (two.len != ret->len ||
 		    !crypto_equal(two.p, ret->p, two.len)))
 			r = err_set(e, -EINVAL, "the two differ: try again");

@@ -15,6 +15,7 @@
 #include "fs/pass.h"
 #include "util/clock.h"
 #include "util/err.h"
+#include "util/tr.h"
 
 #define PROGRAM "pinentry"
 #define ASK_S 300		/* it goes by itself then */
@@ -162,10 +163,14 @@ static int
 talk(struct talk *t, char *line, const char *what)
 {
 	const char *tty = getenv("GPG_TTY");
-	char text[512];
+	char text[768], prompt[128], said[TR_MAX], desc[TR_MAX];
 	int r;
 
-	r = assuan_encode(what, text, sizeof(text));
+	(void)snprintf(desc, sizeof(desc), _("Coffre: the %s"),
+	    tr_text(what, said));
+	r = assuan_encode(desc, text, sizeof(text));
+	if (r == 0)
+		r = assuan_encode(_("Passphrase:"), prompt, sizeof(prompt));
 	if (r == 0)
 		r = answer(t, line);	/* it greets */
 	if (r == 0)
@@ -180,9 +185,9 @@ talk(struct talk *t, char *line, const char *what)
 	if (r == 0)
 		r = say(t, line, "SETTITLE Coffre");
 	if (r == 0)
-		r = say(t, line, "SETDESC Coffre: the %s", text);
+		r = say(t, line, "SETDESC %s", text);
 	if (r == 0)
-		r = say(t, line, "SETPROMPT Passphrase:");
+		r = say(t, line, "SETPROMPT %s", prompt);
 	t->len = 0;
 	return r == 0 ? say(t, line, "GETPIN") : r;
 }

@@ -132,19 +132,47 @@ is_listed(const char *list, const char *word)
 	return false;
 }
 
-static int
-one_check(const char *rule, const char *list, const char *what,
-    const char *value, struct err *e)
+static bool
+is_allowed(const char *list, const char *value)
 {
-	if (!list || (value && *value && is_listed(list, value)))
+	return !list || (value && *value && is_listed(list, value));
+}
+
+static int
+country_check(const char *list, const char *value, struct err *e)
+{
+	if (is_allowed(list, value))
 		return 0;
 	if (!value || !*value)
-		return err_set(e, -EPERM, "the %s of this store is not known, "
-		    "and the drive's rule is '%s = %s'%s", what, rule, list,
-		    strcmp(what, "country") == 0 ?
-		    ": say it with '--country'" : "");
-	return err_set(e, -EPERM, "the %s of this store is %s, and the "
-	    "drive's rule is '%s = %s'", what, value, rule, list);
+		return err_set(e, -EPERM, "the country of this store is not "
+		    "known, and the drive's rule is 'countries = %s': say it "
+		    "with '--country'", list);
+	return err_set(e, -EPERM, "the country of this store is %s, and the "
+	    "drive's rule is 'countries = %s'", value, list);
+}
+
+static int
+law_check(const char *list, const char *value, struct err *e)
+{
+	if (is_allowed(list, value))
+		return 0;
+	if (!value || !*value)
+		return err_set(e, -EPERM, "the provider's law of this store "
+		    "is not known, and the drive's rule is 'laws = %s'", list);
+	return err_set(e, -EPERM, "the provider's law of this store is %s, "
+	    "and the drive's rule is 'laws = %s'", value, list);
+}
+
+static int
+provider_check(const char *list, const char *value, struct err *e)
+{
+	if (is_allowed(list, value))
+		return 0;
+	if (!value)
+		return err_set(e, -EPERM, "the provider of this store is not "
+		    "known, and the drive's rule is 'providers = %s'", list);
+	return err_set(e, -EPERM, "the provider of this store is %s, and the "
+	    "drive's rule is 'providers = %s'", value, list);
 }
 
 /* The host of any address that has one. */
@@ -188,14 +216,12 @@ presets_check(const struct opts *drive, const struct opts *store,
 		return r;
 	p = presets_by_host(&s, host, &g);
 	/* What the address tells counts more than what somebody says. */
-	r = one_check("countries", drive->countries, "country",
-	    g ? g->country : store->country, e);
+	r = country_check(drive->countries, g ? g->country : store->country,
+	    e);
 	if (r == 0)
-		r = one_check("laws", drive->laws, "provider's law",
-		    p ? p->law : NULL, e);
+		r = law_check(drive->laws, p ? p->law : NULL, e);
 	if (r == 0)
-		r = one_check("providers", drive->providers, "provider",
-		    p ? p->id : NULL, e);
+		r = provider_check(drive->providers, p ? p->id : NULL, e);
 	presets_done(&s);
 	return r;
 }

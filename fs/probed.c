@@ -15,6 +15,7 @@
 #include "util/buf.h"
 #include "util/log.h"
 #include "util/text.h"
+#include "util/tr.h"
 
 /* An address may hold a user's name: the file is called by its hash. */
 #define HASH_LEN 10
@@ -180,7 +181,7 @@ probed_when(const json_t *o, char out[static PROBED_WHEN_MAX])
 
 	if (!localtime_r(&t, &tm) ||
 	    strftime(out, PROBED_WHEN_MAX, "%Y-%m-%d %H:%M", &tm) == 0)
-		(void)snprintf(out, PROBED_WHEN_MAX, "once");
+		(void)snprintf(out, PROBED_WHEN_MAX, "?");
 	return out;
 }
 
@@ -188,8 +189,10 @@ void
 probed_print(const json_t *o, const char *lead)
 {
 	const json_t *line;
+	char text[TR_MAX];
 	size_t i;
 
 	json_array_foreach(json_object_get(o, "lines"), i, line)
-		(void)printf("%s%s\n", lead, json_string_value(line));
+		(void)printf("%s%s\n", lead,
+		    tr_text(json_string_value(line), text));
 }

@@ -207,7 +207,7 @@ setup_passphrase(struct setup *s, struct err *e)
 {
 	char what[128];
 
-	(void)snprintf(what, sizeof(what), "new passphrase for drive '%s'",
+	(void)snprintf(what, sizeof(what), N_("new passphrase for drive '%s'"),
 	    s->parts.name);
 	return pass_read(&s->passphrase_from, what, true, &s->passphrase, e);
 }
@@ -222,7 +222,7 @@ setup_store(struct setup *s, struct err *e)
 		r = cloud_login(&s->parts.opts, &s->password, e);
 	else if (stores_wants_password(s->parts.opts.store) ||
 	    s->password_from.fd >= 0)
-		r = pass_read(&s->password_from, "store's password", false,
+		r = pass_read(&s->password_from, N_("store's password"), false,
 		    &s->password, e);
 	return r < 0 ? r : parts_open_store_with(&s->parts, s->password.p, e);
 }

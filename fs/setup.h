@@ -25,11 +25,12 @@ struct setup {
 };
 
 #define SETUP_OPTS \
-	{ "store", KEY_STORE, "URL", "where the drive's objects are kept" }, \
-	{ "passphrase-fd", KEY_PASSPHRASE_FD, "N", \
-	    "read the new passphrase from descriptor N" }, \
-	{ "password-fd", KEY_PASSWORD_FD, "N", \
-	    "read the store's password from descriptor N" }
+	{ "store", KEY_STORE, N_("URL"), \
+	    N_("where the drive's objects are kept") }, \
+	{ "passphrase-fd", KEY_PASSPHRASE_FD, N_("N"), \
+	    N_("read the new passphrase from descriptor N") }, \
+	{ "password-fd", KEY_PASSWORD_FD, N_("N"), \
+	    N_("read the store's password from descriptor N") }
 
 /* Nothing known yet. */
 void setup_init(struct setup *s);

@@ -27,6 +27,7 @@
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/log.h"
+#include "util/tr.h"
 #include "vault/vault.h"
 
 #define LOCK_WAIT_MS 5000
@@ -253,9 +254,11 @@ in_use(const struct stage *s, struct err *e)
 {
 	unsigned n = handles_count(s->ctx.handles);
 
-	return err_set(e, -EBUSY, "%u files or folders are open on drive "
-	    "'%s': close them ('fuser -vm' on the mount point lists who has "
-	    "them), or 'coffre lock --force'", n, s->p->name);
+	return err_set(e, -EBUSY, NP_("%u file or folder is open on drive "
+	    "'%s': close it ('fuser -vm' on the mount point lists who has "
+	    "it), or 'coffre lock --force'", "%u files or folders are open "
+	    "on drive '%s': close them ('fuser -vm' on the mount point lists "
+	    "who has them), or 'coffre lock --force'", n), n, s->p->name);
 }
 
 /* Nobody uses the drive, and whoever comes waits. */

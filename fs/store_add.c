@@ -252,8 +252,8 @@ store_job_add(const struct store_job *j, bool is_later, struct err *e)
 		r = is_new ? add_new(j, &o, number, &n, e) :
 		    add_again(j, &o, &n, e);
 	if (r == 0)
-		store_job_say(j, "%s: store %u is '%s'; %" PRIu64
-		    " objects to copy", j->name, number, o.store, n);
+		store_job_say(j, "%s: store %u is '%s'; objects to copy: %"
+		    PRIu64, j->name, number, o.store, n);
 	opts_done(&o);
 	if (r < 0 || is_later)
 		return r;

@@ -14,6 +14,7 @@
 #include "store/mirror.h"
 #include "store/store.h"
 #include "util/err.h"
+#include "util/tr.h"
 
 /* store_job - what the jobs share, and the comparison of all stores. */
 
@@ -34,7 +35,7 @@ on_wait(void *arg, uint64_t queued)
 {
 	const struct store_job *j = arg;
 
-	return !j->progress(j->arg, "to copy", queued);
+	return !j->progress(j->arg, STORE_JOB_QUEUED, queued);
 }
 
 int
@@ -49,13 +50,19 @@ store_job_wait(const struct store_job *j, struct err *e)
 	for (i = 0; r < 0 && i < store_mirror_count(j->store); i++) {
 		store_mirror_state(j->store, i, &st);
 		if (st.queued)
-			return err_set(e, r, "%" PRIu64 " objects are still "
-			    "to be copied to '%s'; that goes on while the "
-			    "drive is mounted, or by the same command%s%s",
-			    st.queued, st.url, st.problem[0] ? ": " : "",
-			    st.problem);
+			break;
 	}
-	return r;
+	if (r == 0 || i == store_mirror_count(j->store))
+		return r;
+	if (st.problem[0])
+		(void)err_set(e, r, "%s", st.problem);
+	else
+		(void)err_set(e, r, "%s", strerror(-r));
+	return err_wrap(e, r, NP_("%" PRIu64 " object is still to be copied "
+	    "to '%s'; that goes on while the drive is mounted, or by the "
+	    "same command", "%" PRIu64 " objects are still to be copied to "
+	    "'%s'; that goes on while the drive is mounted, or by the same "
+	    "command", st.queued), st.queued, st.url);
 }
 
 int

@@ -21,7 +21,9 @@ struct store_job {
 	const struct opts *opts;	/* likewise */
 	struct store *store;		/* as stores_join makes it */
 	void (*say)(void *arg, const char *text);
-	/* "listed" or "to copy"; false: break off. */
+	/* what: one of these words; false: break off. */
+#define STORE_JOB_LISTED "listed"
+#define STORE_JOB_QUEUED "to copy"
 	bool (*progress)(void *arg, const char *what, uint64_t objects);
 	void *arg;
 };

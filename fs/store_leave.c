@@ -13,6 +13,7 @@
 #include "store/mirror.h"
 #include "store/store.h"
 #include "util/err.h"
+#include "util/tr.h"
 
 /* store_leave - one store less; and the comparison of all. */
 
@@ -64,7 +65,9 @@ compare(const struct store_job *j, const struct names *all, size_t not,
 		l.member = i;
 		l.n = 0;
 		r = names_each(all, on_object, &l);
-		store_job_say(j, "%s: %zu objects, %" PRIu64 " missing",
+		store_job_say(j, NP_("%s: %zu object, %" PRIu64 " missing",
+		    "%s: %zu objects, %" PRIu64 " missing",
+		    names_count(there)),
 		    store_url(store_mirror_member(j->store, i)),
 		    names_count(there), l.n);
 		names_free(there);
@@ -86,7 +89,8 @@ store_job_check(const struct store_job *j, struct err *e)
 	if (r < 0)
 		return r;
 	if (store_mirror_count(j->store) == 0) {
-		store_job_say(j, "%s: %zu objects, the only store",
+		store_job_say(j, NP_("%s: %zu object, the only store",
+		    "%s: %zu objects, the only store", names_count(all)),
 		    store_url(j->store), names_count(all));
 		names_free(all);
 		return 0;
@@ -128,8 +132,9 @@ others_check(const struct store_job *j, size_t at, struct err *e)
 	for (i = 0; r == 0 && i < store_mirror_count(j->store); i++) {
 		store_mirror_state(j->store, i, &st);
 		if (i != at && st.queued)
-			return err_set(e, -EBUSY, "'%s' still lacks %" PRIu64
-			    " objects", st.url, st.queued);
+			return err_set(e, -EBUSY, NP_("'%s' still lacks %"
+			    PRIu64 " object", "'%s' still lacks %" PRIu64
+			    " objects", st.queued), st.url, st.queued);
 	}
 	return r;
 }

@@ -41,7 +41,7 @@ on_name(void *arg, const char *name, uint64_t size)
 		return -ENOMEM;
 	}
 	if (HASH_COUNT(l->all) % 1000 == 0 && !l->job->progress(l->job->arg,
-	    "listed", HASH_COUNT(l->all)))
+	    STORE_JOB_LISTED, HASH_COUNT(l->all)))
 		return -ECANCELED;
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "sync/mirror_log.h"
 #include "util/err.h"
 #include "util/file.h"
+#include "util/tr.h"
 #include "vault/vault.h"
 
 /* Transient failures inside one call are tried again this often; the sync
@@ -130,7 +131,7 @@ stores_password(const char *drive, unsigned n, const struct opts *o,
 
 	stores_name(drive, n, name);
 	if (f.command)
-		return pass_read(&f, "store's password", false, ret, e);
+		return pass_read(&f, N_("store's password"), false, ret, e);
 	r = place_path(PLACE_CRED, name, path, e);
 	if (r < 0 || access(path, F_OK) < 0)
 		return r;

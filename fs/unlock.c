@@ -16,6 +16,7 @@
 #include "fs/pinentry.h"
 #include "fs/slots.h"
 #include "util/err.h"
+#include "util/tr.h"
 
 static bool
 has_terminal(void)
@@ -53,7 +54,8 @@ unlock_passphrase(const char *name, const struct opts *o,
 	struct pass_from from = *f;
 	char what[128];
 
-	(void)snprintf(what, sizeof(what), "passphrase of drive '%s'", name);
+	(void)snprintf(what, sizeof(what), N_("passphrase of drive "
+	    "'%s'"), name);
 	if (from.fd < 0 && !from.command)
 		from.command = o->passphrase_command;
 	if (from.fd >= 0 || from.command)

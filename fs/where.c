@@ -13,6 +13,7 @@
 #include "fs/presets.h"
 #include "util/buf.h"
 #include "util/err.h"
+#include "util/tr.h"
 
 #define CHOICES_MAX (PRESETS_MAX + 2)
 
@@ -21,10 +22,10 @@ static const struct part {
 	const char *name;	/* of the presets */
 	const char *what;
 } parts[] = {
-	{ "bucket", "Bucket (an empty one, made at the provider)" },
-	{ "container", "Container (an empty one)" },
-	{ "host", "Host, such as cloud.example.org" },
-	{ "space", "Space" },
+	{ "bucket", N_("Bucket (an empty one, made at the provider)") },
+	{ "container", N_("Container (an empty one)") },
+	{ "host", N_("Host, such as cloud.example.org") },
+	{ "space", N_("Space") },
 };
 
 static const char *
@@ -49,9 +50,9 @@ word_ask(struct ask *a, const char *what, char out[static ASK_MAX])
 		r = a->ops->line(a, what, "", out);
 		if (r < 0 || (*out && !strpbrk(out, "/@?# \t")))
 			return r;
-		a->ops->tell(a, *out ? "That has a character that cannot "
-		    "stand there: no blank and none of / @ ? #." :
-		    "That is needed.");
+		a->ops->tell(a, *out ? _("That has a character that cannot "
+		    "stand there: no blank and none of / @ ? #.") :
+		    _("That is needed."));
 	}
 }
 
@@ -68,7 +69,7 @@ region_ask(struct ask *a, const struct preset *p, char out[static ASK_MAX])
 		    p->regions[i].id, p->regions[i].country);
 		of[i] = text[i];
 	}
-	r = a->ops->choice(a, "Region", of, p->nregions);
+	r = a->ops->choice(a, N_("Region"), of, p->nregions);
 	if (r >= 0)
 		(void)snprintf(out, ASK_MAX, "%s", p->regions[r].id);
 	return r < 0 ? r : 0;
@@ -85,8 +86,8 @@ user_ask(struct ask *a, const struct preset *p, struct buf *b)
 	if (!strstr(p->url, "{user}") || strcmp(p->kind, "nextcloud") == 0)
 		return 0;
 	r = word_ask(a, strcmp(p->kind, "s3") == 0 ?
-	    "Id of the access key (not the secret one)" : "User name there",
-	    user);
+	    N_("Id of the access key (not the secret one)") :
+	    N_("User name there"), user);
 	if (r == 0)
 		(void)buf_printf(b, "%s@", user);
 	return r;
@@ -103,9 +104,9 @@ folder_ask(struct ask *a, const struct preset *p, struct buf *b)
 	if (!strstr(p->url, "{prefix}"))
 		return 0;
 	do {
-		r = a->ops->line(a, is_sftp ? "Folder there (~ is where the "
-		    "account begins)" : "Folder in it", is_sftp ? "~/coffre" :
-		    "coffre", folder);
+		r = a->ops->line(a, is_sftp ? N_("Folder there (~ is where "
+		    "the account begins)") : N_("Folder in it"),
+		    is_sftp ? "~/coffre" : "coffre", folder);
 		if (r < 0)
 			return r;
 	} while (strpbrk(folder, "?#"));
@@ -119,14 +120,15 @@ static int
 preset_ask(struct ask *a, const struct preset *p, struct buf *b)
 {
 	char args[sizeof(p->args)], word[ASK_MAX], *arg, *save = NULL;
+	char text[TR_MAX];
 	int r;
 
 	if (*p->qualification)
-		ask_tell(a, "Declared: %s", p->qualification);
+		ask_tell(a, "Declared: %s", tr_text(p->qualification, text));
 	if (*p->note)
-		ask_tell(a, "Note: %s", p->note);
+		ask_tell(a, "Note: %s", tr_text(p->note, text));
 	if (*p->quirks)
-		ask_tell(a, "Known of it: %s", p->quirks);
+		ask_tell(a, "Known of it: %s", tr_text(p->quirks, text));
 	(void)buf_printf(b, "%s:", p->kind);
 	r = user_ask(a, p, b);
 	(void)buf_printf(b, "%s", p->id);
@@ -150,10 +152,10 @@ dir_ask(struct ask *a, struct buf *b)
 	int r;
 
 	do {
-		r = a->ops->line(a, "Folder (of a mounted disk or server), "
-		    "whole path", "", dir);
+		r = a->ops->line(a, N_("Folder (of a mounted disk or "
+		    "server), whole path"), "", dir);
 		if (r == 0 && *dir != '/')
-			a->ops->tell(a, "A whole path begins with '/'.");
+			a->ops->tell(a, _("A whole path begins with '/'."));
 	} while (r == 0 && *dir != '/');
 	(void)buf_printf(b, "dir:%s", dir);
 	return r;
@@ -165,13 +167,13 @@ address_ask(struct ask *a, struct buf *b)
 	char url[ASK_MAX];
 	int r;
 
-	a->ops->tell(a, "For example:\n"
+	a->ops->tell(a, _("For example:\n"
 	    "  webdavs://anna@dav.example.org/files/coffre\n"
 	    "  s3://KEYID@s3.example.org/bucket/folder?region=fr1\n"
 	    "  swift://anna@auth.example.org/container?project=P&region=R\n"
-	    "coffre.conf(5) tells all of them.");
+	    "coffre.conf(5) tells all of them."));
 	do
-		r = a->ops->line(a, "Address", "", url);
+		r = a->ops->line(a, N_("Address"), "", url);
 	while (r == 0 && !*url);
 	(void)buf_printf(b, "%s", url);
 	return r;
@@ -196,13 +198,13 @@ kind_ask(struct ask *a, const struct presets *s, struct buf *b)
 		if (!is_offered(&s->p[i]))
 			continue;
 		p[n] = &s->p[i];
-		of[n++] = s->p[i].name;
+		of[n++] = tr(s->p[i].name);
 	}
-	of[n] = "a folder on this machine, or of a mounted server";
-	of[n + 1] = "another address: WebDAV, S3, Swift, SSH";
-	a->ops->tell(a, "Where is the drive to be kept?  Whoever runs it "
-	    "cannot read it.");
-	r = a->ops->choice(a, "Number", of, n + 2);
+	of[n] = _("a folder on this machine, or of a mounted server");
+	of[n + 1] = _("another address: WebDAV, S3, Swift, SSH");
+	a->ops->tell(a, _("Where is the drive to be kept?  Whoever runs it "
+	    "cannot read it."));
+	r = a->ops->choice(a, N_("Number"), of, n + 2);
 	if (r < 0)
 		return r;
 	if ((size_t)r < n)

@@ -59,7 +59,7 @@ tools: $(if $(DESKTOP),$(B)/tests/desktop/double)
 
 gioc     = -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -Werror $(HARD) $(OPT) \
 	$(patsubst -I%,-isystem%,$(shell pkg-config --cflags gio-unix-2.0)) \
-	$(CPPFLAGS) $(CFLAGS) -pie
+	-DLOCALEDIR='"$(LOCALEDIR)"' $(CPPFLAGS) $(CFLAGS) -pie
 giol     = $(LDSAN) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) \
 	$(shell pkg-config --libs gio-unix-2.0)
 
@@ -91,7 +91,8 @@ EXTS     = $(foreach m,nautilus caja nemo,$(shell \
 # The headers of others are not ours to keep free of warnings.
 extc     = -std=gnu11 -D_GNU_SOURCE $(WARN) -Werror -I$(EXTDIR) $(HARD) \
 	$(OPT) $(patsubst -I%,-isystem%,$(shell \
-	pkg-config --cflags $(ext_$*))) $(CPPFLAGS) $(CFLAGS)
+	pkg-config --cflags $(ext_$*))) -DLOCALEDIR='"$(LOCALEDIR)"' \
+	$(CPPFLAGS) $(CFLAGS)
 extl     = $(LDSAN) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) \
 	$(shell pkg-config --libs $(ext_$*))
 

@@ -8,6 +8,8 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 
 COFFRE=${COFFRE:-build/coffre}
+export LC_ALL=C.UTF-8
+unset LANGUAGE
 bad=0
 complain() {
 	echo "check-docs: $*"
@@ -40,6 +42,17 @@ for c in $cmds; do
 			complain "$man1 does not tell of '$c $o'"
 	done
 done
+
+# Catalogues are whole, and their help fits a terminal, too.
+scripts/po.sh check || bad=1
+while read -r l; do
+	for c in '' $cmds; do
+		# shellcheck disable=SC2086
+		w=$(LANGUAGE=$l "$COFFRE" $c --help | wc -L)
+		[ "$w" -le 80 ] ||
+			complain "'$c --help' in $l is wider than 80"
+	done
+done <packaging/po/LINGUAS
 
 names=$(sed -n 's/^\t{ "\([a-z_]*\)", OPT_.*/\1/p' fs/opts.c)
 [ -n "$names" ] || complain "no settings found in fs/opts.c"

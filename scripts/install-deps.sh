@@ -14,7 +14,7 @@
 #	install-deps.sh --peers		also the peers of `make bench-stores`
 set -eu
 
-build='gcc make pkg-config libc6-dev libfuse3-dev fuse3 libcurl4-openssl-dev
+build='gcc make pkg-config gettext libc6-dev libfuse3-dev fuse3 libcurl4-openssl-dev
 libssl-dev libssh-dev libsqlite3-dev libexpat1-dev libjansson-dev uthash-dev'
 tests='check apache2-bin apache2-utils lighttpd lighttpd-mod-webdav curl
 openssh-server openssh-client nginx libnginx-mod-http-dav-ext php-cli

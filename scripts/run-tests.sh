@@ -26,6 +26,9 @@ case $COFFRE in
 /*) ;;
 *) COFFRE=$top/$COFFRE ;;
 esac
+# What is compared is English, whatever the language of who runs it.
+export LC_ALL=C.UTF-8
+unset LANGUAGE
 export B COFFRE CK_DEFAULT_TIMEOUT=${CK_DEFAULT_TIMEOUT:-60}
 export FAULT_PROXY=$B/tests/tools/fault_proxy
 logs=$B/test
@@ -104,6 +107,7 @@ suite_unit() {
 		spawn "unit-${t##*/test_}" 300 "$B/$t"
 	done
 	spawn security-table 30 tests/security.sh check
+	spawn messages 30 scripts/po.sh check
 	settle
 }
 

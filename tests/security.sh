@@ -13,6 +13,8 @@
 # and every test whose name begins with a14_.  Several comments of one number
 # are one row: the first speaks.
 set -u
+export LC_ALL=C.UTF-8
+unset LANGUAGE
 cd "$(dirname "$0")/.." || exit 1
 
 B=${B:-build}

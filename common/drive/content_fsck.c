@@ -11,6 +11,7 @@
 #include "drive/content.h"
 #include "drive/slab.h"
 #include "util/buf.h"
+#include "util/tr.h"
 
 #define FSCK_STEP 256
 
@@ -33,9 +34,10 @@ finding(struct check *c, const struct block *b, const char *what, bool mended)
 	if (drive_path(c->d, b->ino, &path) < 0)
 		(void)buf_printf(&path, "inode %llu",
 		    (unsigned long long)b->ino);
-	(void)snprintf(line, sizeof(line), "%s: block %llu: %s%s",
+	(void)snprintf(line, sizeof(line), mended ?
+	    N_("%s: block %llu: %s (repaired)") : N_("%s: block %llu: %s"),
 	    path.err ? "?" : buf_cstr(&path), (unsigned long long)b->idx,
-	    what, mended ? " (repaired)" : "");
+	    what);
 	c->say(c->arg, line);
 	buf_done(&path);
 	if (!mended)
@@ -128,7 +130,7 @@ check_waits(struct check *c, const struct block *b)
 			r = stage_note(c->d, b->ino);
 		mended = drive_end(c->d, r) == 0;
 	}
-	finding(c, b, "waits for nothing: it would not be sent", mended);
+	finding(c, b, N_("waits for nothing: it would not be sent"), mended);
 	return 0;
 }
 
@@ -142,7 +144,7 @@ check_row(struct check *c, struct block *b)
 	if (r < 0 || b->state == BLOCK_HOLE)
 		return r;
 	if (!block_is_local(b) && !b->has_ref) {
-		finding(c, b, "is nowhere", false);
+		finding(c, b, N_("is nowhere"), false);
 		return 0;
 	}
 	if (!block_is_local(b))
@@ -153,8 +155,8 @@ check_row(struct check *c, struct block *b)
 	if (b->has_ref && c->repair)
 		mended = forget_copy(c, b) == 0;
 	finding(c, b, b->has_ref ?
-	    "the cached copy does not verify; the store has it" :
-	    "does not verify and is not on the store", mended);
+	    N_("the cached copy does not verify; the store has it") :
+	    N_("does not verify and is not on the store"), mended);
 	return 0;
 }
 
@@ -210,7 +212,7 @@ check_inode_rows(struct check *c, struct step *s)
 		r = check_inode(c, s->v[k].ino);
 		if (r == -ENOENT) {
 			mended = c->repair && drop_row(c, &s->v[k]) == 0;
-			finding(c, &s->v[k], "belongs to no inode", mended);
+			finding(c, &s->v[k], N_("belongs to no inode"), mended);
 			r = 0;
 		} else if (r == 0) {
 			r = check_row(c, &s->v[k]);

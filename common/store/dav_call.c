@@ -7,6 +7,7 @@
 #include "store/dav_priv.h"
 #include "store/status.h"
 #include "util/clock.h"
+#include "util/tr.h"
 
 /* dav_call - one request and what its answer means. */
 
@@ -42,21 +43,21 @@ status_text(int r, int status)
 {
 	switch (r) {
 	case -EACCES:
-		return status == 403 ? "does not allow it: check the rights "
-		    "of this account on the folder" : status == 407 ?
-		    "is behind a proxy that wants a password" :
-		    "refused the user name or the password";
+		return status == 403 ? N_("does not allow it: check the rights "
+		    "of this account on the folder") : status == 407 ?
+		    N_("is behind a proxy that wants a password") :
+		    N_("refused the user name or the password");
 	case -EOPNOTSUPP:
-		return "cannot do that: is this the address of a WebDAV "
-		    "folder?";
+		return N_("cannot do that: is this the address of a WebDAV "
+		    "folder?");
 	case -ENOSPC:
-		return "is full: make room there, or get more";
+		return N_("is full: make room there, or get more");
 	case -EHOSTUNREACH:
 	case -ETIMEDOUT:
-		return "is in trouble or busy";
+		return N_("is in trouble or busy");
 	default:
-		return "gave an answer that makes no sense: is this the "
-		    "address of a WebDAV folder?";
+		return N_("gave an answer that makes no sense: is this the "
+		    "address of a WebDAV folder?");
 	}
 }
 

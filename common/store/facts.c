@@ -10,6 +10,7 @@
 #include "util/buf.h"
 #include "util/file.h"
 #include "util/text.h"
+#include "util/tr.h"
 
 #define FILE_MAX 4096
 #define HEAD "coffre-probe 1"
@@ -39,14 +40,15 @@ static const struct {
 	const char *yes, *no;
 } said[] = {
 	[LINE_IF_ABSENT] = { STORE_CAP_IF_ABSENT,
-	    "refuses to write over what is there",
-	    "ignores conditions: it writes over what is there" },
-	[LINE_RANGE] = { STORE_CAP_RANGE, "gives parts of objects",
-	    "gives whole objects only" },
-	[LINE_ATOMIC] = { STORE_CAP_ATOMIC_PUT, "never shows half an object",
-	    "may show half an object" },
-	[LINE_QUOTA] = { STORE_CAP_QUOTA, "says how much room there is",
-	    "does not say how much room there is" },
+	    N_("refuses to write over what is there"),
+	    N_("ignores conditions: it writes over what is there") },
+	[LINE_RANGE] = { STORE_CAP_RANGE, N_("gives parts of objects"),
+	    N_("gives whole objects only") },
+	[LINE_ATOMIC] = { STORE_CAP_ATOMIC_PUT, N_("never shows half an "
+	    "object"),
+	    N_("may show half an object") },
+	[LINE_QUOTA] = { STORE_CAP_QUOTA, N_("says how much room there is"),
+	    N_("does not say how much room there is") },
 };
 
 static void
@@ -54,38 +56,53 @@ text_quota(const struct store_facts *f, struct buf *out)
 {
 	char a[32], b[32];
 
-	(void)buf_printf(out, "%s", said[LINE_QUOTA].yes);
 	if (f->space.free_bytes == UINT64_MAX)
-		return;
-	(void)buf_printf(out, ": %s", size_format(f->space.free_bytes, a));
-	if (f->space.total_bytes != UINT64_MAX)
-		(void)buf_printf(out, " of %s",
+		(void)buf_printf(out, "%s", said[LINE_QUOTA].yes);
+	else if (f->space.total_bytes == UINT64_MAX)
+		(void)buf_printf(out, "says how much room there is: %s free",
+		    size_format(f->space.free_bytes, a));
+	else
+		(void)buf_printf(out, "says how much room there is: %s of %s "
+		    "free", size_format(f->space.free_bytes, a),
 		    size_format(f->space.total_bytes, b));
-	(void)buf_printf(out, " free");
 }
 
 static void
 text_match(const struct store_facts *f, struct buf *out)
 {
-	static const char *const how[] = { "not known", "ignored",
-	    "refused, and so is the right one", "refused" };
+	static const char *const how[] = { N_("not known"),
+	    N_("ignored"), N_("refused, and so is the right one"),
+	    N_("refused") };
 
 	if (f->bare == FACTS_MATCH_UNKNOWN &&
 	    f->quoted == FACTS_MATCH_UNKNOWN)
 		return;
-	(void)buf_printf(out, "an entity tag that is out of date: %s%s%s",
-	    how[f->quoted], f->bare == f->quoted ? "" : "; without quotes: ",
-	    f->bare == f->quoted ? "" : how[f->bare]);
+	(void)buf_printf(out, "%s: %s",
+	    N_("an entity tag that is out of date"), how[f->quoted]);
+	if (f->bare != f->quoted)
+		(void)buf_printf(out, "; %s: %s", N_("without quotes"),
+		    how[f->bare]);
 }
 
 static void
-text_ms(int ms, const char *what, struct buf *out)
+text_list(int ms, struct buf *out)
 {
 	if (ms == FACTS_MS_OVER)
-		(void)buf_printf(out, "%s not within %d s", what,
+		(void)buf_printf(out, "lists what is new not within %d s",
 		    FACTS_WAIT_MS / 1000);
 	else if (ms >= 0)
-		(void)buf_printf(out, "%s within %d ms", what, ms);
+		(void)buf_printf(out, "lists what is new within %d ms", ms);
+}
+
+static void
+text_over(int ms, struct buf *out)
+{
+	if (ms == FACTS_MS_OVER)
+		(void)buf_printf(out, "shows what was written over anew not "
+		    "within %d s", FACTS_WAIT_MS / 1000);
+	else if (ms >= 0)
+		(void)buf_printf(out, "shows what was written over anew "
+		    "within %d ms", ms);
 }
 
 static void
@@ -97,9 +114,12 @@ text_clock(const struct store_facts *f, struct buf *out)
 		return;
 	if (off >= -SAME_CLOCK_S && off <= SAME_CLOCK_S)
 		(void)buf_printf(out, "its clock is right by ours");
+	else if (off < 0)
+		(void)buf_printf(out, "its clock is %" PRId64 " s behind ours",
+		    -off);
 	else
-		(void)buf_printf(out, "its clock is %" PRId64 " s %s ours",
-		    off < 0 ? -off : off, off < 0 ? "behind" : "ahead of");
+		(void)buf_printf(out, "its clock is %" PRId64 " s ahead of "
+		    "ours", off);
 }
 
 static void
@@ -127,10 +147,10 @@ text_one(const struct store_facts *f, enum line i, struct buf *out)
 			    f->tls, f->cipher, f->issuer);
 		break;
 	case LINE_LIST:
-		text_ms(f->list_ms, "lists what is new", out);
+		text_list(f->list_ms, out);
 		break;
 	case LINE_OVER:
-		text_ms(f->over_ms, "shows what was written over anew", out);
+		text_over(f->over_ms, out);
 		break;
 	case LINE_CLOCK:
 	case LINES:
@@ -179,7 +199,8 @@ facts_changes(const struct store_facts *before,
 		is = text_staying(now, (enum line)i, &b);
 		/* What could not be found out is no change. */
 		if (was && is && *was && *is && strcmp(was, is) != 0)
-			(void)buf_printf(out, "%s (before: %s)\n", is, was);
+			(void)buf_printf(out, "%s (%s: %s)\n", is,
+			    N_("before"), was);
 	}
 	buf_done(&a);
 	buf_done(&b);

@@ -6,6 +6,7 @@
 
 #include "store/mirror_priv.h"
 #include "util/clock.h"
+#include "util/tr.h"
 
 /* mirror_member - one store of a mirror: how it is, and the thread that
  * brings it what it lacks. */
@@ -126,9 +127,9 @@ member_confirm(struct member *m)
 	m->fails++;
 	m->is_put_bad = true;
 	m->retry_at_ms = clock_mono_ms() + v->retry_max_ms;
-	(void)snprintf(m->problem, sizeof(m->problem), "this drive is not "
-	    "there: is its disk mounted? if it was emptied, 'coffre store "
-	    "add' fills it again");
+	(void)snprintf(m->problem, sizeof(m->problem), N_("this drive is not "
+	    "there: is its disk mounted? if it was emptied, 'coffre store add' "
+	    "fills it again"));
 	mutex_unlock(&v->lock);
 	return -EMEDIUMTYPE;
 }

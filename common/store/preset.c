@@ -230,8 +230,8 @@ args_take(struct pieces *c, const char *path, struct err *e)
 		path += *path == '/';
 		len = strcspn(path, "/");
 		if (len == 0)
-			return err_set(e, -EINVAL, "'%s:%s/…' lacks the %s: "
-			    "what follows the name is %s", c->p->kind,
+			return err_set(e, -EINVAL, "'%s:%s/…' lacks "
+			    "the '%s': what follows the name is %s", c->p->kind,
 			    c->p->id, c->args[c->nargs].name, c->p->args);
 		c->args[c->nargs].value = path;
 		c->args[c->nargs++].len = len;

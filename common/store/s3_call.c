@@ -10,6 +10,7 @@
 #include "store/s3_priv.h"
 #include "util/clock.h"
 #include "util/text.h"
+#include "util/tr.h"
 
 /* s3_call - one request: signed, made, and what its answer means. */
 
@@ -117,6 +118,18 @@ say_denied(struct s3 *s, const struct s3_resp *a)
 }
 
 static void
+say_elsewhere(struct s3 *s, const char *region)
+{
+	if (*region)
+		s3_say(s, "%s does not keep the bucket '%s', it is in '%s': "
+		    "give the address of its region", s->endpoint, s->bucket,
+		    region);
+	else
+		s3_say(s, "%s does not keep the bucket '%s': give the address "
+		    "of its region", s->endpoint, s->bucket);
+}
+
+static void
 hint_set(struct s3 *s, int r, const struct s3_req *q,
     const struct s3_resp *a)
 {
@@ -130,17 +143,15 @@ hint_set(struct s3 *s, int r, const struct s3_req *q,
 		s3_say(s, "%s has no bucket '%s': make it at the provider "
 		    "first", s->endpoint, s->bucket);
 	else if (strstr(e->code, "Redirect"))
-		s3_say(s, "%s does not keep the bucket '%s'%s%s: give the "
-		    "address of its region", s->endpoint, s->bucket,
-		    e->region[0] ? ", it is in " : "", e->region);
+		say_elsewhere(s, e->region);
 	else if (a->http.msg[0] && !e->code[0])
 		s3_say(s, "%s", a->http.msg);
 	else if (a->http.status)
 		s3_say(s, "%s %s (%s: %s%sstatus %d)", s->endpoint,
-		    r == -ENOSPC ? "is full: make room there, or get more" :
-		    store_transient(r) ? "is in trouble or busy" :
-		    "gave an answer that makes no sense: is this the address "
-		    "of an S3 service?", q->method, e->code,
+		    r == -ENOSPC ? N_("is full: make room there, or get more") :
+		    store_transient(r) ? N_("is in trouble or busy") :
+		    N_("gave an answer that makes no sense: is this the "
+		    "address of an S3 service?"), q->method, e->code,
 		    e->code[0] ? ", " : "", a->http.status);
 	if (a->http.retry_after_ms > 0) {
 		mutex_lock(&s->lock);

@@ -8,6 +8,7 @@
 #include "net/url_query.h"
 #include "store/s3_priv.h"
 #include "util/err.h"
+#include "util/tr.h"
 
 /* s3_open - the address of an S3 store taken apart. */
 
@@ -190,9 +191,11 @@ bucket_take(struct s3 *s, const struct url *u, struct err *e)
 	size_t n = (size_t)(end - at);
 
 	if (!is_bucket(at, n, s->is_virtual))
-		return err_set(e, -EINVAL, "the address names no bucket%s: "
-		    "'s3://KEYID@HOST/BUCKET/PREFIX'", s->is_virtual && n ?
-		    " that can stand before a host" : "");
+		return err_set(e, -EINVAL, "%s", s->is_virtual && n ?
+		    N_("the address names no bucket that can stand before a "
+		    "host: 's3://KEYID@HOST/BUCKET/PREFIX'") :
+		    N_("the address names no bucket: "
+		    "'s3://KEYID@HOST/BUCKET/PREFIX'"));
 	for (p = end; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			return err_set(e, -EINVAL, "the prefix in the address "

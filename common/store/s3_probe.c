@@ -4,6 +4,7 @@
 
 #include "store/s3_priv.h"
 #include "util/err.h"
+#include "util/tr.h"
 
 /* s3_probe - what this server does, and what the bucket is set to do. */
 
@@ -82,12 +83,12 @@ static void
 note_versioning(struct s3 *s, struct buf *body, struct buf *out)
 {
 	static const char *const text[] = {
-	    [S3_VERSIONING_NEVER] = "versions: not kept; what is deleted is "
-	    "gone",
-	    [S3_VERSIONING_ENABLED] = "versions: kept; a delete removes all "
-	    "versions of an object, a replaced one stays until then",
-	    [S3_VERSIONING_SUSPENDED] = "versions: no longer kept, earlier "
-	    "ones still are; a delete removes all versions of an object",
+	    [S3_VERSIONING_NEVER] = N_("versions: not kept; what is deleted is "
+	    "gone"),
+	    [S3_VERSIONING_ENABLED] = N_("versions: kept; a delete removes all "
+	    "versions of an object, a replaced one stays until then"),
+	    [S3_VERSIONING_SUSPENDED] = N_("versions: no longer kept, earlier "
+	    "ones still are; a delete removes all versions of an object"),
 	};
 	enum s3_versioning v;
 	int r;
@@ -116,11 +117,14 @@ note_lock(struct s3 *s, struct buf *body, struct buf *out)
 	r = conf_read(s, "object-lock", body);
 	if (r == 0)
 		r = s3_xml_lock(body->data, body->len, &l);
-	if (r == 0 && l.is_enabled && l.mode[0])
-		(void)buf_printf(out, "object lock: %s, %u %s: until then "
+	if (r == 0 && l.is_enabled && l.mode[0] && l.years)
+		(void)buf_printf(out, "object lock: %s, years: %u: until then "
 		    "deleted objects stay at the provider, out of sight\n",
-		    l.mode, l.years ? l.years : l.days, l.years ? "years" :
-		    "days");
+		    l.mode, l.years);
+	else if (r == 0 && l.is_enabled && l.mode[0])
+		(void)buf_printf(out, "object lock: %s, days: %u: until then "
+		    "deleted objects stay at the provider, out of sight\n",
+		    l.mode, l.days);
 	else if (r == 0 && l.is_enabled)
 		(void)buf_printf(out, "object lock: possible, and not set\n");
 	mutex_lock(&s->lock);
@@ -156,19 +160,23 @@ note_lifecycle(struct s3 *s, struct buf *body, struct buf *out)
 		    "bucket deletes objects by their age; it would destroy "
 		    "the drive, take it away\n");
 	else if (l.rules)
-		(void)buf_printf(out, "lifecycle: %u rule%s%s%s\n", l.rules,
-		    l.rules == 1 ? "" : "s", l.old_expiring ? "; earlier "
-		    "versions are deleted by their age" : "", l.moving ?
-		    "; objects are moved to other storage, which may be slow "
-		    "to read" : "");
+		(void)buf_printf(out, "lifecycle: rules: %u\n", l.rules);
+	if (l.old_expiring)
+		(void)buf_printf(out, "lifecycle: earlier versions are "
+		    "deleted by their age\n");
+	if (l.moving)
+		(void)buf_printf(out, "lifecycle: objects are moved to other "
+		    "storage, which may be slow to read\n");
 }
 
 static void
 note_puts(unsigned caps, struct buf *out)
 {
-	(void)buf_printf(out, "conditional puts: %s\n",
-	    caps & STORE_CAP_IF_ABSENT ? "honoured" :
-	    "ignored by this server, or not known to it");
+	if (caps & STORE_CAP_IF_ABSENT)
+		(void)buf_printf(out, "conditional puts: honoured\n");
+	else
+		(void)buf_printf(out, "conditional puts: ignored by this "
+		    "server, or not known to it\n");
 	if (!(caps & STORE_CAP_ATOMIC_PUT))
 		(void)buf_printf(out, "an upload that broke off was seen by "
 		    "readers\n");

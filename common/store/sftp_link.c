@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "util/clock.h"
+#include "util/tr.h"
 
 #define PIN_PREFIX "SHA256:"
 #define PIN_DIGITS 43
@@ -91,8 +92,8 @@ sftp_sock_new(const char *host, unsigned port, int64_t deadline_ms,
 	(void)snprintf(service, sizeof(service), "%u", port);
 	r = getaddrinfo(host, service, &hints, &all);
 	if (r != 0) {
-		(void)snprintf(msg, SFTP_MSG_MAX, "the name '%.100s' is not "
-		    "found: %s", host, gai_strerror(r));
+		(void)snprintf(msg, SFTP_MSG_MAX, N_("the name '%.100s' is not "
+		    "found: %s"), host, gai_strerror(r));
 		return -EHOSTUNREACH;
 	}
 	r = -EHOSTUNREACH;
@@ -113,8 +114,8 @@ sftp_sock_new(const char *host, unsigned port, int64_t deadline_ms,
 	}
 	freeaddrinfo(all);
 	if (fd < 0) {
-		(void)snprintf(msg, SFTP_MSG_MAX, "%.100s port %u is not "
-		    "reached: %s", host, port, strerror(-r));
+		(void)snprintf(msg, SFTP_MSG_MAX, N_("%.100s port %u is not "
+		    "reached: %s"), host, port, strerror(-r));
 		return -EHOSTUNREACH;
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
@@ -140,17 +141,17 @@ server_refuse(const struct sftp_link_conf *c, enum ssh_known_hosts_e known,
     const char *print, char msg[SFTP_MSG_MAX])
 {
 	if (known == SSH_KNOWN_HOSTS_CHANGED || known == SSH_KNOWN_HOSTS_OTHER)
-		(void)snprintf(msg, SFTP_MSG_MAX, "the key of %.60s is not "
+		(void)snprintf(msg, SFTP_MSG_MAX, N_("the key of %.60s is not "
 		    "the known one: somebody may stand between; it shows %s: "
-		    "ask who runs it before you change known_hosts", c->host,
+		    "ask who runs it before you change known_hosts"), c->host,
 		    print);
 	else if (known == SSH_KNOWN_HOSTS_ERROR)
-		(void)snprintf(msg, SFTP_MSG_MAX, "the list of known hosts "
-		    "cannot be read");
+		(void)snprintf(msg, SFTP_MSG_MAX, N_("the list of known hosts "
+		    "cannot be read"));
 	else
-		(void)snprintf(msg, SFTP_MSG_MAX, "%.60s is not known yet; "
+		(void)snprintf(msg, SFTP_MSG_MAX, N_("%.60s is not known yet; "
 		    "it shows %s: compare with what its provider says, and "
-		    "give that as 'pin'", c->host, print);
+		    "give that as 'pin'"), c->host, print);
 	return -EPROTO;
 }
 
@@ -171,16 +172,16 @@ server_check(struct sftp_link *l, const struct sftp_link_conf *c,
 		print = ssh_get_fingerprint_hash(SSH_PUBLICKEY_HASH_SHA256,
 		    hash, len);
 	if (!print) {
-		(void)snprintf(msg, SFTP_MSG_MAX, "%.100s shows no key",
+		(void)snprintf(msg, SFTP_MSG_MAX, N_("%.100s shows no key"),
 		    c->host);
 		goto out;
 	}
 	if (c->pin) {
 		r = strcmp(print, c->pin) == 0 ? 0 : -EPROTO;
 		if (r < 0)
-			(void)snprintf(msg, SFTP_MSG_MAX, "the key of %.60s "
+			(void)snprintf(msg, SFTP_MSG_MAX, N_("the key of %.60s "
 			    "is not the one that was pinned: somebody may "
-			    "stand between; it shows %s", c->host, print);
+			    "stand between; it shows %s"), c->host, print);
 		goto out;
 	}
 	known = ssh_session_is_known_server(l->ssh);
@@ -214,9 +215,10 @@ auth_key(struct sftp_link *l, const struct sftp_link_conf *c,
 	rc = ssh_pki_import_privkey_file(c->key_file, c->password, NULL,
 	    NULL, &key);
 	if (rc != SSH_OK) {
-		(void)snprintf(msg, SFTP_MSG_MAX, "the key '%.150s' cannot "
-		    "be read%s", c->key_file, rc == SSH_EOF ? ": it is not "
-		    "there" : ", or it has another passphrase");
+		(void)snprintf(msg, SFTP_MSG_MAX, rc == SSH_EOF ?
+		    N_("the key '%.150s' cannot be read: it is not there") :
+		    N_("the key '%.150s' cannot be read, or it has another "
+		    "passphrase"), c->key_file);
 		return SSH_AUTH_DENIED;
 	}
 	AUTH(rc, l, c, ssh_userauth_publickey(l->ssh, NULL, key));
@@ -294,15 +296,17 @@ user_check(struct sftp_link *l, const struct sftp_link_conf *c,
 		return 0;
 	if (may_go_on(rc)) {
 		if (!msg[0])
-			(void)snprintf(msg, SFTP_MSG_MAX, "%.100s refused "
-			    "user '%.60s' with the %s", c->host, c->user,
-			    c->key_file ? "key that was given" :
-			    c->password ? "password" :
-			    "keys of the agent and of ~/.ssh");
+			(void)snprintf(msg, SFTP_MSG_MAX, c->key_file ?
+			    N_("%.100s refused user '%.60s' with the key that "
+			    "was given") : c->password ?
+			    N_("%.100s refused user '%.60s' with the "
+			    "password") : N_("%.100s refused user '%.60s' "
+			    "with the keys of the agent and of ~/.ssh"),
+			    c->host, c->user);
 		return -EACCES;
 	}
-	(void)snprintf(msg, SFTP_MSG_MAX, "%.80s broke the log-in off: "
-	    "%.100s", c->host, ssh_get_error(l->ssh));
+	(void)snprintf(msg, SFTP_MSG_MAX, N_("%.80s broke the log-in off: "
+	    "%.100s"), c->host, ssh_get_error(l->ssh));
 	return -EHOSTUNREACH;
 }
 
@@ -353,7 +357,8 @@ link_start(struct sftp_link *l, const struct sftp_link_conf *c,
 
 	STEP(rc, l, c, ssh_connect(l->ssh));
 	if (rc != SSH_OK) {
-		(void)snprintf(msg, SFTP_MSG_MAX, "no SSH with %.80s: %.120s",
+		(void)snprintf(msg, SFTP_MSG_MAX, N_("no SSH with %.80s: "
+		    "%.120s"),
 		    c->host, ssh_get_error(l->ssh));
 		return -EHOSTUNREACH;
 	}
@@ -371,8 +376,8 @@ link_start(struct sftp_link *l, const struct sftp_link_conf *c,
 		    "sftp"));
 	if (rc == SSH_OK)
 		return 0;
-	(void)snprintf(msg, SFTP_MSG_MAX, "%.80s lets '%.40s' in but offers "
-	    "no SFTP: %.80s", c->host, c->user, ssh_get_error(l->ssh));
+	(void)snprintf(msg, SFTP_MSG_MAX, N_("%.80s lets '%.40s' in but offers "
+	    "no SFTP: %.80s"), c->host, c->user, ssh_get_error(l->ssh));
 	return clock_mono_ms() < c->deadline_ms &&
 	    ssh_is_connected(l->ssh) ? -EPROTO : -EHOSTUNREACH;
 }

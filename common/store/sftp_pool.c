@@ -10,6 +10,7 @@
 
 #include "store/sftp_priv.h"
 #include "util/clock.h"
+#include "util/tr.h"
 
 /* sftp_pool - connections: made when a call needs one and all are busy, kept
  * for the next. */
@@ -103,8 +104,8 @@ conn_open(struct sftp_conn *c)
 	if (r == -ETIMEDOUT)
 		r = -EHOSTUNREACH;	/* nothing was asked for yet */
 	if (r < 0 && r != -ENOMEM)
-		sftp_say(s, "%s", msg[0] ? msg : "the server gives no answer "
-		    "to SFTP");
+		sftp_say(s, "%s", msg[0] ? msg : N_("the server gives no "
+		    "answer to SFTP"));
 	mutex_lock(&s->lock);
 	if (r == -EACCES) {
 		s->refused_wait_ms = s->refused_wait_ms ?

@@ -15,6 +15,7 @@
 #include "util/err.h"
 #include "util/file.h"
 #include "util/text.h"
+#include "util/tr.h"
 
 /*
  * store_dir - objects are files under one folder: a disk, a stick, a share.
@@ -391,9 +392,9 @@ dir_get_hint(struct store *s, struct store_hint *ret)
 	struct stat st;
 
 	if (stat(d->path, &st) < 0 || !S_ISDIR(st.st_mode))
-		(void)snprintf(ret->msg, sizeof(ret->msg), "the folder "
+		(void)snprintf(ret->msg, sizeof(ret->msg), N_("the folder "
 		    "'%.150s' is not there: is its disk plugged in and "
-		    "mounted?", d->path);
+		    "mounted?"), d->path);
 }
 
 /* The kernel's own waits cannot be ended from here. */

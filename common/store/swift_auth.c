@@ -7,6 +7,7 @@
 #include "net/http_value.h"
 #include "store/swift_priv.h"
 #include "util/clock.h"
+#include "util/tr.h"
 
 /*
  * swift_auth - tokens: Keystone v3, or the older "v1".
@@ -27,6 +28,18 @@ struct login {
 	char expires[32];
 	struct swift_token t;
 };
+
+static void
+say_no_place(struct swift *s, const char *region)
+{
+	if (region)
+		swift_say(s, "%s names no object store in the region '%s' for "
+		    "this project: check the region and the project", s->host,
+		    region);
+	else
+		swift_say(s, "%s names no object store for this project: "
+		    "check the region and the project", s->host);
+}
 
 static int
 login_v3(struct swift *s, struct login *l, struct http_resp *a,
@@ -61,10 +74,7 @@ login_v3(struct swift *s, struct login *l, struct http_resp *a,
 		r = swift_json_token(out.data, out.len, c->region,
 		    c->interface, &l->t);
 		if (r == -ENOENT) {
-			swift_say(s, "%s names no object store%s%s for this "
-			    "project: check the region and the project",
-			    s->host, c->region ? " in the region " : "",
-			    c->region ? c->region : "");
+			say_no_place(s, c->region);
 			r = -EACCES;
 		} else if (r == 0 && !l->token[0]) {
 			r = -EPROTO;
@@ -204,12 +214,12 @@ static int
 may_ask(struct swift *s, const char **ret_why) REQUIRES(s->lock)
 {
 	if (status_is_refused(&s->refusal)) {
-		*ret_why = "refused the user name or the password a moment "
-		    "ago";
+		*ret_why = N_("refused the user name or the password a moment "
+		    "ago");
 		return -EACCES;
 	}
 	if (clock_mono_ms() < s->quiet_ms) {
-		*ret_why = "is busy and asked to be left alone for a while";
+		*ret_why = N_("is busy and asked to be left alone for a while");
 		return -EHOSTUNREACH;
 	}
 	return 0;

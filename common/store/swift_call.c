@@ -6,6 +6,7 @@
 
 #include "store/swift_priv.h"
 #include "util/clock.h"
+#include "util/tr.h"
 
 /* swift_call - one request and what its answer means. */
 
@@ -34,18 +35,18 @@ status_text(int r, int status)
 {
 	switch (r) {
 	case -EACCES:
-		return status == 403 ? "does not allow it: check the rights "
-		    "of this user on the container" : status == 407 ?
-		    "is behind a proxy that wants a password" :
-		    "refused the user name or the password";
+		return status == 403 ? N_("does not allow it: check the rights "
+		    "of this user on the container") : status == 407 ?
+		    N_("is behind a proxy that wants a password") :
+		    N_("refused the user name or the password");
 	case -ENOSPC:
-		return "is full: make room there, or get more";
+		return N_("is full: make room there, or get more");
 	case -EHOSTUNREACH:
 	case -ETIMEDOUT:
-		return "is in trouble or busy";
+		return N_("is in trouble or busy");
 	default:
-		return "gave an answer that makes no sense: is this the "
-		    "address of an OpenStack service?";
+		return N_("gave an answer that makes no sense: is this the "
+		    "address of an OpenStack service?");
 	}
 }
 

@@ -21,9 +21,12 @@ keep(char **field, const char *name, const char *value, struct err *e)
 {
 	size_t n = strlen(value);
 
-	if (n == 0 || n > TEXT_MAX)
-		return err_set(e, -EINVAL, "'%s' of the address is %s", name,
-		    n ? "too long" : "empty");
+	if (n == 0)
+		return err_set(e, -EINVAL, "'%s' of the address is empty",
+		    name);
+	if (n > TEXT_MAX)
+		return err_set(e, -EINVAL, "'%s' of the address is too long",
+		    name);
 	free(*field);
 	*field = strdup(value);
 	return *field ? 0 : err_set(e, -ENOMEM, "out of memory");

@@ -169,9 +169,11 @@ notes_make(struct swift *s, unsigned caps)
 	struct buf out = BUF_INIT(4096), old;
 
 	note_versions(s, &out);
-	(void)buf_printf(&out, "conditional puts: %s\n",
-	    caps & STORE_CAP_IF_ABSENT ? "honoured" :
-	    "ignored by this server");
+	if (caps & STORE_CAP_IF_ABSENT)
+		(void)buf_printf(&out, "conditional puts: honoured\n");
+	else
+		(void)buf_printf(&out, "conditional puts: ignored by this "
+		    "server\n");
 	if (!(caps & STORE_CAP_ATOMIC_PUT))
 		(void)buf_printf(&out, "an upload that broke off was seen by "
 		    "readers\n");

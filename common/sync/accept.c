@@ -8,6 +8,7 @@
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/log.h"
+#include "util/tr.h"
 
 /*
  * accept - the store has lost a part of what this device wrote, and the user
@@ -102,7 +103,7 @@ mend_pack(struct check *c, const struct check_ref *refs, size_t n)
 		/* One finding per file: they are sorted. */
 		if (lost && (i + 1 == n || refs[i + 1].ino != refs[i].ino)) {
 			check_say_blocks(c, &refs[c->first_lost], lost,
-			    "lost");
+			    N_("lost for good"));
 			lost = 0;
 		}
 	}

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "util/err.h"
+#include "util/tr.h"
 
 void
 check_say(struct check *c, const char *fmt, ...)
@@ -90,11 +91,14 @@ check_say_blocks(struct check *c, const struct check_ref *r, size_t nbad,
 		check_say(c, "%s: a list of blocks that recovery needs",
 		    what);
 	else if (drive_path(c->drive, r->ino, &path) == 0)
-		check_say(c, "%s: %zu blocks of '%.800s' from block %llu on",
-		    what, nbad, buf_cstr(&path), (unsigned long long)r->idx);
+		check_say(c, NP_("%s: %zu block of '%.800s' from block %llu "
+		    "on", "%s: %zu blocks of '%.800s' from block %llu on",
+		    nbad), what, nbad, buf_cstr(&path),
+		    (unsigned long long)r->idx);
 	else
-		check_say(c, "%s: %zu blocks of inode %llu from block %llu "
-		    "on", what, nbad, (unsigned long long)r->ino,
+		check_say(c, NP_("%s: %zu block of inode %llu from block "
+		    "%llu on", "%s: %zu blocks of inode %llu from block %llu "
+		    "on", nbad), what, nbad, (unsigned long long)r->ino,
 		    (unsigned long long)r->idx);
 	buf_done(&path);
 }
@@ -128,8 +132,8 @@ check_blocks(struct check *c, const struct check_ref *refs, size_t n,
 		}
 		if (bad)
 			check_say_blocks(c, &refs[first], bad, o ?
-			    "altered on the store" :
-			    "missing on the store");
+			    N_("altered on the store") :
+			    N_("missing on the store"));
 	}
 }
 

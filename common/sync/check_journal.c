@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
+#include "util/tr.h"
 
 /* What does not verify or is not there is a finding, not a failure. */
 static bool
@@ -71,8 +72,10 @@ check_checkpoint(struct check *c, const struct vault_device *dev,
 		    &root);
 	buf_done(&o);
 	if (is_finding(r)) {
-		check_say(c, "%s on the store: the checkpoint of '%s'",
-		    r == -ENOENT ? "missing" : "altered", dev->label);
+		check_say(c, r == -ENOENT ?
+		    N_("missing on the store: the checkpoint of '%s'") :
+		    N_("altered on the store: the checkpoint of '%s'"),
+		    dev->label);
 		return 0;
 	}
 	for (i = 0; i < root.npages && r == 0; i++) {
@@ -141,9 +144,10 @@ check_start(struct check *c, const struct vault_device *dev,
 	buf_done(&o);
 	if (!is_finding(r))
 		return r;
-	check_say(c, "%s on the store: segment %llu of the journal of '%s'",
-	    r == -ENOENT ? "missing" : "altered",
-	    (unsigned long long)at->seq, dev->label);
+	check_say(c, r == -ENOENT ? N_("missing on the store: segment %llu "
+	    "of the journal of '%s'") : N_("altered on the store: segment "
+	    "%llu of the journal of '%s'"), (unsigned long long)at->seq,
+	    dev->label);
 	return 0;
 }
 
@@ -172,8 +176,9 @@ check_chain(struct check *c, const struct vault_device *dev,
 		return 0;
 	if (!is_finding(r))
 		return r;
-	check_say(c, "%s on the store: segment %llu of %llu of the journal "
-	    "of '%s'", r == -ENOENT ? "missing" : "altered",
+	check_say(c, r == -ENOENT ? N_("missing on the store: segment %llu "
+	    "of %llu of the journal of '%s'") : N_("altered on the store: "
+	    "segment %llu of %llu of the journal of '%s'"),
 	    (unsigned long long)at->seq + 1, (unsigned long long)need,
 	    dev->label);
 	return 0;
@@ -216,8 +221,8 @@ check_journals(struct check *c)
 
 	r = object_check_genesis(c->store, c->keys, OBJECT_PATIENT);
 	if (is_finding(r)) {
-		check_say(c, r == -ENOENT ? "the store holds no drive" :
-		    "the store holds another drive, or an altered one");
+		check_say(c, r == -ENOENT ? N_("the store holds no drive") :
+		    N_("the store holds another drive, or an altered one"));
 		r = 0;
 	}
 	for (i = 0; i < c->found.n && r == 0; i++)

@@ -8,6 +8,7 @@
 
 #include "crypto/crypto.h"
 #include "util/clock.h"
+#include "util/tr.h"
 
 #define GAP_MAX (64u * 1024)		/* bytes skipped within a range */
 #define RANGE_MAX (4u * 1024 * 1024)
@@ -291,8 +292,8 @@ note_altered(struct fetcher *f, const struct job *j, const int *results)
 
 	for (i = 0; i < j->n; i++)
 		if (results[i] == -EIO) {
-			sync_note_data(f->s, "the store gave back altered "
-			    "data; it was not used");
+			sync_note_data(f->s, N_("the store gave back altered "
+			    "data; it was not used"));
 			return;
 		}
 }
@@ -307,8 +308,8 @@ job_run(struct fetcher *f, struct job *j)
 	r = results ? range_get(f, j, &b) : -ENOMEM;
 	if (r == -ENOENT || r == -ERANGE) {
 		sync_note(f->s, 0, false);
-		sync_note_data(f->s, "the store no longer has data that "
-		    "files here refer to");
+		sync_note_data(f->s, N_("the store no longer has data that "
+		    "files here refer to"));
 		job_finish(f, j, NULL, -EIO);
 	} else if (r < 0) {
 		sync_note(f->s, r, false);

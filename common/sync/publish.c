@@ -7,6 +7,7 @@
 
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/tr.h"
 
 /* A segment is made smaller than this only if a single op is larger. */
 #define OPS_BYTES_MIN (16u * 1024)
@@ -88,10 +89,10 @@ publish_pending(struct sync *s)
 	r = sync_put(s, name, b.data, b.len, OBJECT_CHAIN);
 	if (r == -EEXIST) {
 		sync_alarm(s, SYNC_ALARM_CLONE,
-		    "another copy of this device has published (a state "
-		    "directory that was copied or restored)",
-		    "stop the other copy; on this machine run 'coffre "
-		    "recover' with a new state directory");
+		    N_("another copy of this device has published (a state "
+		    "directory that was copied or restored)"),
+		    N_("stop the other copy; on this machine run 'coffre "
+		    "recover' with a new state directory"));
 		r = -EROFS;
 	}
 	if (r == 0)

@@ -121,7 +121,7 @@ cursor_done(struct rebuild *b, struct cursor *c)
 	c->has_seg = false;
 	b->segments++;
 	if (b->segments % 16 == 0)
-		rebuild_say(b, "replayed %llu segments",
+		rebuild_say(b, "segments replayed: %llu",
 		    (unsigned long long)b->segments);
 }
 

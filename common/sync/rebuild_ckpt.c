@@ -232,7 +232,7 @@ rebuild_checkpoint(struct rebuild *b)
 		r = root_best(b, tried, &root, &of);
 		if (r < 0)
 			break;
-		rebuild_say(b, "reading the checkpoint of '%s', %u pages",
+		rebuild_say(b, "reading the checkpoint of '%s', pages: %u",
 		    b->cur[of].dev->label, root.npages);
 		r = root_use(b, &root);
 		ckpt_root_done(&root);

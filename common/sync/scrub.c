@@ -10,6 +10,7 @@
 #include "store/mirror.h"
 #include "sync/check_priv.h"
 #include "util/err.h"
+#include "util/tr.h"
 
 /* The references of one pack: refs[first..first+n). */
 struct group {
@@ -204,8 +205,8 @@ scrub_run(struct scrub *s, struct err *e)
 			return err_set(e, r, "%s", strerror(-r));
 		if (r < 0) {
 			s->res.unreached++;
-			(void)snprintf(line, sizeof(line), "cannot be read "
-			    "now (%s)", strerror(-r));
+			(void)snprintf(line, sizeof(line), N_("cannot be read "
+			    "now (%s)"), strerror(-r));
 			say_member(s, line);
 		}
 	}

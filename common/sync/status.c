@@ -8,6 +8,7 @@
 #include "crypto/crypto.h"
 #include "util/clock.h"
 #include "util/log.h"
+#include "util/tr.h"
 
 /* What is said of each state of the link. */
 struct words {
@@ -17,20 +18,20 @@ struct words {
 
 static const struct words link_words[] = {
 	{ SYNC_OFFLINE,
-	    "the store is not reached",
-	    "nothing to do: work goes on here and is uploaded when the "
-	    "network is back" },
+	    N_("the store is not reached"),
+	    N_("nothing to do: work goes on here and is uploaded when the "
+	    "network is back") },
 	{ SYNC_REFUSED,
-	    "the store refuses access",
-	    "check user name and password, and that the folder may be "
-	    "written; then run 'coffre sync'" },
+	    N_("the store refuses access"),
+	    N_("check user name and password, and that the folder may be "
+	    "written; then run 'coffre sync'") },
 	{ SYNC_FULL,
-	    "the store is full",
-	    "make room there or get more space; then run 'coffre sync'" },
+	    N_("the store is full"),
+	    N_("make room there or get more space; then run 'coffre sync'") },
 	{ SYNC_FAULT,
-	    "the store gives answers that make no sense",
-	    "check the URL, and that no login page or proxy stands between; "
-	    "then run 'coffre sync'" },
+	    N_("the store gives answers that make no sense"),
+	    N_("check the URL, and that no login page or proxy stands between; "
+	    "then run 'coffre sync'") },
 };
 
 static void
@@ -279,8 +280,8 @@ sync_get_status(struct sync *s, struct sync_status *ret)
 		(void)snprintf(ret->problem, sizeof(ret->problem), "%s",
 		    s->data_problem);
 		(void)snprintf(ret->advice, sizeof(ret->advice),
-		    "run 'coffre fsck --remote' to see which files are "
-		    "concerned");
+		    N_("run 'coffre fsck --remote' to see which files are "
+		    "concerned"));
 	}
 	mutex_unlock(&s->lock);
 }

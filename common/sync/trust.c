@@ -8,6 +8,7 @@
 #include "util/clock.h"
 #include "util/err.h"
 #include "util/log.h"
+#include "util/tr.h"
 
 /*
  * trust - before anything goes up: is our journal on the store what this
@@ -31,9 +32,9 @@ static int
 alarm_other_drive(struct sync *s)
 {
 	sync_alarm(s, SYNC_ALARM_DRIVE,
-	    "the store holds another drive than this one",
-	    "check the URL; bring this drive's folder back and run "
-	    "'coffre sync'");
+	    N_("the store holds another drive than this one"),
+	    N_("check the URL; bring this drive's folder back and run 'coffre "
+	    "sync'"));
 	return -EROFS;
 }
 
@@ -41,10 +42,10 @@ static int
 alarm_clone(struct sync *s)
 {
 	sync_alarm(s, SYNC_ALARM_CLONE,
-	    "another copy of this device has published (a state "
-	    "directory that was copied or restored from a backup)",
-	    "stop the other copy; on this machine run 'coffre recover' with "
-	    "a new state directory, it becomes a device of its own");
+	    N_("another copy of this device has published (a state directory "
+	    "that was copied or restored from a backup)"),
+	    N_("stop the other copy; on this machine run 'coffre recover' with "
+	    "a new state directory, it becomes a device of its own"));
 	return -EROFS;
 }
 
@@ -52,11 +53,11 @@ static int
 alarm_rollback(struct sync *s)
 {
 	sync_alarm(s, SYNC_ALARM_ROLLBACK,
-	    "the store shows less than this device has published "
-	    "(a server restored from a backup, or a lost upload)",
-	    "bring the newer state of the store back, then run 'coffre "
+	    N_("the store shows less than this device has published (a server "
+	    "restored from a backup, or a lost upload)"),
+	    N_("bring the newer state of the store back, then run 'coffre "
 	    "sync'; if it is lost for good, 'coffre trust --accept' goes on "
-	    "without it; until then the drive is read-only");
+	    "without it; until then the drive is read-only"));
 	return -EROFS;
 }
 
@@ -71,9 +72,9 @@ check_genesis(struct sync *s)
 	case -ENOENT:
 		/* An empty folder is more often a disk that is not mounted
 		 * than a loss: nothing goes up, nothing changes here. */
-		sync_fault(s, "the store holds no drive",
-		    "check the URL, and that the disk behind it is mounted; "
-		    "then run 'coffre sync'");
+		sync_fault(s, N_("the store holds no drive"),
+		    N_("check the URL, and that the disk behind it is mounted; "
+		    "then run 'coffre sync'"));
 		break;
 	default:
 		sync_note(s, r, false);

@@ -3,6 +3,8 @@
 #include <glib-unix.h>
 
 #include <errno.h>
+#include <libintl.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -135,6 +137,10 @@ main(void)
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
+	(void)setlocale(LC_MESSAGES, "");
+	(void)bindtextdomain("coffre", LOCALEDIR);
+	(void)bind_textdomain_codeset("coffre", "UTF-8");
+	(void)textdomain("coffre");
 	d.system = g_bus_get_sync(G_BUS_TYPE_SYSTEM, NULL, NULL);
 	if (!d.system && !notify_has_bus())
 		return DESKTOP_NONE;

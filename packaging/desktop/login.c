@@ -3,6 +3,7 @@
 
 #include <gio/gunixfdlist.h>
 
+#include <libintl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #define PATH "/org/freedesktop/login1"
 #define MANAGER NAME ".Manager"
 #define CALL_MS (10 * 1000)
+#define N_(s) (s)
 
 /* Taken one by one: without a session logind refuses both in one. */
 enum { SLEEP, SHUTDOWN, LOCKS };
@@ -18,9 +20,9 @@ static const struct {
 	const char *what, *signal, *on, *off, *why;
 } kinds[LOCKS] = {
 	{ "sleep", "PrepareForSleep", "sleep", "wake",
-	    "Requests under way are ended" },
+	    N_("Requests under way are ended") },
 	{ "shutdown", "PrepareForShutdown", "shutdown", "stay",
-	    "Changes are uploaded" },
+	    N_("Changes are uploaded") },
 };
 
 struct login {
@@ -84,7 +86,7 @@ lock_take(struct login *l, int k)
 	a->k = k;
 	g_dbus_connection_call_with_unix_fd_list(l->bus, NAME, PATH, MANAGER,
 	    "Inhibit", g_variant_new("(ssss)", kinds[k].what, "Coffre",
-	    kinds[k].why, "delay"), G_VARIANT_TYPE("(h)"),
+	    gettext(kinds[k].why), "delay"), G_VARIANT_TYPE("(h)"),
 	    G_DBUS_CALL_FLAGS_NONE, CALL_MS, NULL, l->end, on_lock, a);
 }
 

@@ -232,17 +232,17 @@ commands(GList *items, GList *files)
 	g_strfreev(argv);
 	if (!all)
 		items = command_add(items, files, "Coffre::keep",
-		    "Keep on This Computer", "Fetch it, and keep it here for "
-		    "when there is no network", pin);
+		    _("Keep on This Computer"), _("Fetch it, and keep it here "
+		    "for when there is no network"), pin);
 	/* What is kept with its folder cannot be let alone. */
 	if (any)
 		items = command_add(items, files, "Coffre::keep_not",
-		    "Do Not Keep on This Computer", "It makes room when that "
-		    "is needed", unpin);
+		    _("Do Not Keep on This Computer"), _("It makes room when "
+		    "that is needed"), unpin);
 	if (!all)
 		items = command_add(items, files, "Coffre::free",
-		    "Free Up Space", "Let go of what is on the store; it is "
-		    "fetched again when it is opened", let_go);
+		    _("Free Up Space"), _("Let go of what is on the store; it "
+		    "is fetched again when it is opened"), let_go);
 	return items;
 }
 
@@ -258,8 +258,8 @@ get_file_items(FM(MenuProvider) *p, FM_WINDOW GList *files)
 	if (!text)
 		return items;
 	g_free(text);
-	item = fm_(menu_item_new)("Coffre::copy_status", "Copy Status",
-	    "Put on the clipboard whether these files are on the store",
+	item = fm_(menu_item_new)("Coffre::copy_status", _("Copy Status"),
+	    _("Put on the clipboard whether these files are on the store"),
 	    NULL);
 	return item_add(items, item, files, on_copy);
 }

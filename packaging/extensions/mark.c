@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "mark.h"
 
+#include <dlfcn.h>
 #include <glib.h>
+#include <libintl.h>
+#include <limits.h>
 #include <mntent.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,6 +14,7 @@
 
 #define STATE_NAME "user.coffre.state"
 #define FSTYPE "fuse.coffre"
+#define DOMAIN "coffre"
 
 /* The mount points of drives.  The table of mounts says by poll(2) that it
  * has changed, so it is read only then. */
@@ -119,6 +123,38 @@ mark_of_uri(const char *uri, char text[static MARK_TEXT_MAX])
 		m = mark_of_path(path, text);
 	g_free(path);
 	return m;
+}
+
+/* Where a tree was built, catalogues are beside the folder of this module. */
+static void
+catalogue_open(void)
+{
+	char dir[PATH_MAX], *slash;
+	Dl_info i;
+
+	(void)bind_textdomain_codeset(DOMAIN, "UTF-8");
+	if (dladdr((void *)&drives, &i) && i.dli_fname &&
+	    g_strlcpy(dir, i.dli_fname, sizeof(dir)) < sizeof(dir) - 16 &&
+	    (slash = strrchr(dir, '/'))) {
+		(void)g_strlcpy(slash, "/../locale",
+		    sizeof(dir) - (size_t)(slash - dir));
+		if (g_file_test(dir, G_FILE_TEST_IS_DIR)) {
+			(void)bindtextdomain(DOMAIN, dir);
+			return;
+		}
+	}
+	(void)bindtextdomain(DOMAIN, LOCALEDIR);
+}
+
+const char *
+mark_say(const char *s)
+{
+	static bool is_open;
+
+	if (!is_open)
+		catalogue_open();
+	is_open = true;
+	return dgettext(DOMAIN, s);
 }
 
 const char *

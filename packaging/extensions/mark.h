@@ -33,6 +33,10 @@ bool mark_has_pin(const char *text);
 enum mark mark_of_uri(const char *uri, char text[static MARK_TEXT_MAX]);
 /* The name of its emblem; NULL: none. */
 const char *mark_emblem(enum mark m);
+/* A text of the menu in the language of the session, as GTK wants it. */
+const char *mark_say(const char *s) __attribute__((format_arg(1)));
+#define _(s) mark_say(s)
+
 /* May it become another by itself? */
 bool mark_is_passing(enum mark m);
 

@@ -19,6 +19,8 @@
 # Parts and measurements are called by their names:
 # shellcheck disable=SC2317
 set -u
+export LC_ALL=C.UTF-8
+unset LANGUAGE
 cd "$(dirname "$0")/../.." || exit 1
 
 B=${B:-build}

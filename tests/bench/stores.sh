@@ -21,6 +21,8 @@
 # Each part has its own variables.
 # shellcheck disable=SC2030,SC2031
 set -u
+export LC_ALL=C.UTF-8
+unset LANGUAGE
 cd "$(dirname "$0")/../.." || exit 1
 
 B=${B:-build}

@@ -56,6 +56,10 @@ for so in "$B"/extensions/libcoffre-*.so; do
 	    <("$B/extensions/host-$m" "$so" "$T/outside")
 	check "$m: what is on a drive can be kept here, or let go of" \
 	    menu_is "$so" "Keep on This Computer:Free Up Space:" "$M/folder"
+	export LANGUAGE=fr
+	check "$m: in the language of the user" menu_is "$so" \
+	    "Garder sur cet ordinateur:Libérer de l'espace:" "$M/folder"
+	unset LANGUAGE
 	check "$m: a folder is pinned" "$COFFRE" pin "$M/folder"
 	check "$m: then it can be kept no longer" \
 	    menu_is "$so" "Do Not Keep on This Computer:" "$M/folder"

@@ -13,6 +13,7 @@
 
 #include <gio/gio.h>
 #include <gmodule.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -222,6 +223,8 @@ main(int argc, char **argv)
 
 	if (!p)
 		return 1;
+	/* As GTK does. */
+	(void)setlocale(LC_ALL, "");
 	for (i = 2; i < argc; i++) {
 		if (strcmp(argv[i], "+") == 0 && f) {
 			wait_again(p, f);

@@ -30,6 +30,9 @@ MARK='Xq7Kv2marker'
 NAME=testdrive
 # shellcheck disable=SC2034
 NOBODY=65534
+# What is compared is English, whatever the language of who runs it.
+export LC_ALL=C.UTF-8
+unset LANGUAGE
 
 N_CHECKS=0
 N_FAILED=0

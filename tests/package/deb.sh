@@ -5,6 +5,8 @@
 # a clean Debian and off it again without a trace.  The clean system is made
 # once, by debootstrap, in B/deb/clean; each run works on an overlay of it.
 set -u
+export LC_ALL=C.UTF-8
+unset LANGUAGE
 cd "$(dirname "$0")/../.." || exit 1
 
 B=${B:-build}

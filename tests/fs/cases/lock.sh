@@ -117,7 +117,7 @@ echo one >&6
 check "while a file is open it is refused" \
     [ "$(exit_of "$COFFRE" lock "$NAME")" = 75 ]
 "$COFFRE" lock "$NAME" 2>"$T/err"
-check "with a reason" grep -q '1 files or folders are open' "$T/err"
+check "with a reason" grep -q '1 file or folder is open' "$T/err"
 refuse "it is not locked by that" is_locked
 check "and the file can be written" sh -c 'echo two >&6'
 exec 7<"$M/file$MARK"
