@@ -14,6 +14,7 @@
 #include "fs/client.h"
 #include "fs/conf.h"
 #include "fs/place.h"
+#include "fs/places.h"
 #include "util/buf.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -202,7 +203,10 @@ run(const struct cmd *cmd, int argc, char **argv)
 		    name);
 	if (strcmp(what, "disable") == 0) {
 		r = disable(name, &e);
-		return r < 0 ? cli_fail(r, &e) : 0;
+		if (r < 0)
+			return cli_fail(r, &e);
+		places_follow(name, false);
+		return 0;
 	}
 	if (strcmp(what, "enable") != 0 && strcmp(what, "run") != 0)
 		return cli_usage(cmd, "'%.40s': enable, disable or run", what);
@@ -213,7 +217,10 @@ run(const struct cmd *cmd, int argc, char **argv)
 		return start(name);
 	if (r == 0)
 		r = enable(name, &e);
-	return r < 0 ? cli_fail(r, &e) : 0;
+	if (r < 0)
+		return cli_fail(r, &e);
+	places_follow(name, true);
+	return 0;
 }
 
 const struct cmd cmd_autostart = {

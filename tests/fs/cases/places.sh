@@ -73,6 +73,21 @@ check "removing it again writes nothing" unchanged \
     "$COFFRE" places remove "$NAME"
 rm "$F"
 
+# With the autostart, for who has such bookmarks.
+check "mounted at login" "$COFFRE" autostart enable "$NAME"
+refuse "it makes no bookmarks where there are none" test -e "$F"
+cp "$TOP/tests/fuzz/corpus/xbel/kde" "$F"
+check "mounted at login, with bookmarks" "$COFFRE" autostart enable "$NAME"
+check "it is added" grep -q "coffre/$NAME" "$F"
+check "no longer mounted at login" "$COFFRE" autostart disable "$NAME"
+check "it is removed with that" cmp "$F" "$TOP/tests/fuzz/corpus/xbel/kde"
+cp "$TOP/tests/fuzz/corpus/xbel/broken" "$F"
+check "bookmarks that cannot be read do not hinder it" \
+    "$COFFRE" autostart enable "$NAME"
+check "they are left alone" cmp "$F" "$TOP/tests/fuzz/corpus/xbel/broken"
+"$COFFRE" autostart disable "$NAME"
+rm "$F"
+
 for bad in broken entity latin html; do
 	cp "$TOP/tests/fuzz/corpus/xbel/$bad" "$F"
 	check "$bad: nothing is added" refused "$COFFRE" places add "$NAME"
