@@ -118,15 +118,21 @@ note_lock(struct s3 *s, struct buf *body, struct buf *out)
 	if (r == 0)
 		r = s3_xml_lock(body->data, body->len, &l);
 	if (r == 0 && l.is_enabled && l.mode[0] && l.years)
-		(void)buf_printf(out, "object lock: %s, years: %u: until then "
-		    "deleted objects stay at the provider, out of sight\n",
-		    l.mode, l.years);
+		(void)buf_printf(out, NP_("object lock: %s, %u year: until then "
+		    "deleted objects stay at the provider, out of sight",
+		    "object lock: %s, %u years: until then deleted objects "
+		    "stay at the provider, out of sight", l.years), l.mode,
+		    l.years);
 	else if (r == 0 && l.is_enabled && l.mode[0])
-		(void)buf_printf(out, "object lock: %s, days: %u: until then "
-		    "deleted objects stay at the provider, out of sight\n",
-		    l.mode, l.days);
+		(void)buf_printf(out, NP_("object lock: %s, %u day: until then "
+		    "deleted objects stay at the provider, out of sight",
+		    "object lock: %s, %u days: until then deleted objects "
+		    "stay at the provider, out of sight", l.days), l.mode,
+		    l.days);
 	else if (r == 0 && l.is_enabled)
-		(void)buf_printf(out, "object lock: possible, and not set\n");
+		(void)buf_printf(out, "object lock: possible, and not set");
+	if (r == 0 && l.is_enabled)
+		(void)buf_put_u8(out, '\n');
 	mutex_lock(&s->lock);
 	is_locked = s->is_locked;
 	mutex_unlock(&s->lock);
