@@ -250,6 +250,27 @@ job_wait(struct live *l)
 	return r;
 }
 
+/* A table of descriptors of this thread, with nothing of the process's in it:
+ * the terminal that the mount is made from is not held by it, either. */
+static int
+apart(void)
+{
+	int fd, i;
+
+	if (close_range(3, ~0u, CLOSE_RANGE_UNSHARE) < 0)
+		return -errno;
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (i = 0; i < 3; i++) {
+		if (fd >= 0)
+			(void)dup2(fd, i);
+		else
+			(void)close(i);
+	}
+	if (fd > 2)
+		(void)close(fd);
+	return 0;
+}
+
 void
 live_call(void *arg)
 {
@@ -257,7 +278,7 @@ live_call(void *arg)
 	enum live_job job;
 	int off, r;
 
-	off = close_range(3, ~0u, CLOSE_RANGE_UNSHARE) < 0 ? -errno : 0;
+	off = apart();
 	atomic_store(&l->tid, (unsigned)gettid());
 	while ((job = job_wait(l)) != LIVE_END) {
 		r = off;

@@ -118,14 +118,14 @@ note_lock(struct s3 *s, struct buf *body, struct buf *out)
 	if (r == 0)
 		r = s3_xml_lock(body->data, body->len, &l);
 	if (r == 0 && l.is_enabled && l.mode[0] && l.years)
-		(void)buf_printf(out, NP_("object lock: %s, %u year: until then "
-		    "deleted objects stay at the provider, out of sight",
+		(void)buf_printf(out, NP_("object lock: %s, %u year: until "
+		    "then deleted objects stay at the provider, out of sight",
 		    "object lock: %s, %u years: until then deleted objects "
 		    "stay at the provider, out of sight", l.years), l.mode,
 		    l.years);
 	else if (r == 0 && l.is_enabled && l.mode[0])
-		(void)buf_printf(out, NP_("object lock: %s, %u day: until then "
-		    "deleted objects stay at the provider, out of sight",
+		(void)buf_printf(out, NP_("object lock: %s, %u day: until "
+		    "then deleted objects stay at the provider, out of sight",
 		    "object lock: %s, %u days: until then deleted objects "
 		    "stay at the provider, out of sight", l.days), l.mode,
 		    l.days);

@@ -64,7 +64,7 @@ check "and who vouches for the certificate" \
 check "and what is honoured" test "$(found .match_quoted)" = honoured
 check "a listing is not late" test "$(found .list_ms)" -lt 3000
 check "nor is the clock" test "$(found '.clock_s | fabs')" -le 2
-check "and in words" grep -q 'tried out 20.*: TLSv1.3, certificate by CN=Test' \
+check "and in words" grep -q 'tried out 20.*; TLSv1.3, certificate by CN=Test' \
     <<<"$("$COFFRE" status "$NAME")"
 sleep 1.1
 check "a mounted drive's store can be tried out" probe "$NAME"
