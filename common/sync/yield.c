@@ -13,7 +13,7 @@
 #define BUSY_RATE 300		/* changes a second */
 #define GIVE_WAY_MS 5000	/* then it is their turn */
 #define LINE_SAMPLE (256u << 10)	/* a put that tells of the line */
-#define LINE_SLOW (16u << 10)	/* bytes in a millisecond, of one put */
+#define LINE_SLOW (4u << 10)	/* bytes in a millisecond, of one put */
 
 static bool
 is_busy(struct sync *s) REQUIRES(s->lock)
