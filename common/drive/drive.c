@@ -423,6 +423,8 @@ drive_close(struct drive *d)
 		log_error("drive: op=close r=%d", r);
 	content_close_all(d);
 	drive_free(d);
+	/* Nobody does it any more, and they may hold what was opened. */
+	big_trim(0);
 }
 
 int
