@@ -6,6 +6,7 @@
 
 #include "fs/client.h"
 #include "fs/cmd_store.h"
+#include "fs/json_text.h"
 #include "fs/probed.h"
 #include "fs/setup.h"
 #include "fs/stores.h"
@@ -29,17 +30,9 @@ notes_json(struct store *s)
 {
 	struct buf b = BUF_INIT(16 * 1024);
 	json_t *all = json_array();
-	const char *text, *nl;
-	char line[512];
 
 	store_notes(s, &b);
-	text = b.len ? buf_cstr(&b) : NULL;
-	for (; text && *text; text = nl + (*nl == '\n')) {
-		nl = strchrnul(text, '\n');
-		(void)snprintf(line, sizeof(line), "%.*s", (int)(nl - text),
-		    text);
-		(void)json_array_append_new(all, json_string(line));
-	}
+	json_text_lines(all, &b);
 	buf_done(&b);
 	return all;
 }

@@ -7,6 +7,7 @@
 
 #include "drive/drive.h"
 #include "fs/control_priv.h"
+#include "fs/json_text.h"
 #include "fs/parts.h"
 #include "fs/stage.h"
 #include "store/mirror.h"
@@ -36,26 +37,6 @@ num(uint64_t v)
 	return json_integer((json_int_t)v);
 }
 
-/* Text from a server may be anything; JSON takes UTF-8 only. */
-json_t *
-control_text(const char *s)
-{
-	json_t *j = json_string(s);
-	char clean[512];
-	size_t i;
-
-	if (j)
-		return j;
-	for (i = 0; i < sizeof(clean) - 1 && s[i]; i++)
-		clean[i] = s[i];
-	clean[i] = '\0';
-	for (i = 0; clean[i]; i++) {
-		if ((unsigned char)clean[i] >= 0x80)
-			clean[i] = '?';
-	}
-	return json_string(clean);
-}
-
 static json_t *
 status_usage(const struct drive_usage *u)
 {
@@ -79,8 +60,8 @@ status_link(const struct sync_status *s)
 	json_t *o = json_object();
 
 	json_object_set_new(o, "link", json_string(link_name[s->link]));
-	json_object_set_new(o, "problem", control_text(s->problem));
-	json_object_set_new(o, "advice", control_text(s->advice));
+	json_object_set_new(o, "problem", json_text(s->problem));
+	json_object_set_new(o, "advice", json_text(s->advice));
 	json_object_set_new(o, "last_ok_ns", json_integer(s->last_ok_ns));
 	json_object_set_new(o, "retry_in_ms", json_integer(s->retry_in_ms));
 	json_object_set_new(o, "packs_up", num(s->packs_up));
@@ -109,8 +90,8 @@ do_status(struct control_conn *k)
 	json_object_set_new(o, "ok", json_true());
 	json_object_set_new(o, "name", json_string(p->name));
 	json_object_set_new(o, "drive", json_string(id));
-	json_object_set_new(o, "mountpoint", control_text(h->mountpoint));
-	json_object_set_new(o, "store", control_text(store_url(p->store)));
+	json_object_set_new(o, "mountpoint", json_text(h->mountpoint));
+	json_object_set_new(o, "store", json_text(store_url(p->store)));
 	json_object_set_new(o, "pid", num((uint64_t)getpid()));
 	json_object_set_new(o, "version", json_string(VERSION));
 	json_object_set_new(o, "since_ns", json_integer(h->since_ns));
@@ -178,8 +159,8 @@ do_sync(struct control_conn *k, const struct control_req *q)
 	control_send(k, json_pack("{s:b, s:i, s:s, s:o, s:o}", "ok", 0,
 	    "errno", -r, "error", r == -ETIMEDOUT ?
 	    N_("not everything is on the store yet") : strerror(-r),
-	    "problem", control_text(s.problem),
-	    "advice", control_text(s.advice)));
+	    "problem", json_text(s.problem),
+	    "advice", json_text(s.advice)));
 }
 
 static void
@@ -247,7 +228,7 @@ static void
 fsck_say(void *arg, const char *finding)
 {
 	control_send(arg, json_pack("{s:o}", "finding",
-	    control_text(finding)));
+	    json_text(finding)));
 }
 
 static void
@@ -291,8 +272,8 @@ do_trust(struct control_conn *k, const struct control_req *q)
 		sync_get_status(p->sync, &s);
 		control_send(k, json_pack("{s:b, s:b, s:o, s:o}", "ok", 1,
 		    "alarm", s.link == SYNC_ALARM, "problem",
-		    control_text(s.problem), "advice",
-		    control_text(s.advice)));
+		    json_text(s.problem), "advice",
+		    json_text(s.advice)));
 		return;
 	}
 	k->is_remote = true;

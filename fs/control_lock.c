@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "fs/control_priv.h"
+#include "fs/json_text.h"
 #include "fs/parts.h"
 #include "fs/stage.h"
 #include "util/err.h"
@@ -49,7 +50,7 @@ control_locked(struct control_conn *k, const struct control_req *q)
 	json_object_set_new(o, "ok", json_true());
 	json_object_set_new(o, "name", json_string(name));
 	json_object_set_new(o, "locked", json_true());
-	json_object_set_new(o, "mountpoint", control_text(h->mountpoint));
+	json_object_set_new(o, "mountpoint", json_text(h->mountpoint));
 	json_object_set_new(o, "pid", json_integer(getpid()));
 	json_object_set_new(o, "version", json_string(VERSION));
 	json_object_set_new(o, "since_ns", json_integer(h->since_ns));

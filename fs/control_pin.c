@@ -6,6 +6,7 @@
 
 #include "drive/sync.h"
 #include "fs/control_priv.h"
+#include "fs/json_text.h"
 #include "fs/parts.h"
 #include "sync/sync.h"
 #include "util/buf.h"
@@ -38,7 +39,7 @@ path_json(const struct control_conn *k, uint64_t ino)
 	    (ino == DRIVE_ROOT_INO ||
 	    drive_path(k->c->host.parts->drive, ino, &b) == 0))
 		s = buf_cstr(&b);
-	o = control_text(s ? s : "");
+	o = json_text(s ? s : "");
 	buf_done(&b);
 	return o;
 }
@@ -140,8 +141,8 @@ wait_failed(struct control_conn *k, int r)
 	sync_get_status(k->c->host.parts->sync, &s);
 	control_send(k, json_pack("{s:b, s:i, s:s, s:o, s:o}", "ok", 0,
 	    "errno", -r, "error", msg,
-	    "problem", control_text(r == -ETIMEDOUT ? s.problem : ""),
-	    "advice", control_text(r == -ETIMEDOUT ? s.advice : "")));
+	    "problem", json_text(r == -ETIMEDOUT ? s.problem : ""),
+	    "advice", json_text(r == -ETIMEDOUT ? s.advice : "")));
 }
 
 static void

@@ -44,8 +44,6 @@ void control_send(struct control_conn *k, json_t *o);
 /* control_cmd.c: answer one request. */
 void control_answer(struct control_conn *k, const struct control_req *q);
 void control_error(struct control_conn *k, int r, const char *msg);
-/* A text from elsewhere as JSON, whatever its bytes are. */
-json_t *control_text(const char *s);
 /* control_lock.c: lock and unlock; anything else, while it is locked. */
 void control_lock(struct control_conn *k, const struct control_req *q);
 void control_locked(struct control_conn *k, const struct control_req *q);

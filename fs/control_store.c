@@ -6,6 +6,7 @@
 
 #include "drive/drive.h"
 #include "fs/control_priv.h"
+#include "fs/json_text.h"
 #include "fs/meter.h"
 #include "fs/parts.h"
 #include "fs/probed.h"
@@ -40,12 +41,12 @@ control_stores(const struct control_conn *k)
 	for (i = 0; i < store_mirror_count(s); i++) {
 		store_mirror_state(s, i, &st);
 		o = json_object();
-		json_object_set_new(o, "id", control_text(st.id));
-		json_object_set_new(o, "url", control_text(st.url));
+		json_object_set_new(o, "id", json_text(st.id));
+		json_object_set_new(o, "url", json_text(st.url));
 		json_object_set_new(o, "away", json_boolean(st.is_away));
 		json_object_set_new(o, "queued",
 		    json_integer((json_int_t)st.queued));
-		json_object_set_new(o, "problem", control_text(st.problem));
+		json_object_set_new(o, "problem", json_text(st.problem));
 		json_object_set_new(o, "last_ok_ns",
 		    json_integer(st.last_ok_ns));
 		probe = control_probe(k, st.id);
@@ -74,7 +75,7 @@ meter_notes(struct meter *m, json_t *all)
 		    " reads: it wants more than %s a minute (setting "
 		    "'unasked')", rep[i].refused), rep[i].name, rep[i].refused,
 		    size_format(meter_limit(m), size));
-		json_array_append_new(all, control_text(line));
+		json_array_append_new(all, json_text(line));
 	}
 }
 
@@ -83,18 +84,11 @@ control_notes(const struct control_conn *k)
 {
 	struct buf b = BUF_INIT(16 * 1024);
 	json_t *all = json_array();
-	const char *text, *nl;
 	struct drive_usage u;
 	char line[512];
 
 	store_notes(k->c->host.parts->store, &b);
-	text = b.len ? buf_cstr(&b) : NULL;
-	for (; text && *text; text = nl + (*nl == '\n')) {
-		nl = strchrnul(text, '\n');
-		(void)snprintf(line, sizeof(line), "%.*s", (int)(nl - text),
-		    text);
-		json_array_append_new(all, control_text(line));
-	}
+	json_text_lines(all, &b);
 	buf_done(&b);
 	if (k->c->host.parts->is_metered)
 		json_array_append_new(all, json_string(N_("this line is paid "
@@ -110,7 +104,7 @@ control_notes(const struct control_conn *k)
 		    "does that, or a failing disk; look at the files that "
 		    "were being changed then", u.lost_commits),
 		    (unsigned long long)u.lost_commits);
-		json_array_append_new(all, control_text(line));
+		json_array_append_new(all, json_text(line));
 	}
 	meter_notes(k->c->host.meter, all);
 	return all;
@@ -120,7 +114,7 @@ static void
 on_finding(void *arg, const char *finding)
 {
 	control_send(arg, json_pack("{s:o}", "finding",
-	    control_text(finding)));
+	    json_text(finding)));
 }
 
 /* The line notices that nobody listens any more. */

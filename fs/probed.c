@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/json_text.h"
 #include "fs/probed.h"
 
 #include <errno.h>
@@ -96,14 +97,6 @@ ms_json(int ms)
 	    json_integer(ms == FACTS_MS_OVER ? -1 : ms);
 }
 
-static json_t *
-text_json(const char *s)
-{
-	json_t *o = json_string(s);
-
-	return o ? o : json_string("?");
-}
-
 static void
 bytes_json(json_t *o, const char *key, uint64_t v)
 {
@@ -117,17 +110,9 @@ lines_json(const struct store_facts *f)
 {
 	struct buf b = BUF_INIT(16 * 1024);
 	json_t *all = json_array();
-	const char *text, *nl;
-	char line[512];
 
 	facts_text(f, &b);
-	text = b.len ? buf_cstr(&b) : NULL;
-	for (; text && *text; text = nl + 1) {
-		nl = strchr(text, '\n');
-		(void)snprintf(line, sizeof(line), "%.*s", (int)(nl - text),
-		    text);
-		(void)json_array_append_new(all, text_json(line));
-	}
+	json_text_lines(all, &b);
 	buf_done(&b);
 	return all;
 }
@@ -155,9 +140,9 @@ probed_json(const struct store_facts *f)
 		(void)json_object_set_new(o, "clock_s",
 		    json_integer((json_int_t)f->clock_s));
 	if (f->tls[0]) {
-		(void)json_object_set_new(o, "tls", text_json(f->tls));
-		(void)json_object_set_new(o, "cipher", text_json(f->cipher));
-		(void)json_object_set_new(o, "issuer", text_json(f->issuer));
+		(void)json_object_set_new(o, "tls", json_text(f->tls));
+		(void)json_object_set_new(o, "cipher", json_text(f->cipher));
+		(void)json_object_set_new(o, "issuer", json_text(f->issuer));
 	}
 	bytes_json(o, "total_bytes", f->space.total_bytes);
 	bytes_json(o, "free_bytes", f->space.free_bytes);
