@@ -71,6 +71,9 @@ report() {
 	[ "$rc" -ne 124 ] || text="not ok - $name: no end within its time"
 	{
 		echo "$text"
+		# What failed first: the end of a long log may not have it.
+		grep -aE '^(FAILED|not ok)' "$log" | head -n 10 |
+		    cut -c-300 | sed 's/^/    ! /'
 		tail -n 40 "$log" | cut -c-300 | sed 's/^/    | /'
 		echo "    whole log: $log"
 	}

@@ -116,6 +116,9 @@ keyring() {
 	shift
 	coffre keyring "$what" "$NAME" "$@"
 }
+helper_waits() {
+	pgrep -x -P "$MPID" coffre-keyring >/dev/null
+}
 unlock_unasked() {
 	setsid -w "$COFFRE" unlock "$NAME" </dev/null
 }
@@ -176,7 +179,7 @@ END
 no_secret_in() {
 	python3 "$T/look.py" "$1" "$KEY" "$PASS"
 }
-check "no secret stays in the daemon" no_secret_in "$MPID"
+check "no secret stays in the daemon" until_ok 5 no_secret_in "$MPID"
 # The look itself can find something.
 sleep 1000 &
 bait=$!
@@ -185,7 +188,7 @@ kill "$bait"
 refuse "nor in its arguments or surroundings" grep -qa "$KEY" \
     "/proc/$MPID/cmdline" "/proc/$MPID/environ"
 refuse "nor in its log" grep -qaE "$KEY|$PASS" "$T/daemon.log"
-check "a helper is not left" [ -z "$(pgrep -x -P "$MPID" coffre-keyring || :)" ]
+check "a helper is not left" until_ok 10 fails helper_waits
 
 check "it is locked by the user" "$COFFRE" lock "$NAME"
 sleep 2
@@ -203,9 +206,8 @@ begin=$(date +%s%N)
 need "with the keyring not there yet it is mounted" mount_login
 took=$((($(date +%s%N) - begin) / 1000000))
 say "mounted after $took ms"
-sleep 1
+check "somebody waits for the keyring" until_ok 10 helper_waits
 check "locked" is_locked
-check "somebody waits for the keyring" pgrep -x -P "$MPID" coffre-keyring
 need "a keyring comes, locked" ring_start
 sleep 2
 check "the drive is still locked" is_locked
@@ -227,7 +229,7 @@ refuse "asked for, with nobody who can answer" unlock_unasked
 check "the user was asked once at most" [ "$(prompts)" -le 1 ]
 check "the passphrase opens it as ever" coffre unlock "$NAME"
 check "the drive is there" is_open
-check "the helper has gone" until_ok 10 fails pgrep -x -P "$MPID" coffre-keyring
+check "the helper has gone" until_ok 10 fails helper_waits
 check "it is unmounted" drive_unmount
 refuse "a command without a terminal" setsid -w "$COFFRE" fsck "$NAME"
 "$COFFRE" fsck "$NAME" </dev/null 2>"$T/err"
@@ -239,9 +241,9 @@ ring_unlock
 old=$(slot_id)
 printf '%064d\n' 7 | "$HELPER" store "$NAME" "$old"
 need "with another key in the keyring it is mounted" mount_login
-sleep 2
+check "the log says why" until_ok 10 \
+    grep -q 'does not open it' "$T/daemon.log"
 check "locked" is_locked
-check "the log says why" grep -q 'does not open it' "$T/daemon.log"
 "$COFFRE" unlock "$NAME" </dev/null 2>"$T/err"
 check "and so does unlock, with a way out" \
     grep -q "coffre keyring enable $NAME" "$T/err"
@@ -263,7 +265,7 @@ check "the first key is gone" \
 # A helper that is killed is no end of the mount, and the bus neither.
 ring_end
 need "it is mounted without a keyring" mount_login
-check "a helper waits" until_ok 10 pgrep -x -P "$MPID" coffre-keyring
+check "a helper waits" until_ok 10 helper_waits
 pkill -9 -x -P "$MPID" coffre-keyring
 check "killed, it takes nothing along" sleep 1
 check "the mount lives" is_locked
@@ -305,7 +307,7 @@ check "disabled twice is no error" keyring disable
 need "it is mounted" mount_login
 sleep 1
 check "locked" is_locked
-check "nobody waits for a keyring" [ -z "$(pgrep -x -P "$MPID" coffre-keyring || :)" ]
+check "nobody waits for a keyring" fails helper_waits
 check "a signal ends it" kill "$MPID"
 check "in order" daemon_gone 30
 # Taken back from a backup, and the key with it, the file is what it was.
