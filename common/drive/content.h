@@ -270,8 +270,8 @@ struct pending *pending_find(struct drive *d, uint64_t ino)
 /* Into the queue its state asks for; and away with it. */
 void pending_queue(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
 void pending_free(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
-/* Freeze everything that is due.  The result is that of the last failure;
- * others are not held up by it. */
+/* Freeze a round of what is due.  1: there may be more.  A failure is that of
+ * the last one; others are not held up by it. */
 int stage_freeze_due(struct drive *d);
 /* Delete the superseded rows that a flush has made superfluous. */
 int stage_bury(struct drive *d);

@@ -419,11 +419,11 @@ stage_freeze_due(struct drive *d)
 	uint64_t inos[FREEZE_ROUND];
 	struct pending *p;
 	int r, ret = 0;
-	size_t k, n;
+	size_t k, n, n_due;
 
 	mutex_lock(&d->db_lock);
 	r = stage_mend(d);
-	n = r < 0 ? 0 : due_list(d, inos);
+	n = n_due = r < 0 ? 0 : due_list(d, inos);
 	mutex_unlock(&d->db_lock);
 	if (n == 0)
 		return r;
@@ -443,7 +443,7 @@ stage_freeze_due(struct drive *d)
 			p->retry_ms = clock_mono_ms() + RETRY_MS;
 		mutex_unlock(&d->db_lock);
 	}
-	return ret;
+	return ret < 0 ? ret : n_due == FREEZE_ROUND;
 }
 
 /* ---- superseded rows ----------------------------------------------------- */

@@ -10,6 +10,7 @@
 #include "drive/content.h"
 #include "drive/slab.h"
 
+#define BATCH_MANY 256		/* blocks that are a batch */
 #define SMALL_FIRST (1u << 20)	/* staged bytes of a file that overtakes */
 
 /* ---- taking -------------------------------------------------------------- */
@@ -168,9 +169,16 @@ drive_stage_take(struct drive *d, size_t bytes_max, int64_t quiet_ms,
 		free(t.frames);
 		return -ENOMEM;
 	}
-	mutex_lock(&d->db_lock);
-	r = take_all(&t);
-	mutex_unlock(&d->db_lock);
+	/* Many small files are one batch, but not so many that those of
+	 * them which came first wait long to be published. */
+	for (;;) {
+		mutex_lock(&d->db_lock);
+		r = take_all(&t);
+		mutex_unlock(&d->db_lock);
+		if (r < 0 || t.is_full || froze != 1 || t.b->n >= BATCH_MANY)
+			break;
+		froze = stage_freeze_due(d);
+	}
 	if (r == 0)
 		r = take_bytes(d, t.b, t.frames);
 	free(t.frames);

@@ -68,8 +68,7 @@ sync_put(struct sync *s, const char *name, const void *p, size_t len,
 		if (!sync_backoff(s, r, &b))
 			return -ECANCELED;
 	}
-	/* A folder is no line: what it waits for is a disk, often ours. */
-	if (strncmp(store_url(s->store), "dir:", 4) != 0)
+	if (s->is_line)
 		sync_line_note(s, len, clock_mono_ms() - from);
 	mutex_lock(&s->lock);
 	s->st.bytes_up += len;
@@ -236,6 +235,7 @@ configure(struct sync *s, const struct sync_conf *c)
 	s->on_link_arg = c->arg;
 	s->pages.store = c->store;
 	s->pages.keys = c->keys;
+	sync_line_init(s);
 }
 
 /* What an earlier run left in the drive. */

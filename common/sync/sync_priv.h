@@ -21,7 +21,7 @@
 /* Sealed bytes taken for one pack: its index and padding need the rest. */
 #define SYNC_BATCH_BYTES (VAULT_PACK_MAX - 512 * 1024)
 /* Ops of one segment, encoded; headers and the frontier need the rest. */
-#define SYNC_OPS_BYTES (900u * 1024)
+#define SYNC_OPS_BYTES (VAULT_SEGMENT_MAX - 16 * 1024)
 /* Objects got from the store are at most this large. */
 #define SYNC_OBJECT_MAX (VAULT_PACK_MAX + VAULT_PACK_MAX / 4)
 #define SYNC_SMALL_MAX (8u * 1024 * 1024)
@@ -212,6 +212,7 @@ struct sync {
 	struct pack_id *unsent GUARDED_BY(lock);
 	size_t nunsent GUARDED_BY(lock), unsent_cap GUARDED_BY(lock);
 
+	bool is_line;			/* constant */
 	int64_t take_after_ms GUARDED_BY(lock);	/* the next small batch */
 	struct {
 		uint64_t seen;		/* changes, at_ms */
@@ -266,6 +267,9 @@ void sync_unsent_del(struct sync *s, const struct pack_id *id);
 /* Is the drive in such use that this is better left for a moment?  At most
  * for some seconds: *since_ms is the caller's, 0 at first. */
 bool sync_gives_way(struct sync *s, int64_t *since_ms) REQUIRES(s->lock);
+/* Is there a line to the store at all?  A folder waits for a disk, often
+ * ours.  One that nothing is known of is slow: its first packs tell. */
+void sync_line_init(struct sync *s) NO_TSA;	/* no thread runs yet */
 /* A put of len bytes took so long: what the line is like. */
 void sync_line_note(struct sync *s, size_t len, int64_t ms);
 

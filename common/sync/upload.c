@@ -51,7 +51,7 @@ is_too_soon(struct sync *s)
 	mutex_lock(&s->lock);
 	r = !s->force && u.staged_bytes < 2 * SYNC_BATCH_BYTES &&
 	    clock_mono_ms() < s->take_after_ms;
-	if (!r && u.staged_bytes < MUCH_BYTES && !s->busy.is_line_slow)
+	if (!r && u.staged_bytes < MUCH_BYTES)
 		r = sync_gives_way(s, &s->up_gave_ms);
 	mutex_unlock(&s->lock);
 	return r;

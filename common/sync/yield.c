@@ -7,13 +7,16 @@
  * time in which none is on its way is lost.
  */
 #include "sync/sync_priv.h"
+
+#include <string.h>
+
 #include "util/clock.h"
 
 #define SAMPLE_MS 100
 #define BUSY_RATE 300		/* changes a second */
 #define GIVE_WAY_MS 5000	/* then it is their turn */
 #define LINE_SAMPLE (256u << 10)	/* a put that tells of the line */
-#define LINE_SLOW (4u << 10)	/* bytes in a millisecond, of one put */
+#define LINE_SLOW (16u << 10)	/* bytes in a millisecond, of one put */
 
 static bool
 is_busy(struct sync *s) REQUIRES(s->lock)
@@ -35,7 +38,7 @@ sync_gives_way(struct sync *s, int64_t *since_ms)
 {
 	int64_t now = clock_mono_ms();
 
-	if (s->force || !is_busy(s)) {
+	if (s->force || s->busy.is_line_slow || !is_busy(s)) {
 		*since_ms = 0;
 		return false;
 	}
@@ -45,6 +48,16 @@ sync_gives_way(struct sync *s, int64_t *since_ms)
 		return true;
 	*since_ms = now;
 	return false;
+}
+
+void
+sync_line_init(struct sync *s)
+{
+	const char *url = store_url(s->store);
+
+	s->is_line = strncmp(url, "dir:", 4) != 0 &&
+	    strncmp(url, "mem:", 4) != 0;
+	s->busy.is_line_slow = s->is_line;
 }
 
 void
