@@ -59,15 +59,17 @@ CONF
 	}
 }
 
-rclone_idle() {
+# rclone_done COUNT: its queue is empty and so many files are there.
+rclone_done() {
 	curl -sSf -X POST "http://127.0.0.1:$RC_PORT/vfs/stats" | jq -e \
-	    '.diskCache | .uploadsInProgress + .uploadsQueued == 0' >/dev/null
+	    '.diskCache | .uploadsInProgress + .uploadsQueued == 0' \
+	    >/dev/null &&
+	    [ "$(find "$DAV_DATA/rclone" -type f | wc -l)" -eq "$1" ]
 }
 
-# rclone_wait COUNT: its queue is empty and so many files are there.
+# A file that it could not send it tries again, out of the queue meanwhile.
 rclone_wait() {
-	until_ok 1800 rclone_idle &&
-	    [ "$(find "$DAV_DATA/rclone" -type f | wc -l)" -eq "$1" ]
+	until_ok 600 rclone_done "$1"
 }
 
 rclone_stop() {
