@@ -20,3 +20,6 @@
 #define TAILQ_FOREACH_SAFE(el, head, link, tmp) \
 	for ((el) = (head)->first, (tmp) = (el); (el); (el) = (tmp))
 #define HASH_FIND(hh, head, key, len, out) ((out) = (head))
+#define json_array_foreach(array, i, el) \
+	for ((i) = 0; (i) < json_array_size(array) && \
+	    ((el) = json_array_get(array, i)); (i)++)
