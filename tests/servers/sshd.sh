@@ -4,12 +4,15 @@
 # An OpenSSH server for SFTP on loopback.
 #
 #	sshd.sh start DIR [--port N] [--password] [--other-key] [--interactive]
+#		[--set LINE] [--faults FAULT_SFTP]
 #	sshd.sh stop DIR
 #
 # With --password PASS is set and the account of its own that is made for it
 # (root only) wants that; otherwise PASS is empty and KEY is the way in, which
 # without root is to the account that runs this.  --other-key shows another
 # host key than before.  --interactive asks for the password by a prompt.
+# --set adds a line to the configuration.  --faults puts that program before
+# OpenSSH's sftp-server, to do what DIR/faults says.
 # Besides the lines of common.sh: KEY (private key), HOSTS (known_hosts file),
 # ACCOUNT.
 set -eu
@@ -45,13 +48,15 @@ if [ "$cmd" = stop ]; then
 	exit
 fi
 [ "$cmd" = start ] || die "unknown command '$cmd'"
-port='' password=no interactive=no hostkey=hostkey
+port='' password=no interactive=no hostkey=hostkey set='' faults=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--port) port=$2; shift ;;
 	--password) password=yes ;;
 	--interactive) password=yes interactive=yes ;;
 	--other-key) hostkey=otherkey ;;
+	--set) set=$set$2$'\n'; shift ;;
+	--faults) faults=$2; shift ;;
 	*) die "unknown option '$1'" ;;
 	esac
 	shift
@@ -99,8 +104,21 @@ elif [ "$password" = yes ]; then
 	exit 77
 fi
 
+sftp="internal-sftp -d $dir/data"
+if [ -n "$faults" ]; then
+	for server in /usr/lib{,exec}/{openssh,ssh}/sftp-server; do
+		[ ! -x "$server" ] || break
+	done
+	need "$server"
+	# The account can reach both, and has a shell that starts them.
+	[ "$user" = "$(id -un)" ] || usermod -s /bin/sh "$user"
+	cp -f "$faults" "$dir/fault_sftp"
+	[ -e "$dir/faults" ] || "$dir/fault_sftp" set "$dir/faults"
+	sftp="$dir/fault_sftp serve $dir/faults $server -d $dir/data"
+fi
+
 cat >"$dir/sshd_config" <<CONF
-ListenAddress 127.0.0.1
+${set}ListenAddress 127.0.0.1
 Port $port
 HostKey $dir/$hostkey
 PidFile $dir/run/pid
@@ -114,8 +132,8 @@ AllowUsers $user
 MaxStartups 64
 MaxSessions 64
 LoginGraceTime 20
-Subsystem sftp internal-sftp
-ForceCommand internal-sftp -d $dir/data
+Subsystem sftp $sftp
+ForceCommand $sftp
 AllowTcpForwarding no
 X11Forwarding no
 LogLevel VERBOSE

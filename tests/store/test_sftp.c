@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What an SSH host is besides a place for objects: who they are, who we are,
- * and connections that die.  Starts tests/servers/sshd.sh by itself, from the
- * top folder (or where STORE_TEST_SERVERS says).
+ * and connections that die.
  */
 #include <check.h>
 #include <errno.h>
-#include <limits.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "store/store.h"
+#include "tests/lib/sshd.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -22,74 +20,15 @@
 
 #define MIB (1u << 20)
 
-static char home[64], servers[PATH_MAX];
-static char url[512], pin[80], key[128], hosts[128], port[16], pass[64];
+static struct sshd d;
 static struct store *s;
-
-static int __attribute__((format(printf, 1, 2)))
-sh(const char *fmt, ...)
-{
-	char cmd[PATH_MAX + 2048];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(cmd, sizeof(cmd), fmt, ap);
-	va_end(ap);
-	return system(cmd);
-}
-
-/* What the server's script said of this. */
-static void
-value(const char *name, char *ret, size_t cap)
-{
-	char cmd[256];
-	FILE *f;
-
-	(void)snprintf(cmd, sizeof(cmd), "bash -c '. %s/env; printf %%s "
-	    "\"$%s\"'", home, name);
-	f = popen(cmd, "r");
-	if (!f || !fgets(ret, (int)cap, f))
-		ret[0] = '\0';
-	if (f)
-		(void)pclose(f);
-}
-
-static int
-server_start(const char *options)
-{
-	int r = sh("%s/sshd.sh start %s/srv %s >%s/env 2>%s/err", servers,
-	    home, options, home, home);
-
-	if (r != 0)
-		return r;
-	value("URL", url, sizeof(url));
-	value("PIN", pin, sizeof(pin));
-	value("KEY", key, sizeof(key));
-	value("HOSTS", hosts, sizeof(hosts));
-	value("PASS", pass, sizeof(pass));
-	(void)snprintf(port, sizeof(port), "%s", strrchr(url, ':') + 1);
-	port[strcspn(port, "/")] = '\0';
-	return 0;
-}
-
-/* At the same address, with the same account. */
-static void
-server_again(const char *options)
-{
-	char all[128];
-
-	(void)snprintf(all, sizeof(all), "--port %s %s", port, options);
-	ck_assert_int_eq(sh("%s/sshd.sh stop %s/srv --keep", servers, home),
-	    0);
-	ck_assert_int_eq(server_start(all), 0);
-}
 
 static void
 open_with(const struct store_conf *c)
 {
 	struct err e = { "" };
 
-	ck_assert_msg(store_open(url, c, &s, &e) == 0, "%s", e.msg);
+	ck_assert_msg(store_open(d.url, c, &s, &e) == 0, "%s", e.msg);
 }
 
 static const char *
@@ -131,7 +70,7 @@ fails_with(const struct store_conf *c, int want, const char *word)
 
 START_TEST(the_pinned_host_is_let_through)
 {
-	struct store_conf c = { .key_file = key, .pin = pin };
+	struct store_conf c = { .key_file = d.key, .pin = d.pin };
 
 	works(&c);
 }
@@ -139,7 +78,7 @@ END_TEST
 
 START_TEST(another_pin_ends_it)
 {
-	struct store_conf c = { .key_file = key, .pin =
+	struct store_conf c = { .key_file = d.key, .pin =
 	    "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" };
 
 	fails_with(&c, -EPROTO, "pinned");
@@ -148,7 +87,7 @@ END_TEST
 
 START_TEST(a_known_host_is_let_through)
 {
-	struct store_conf c = { .key_file = key, .hosts_file = hosts };
+	struct store_conf c = { .key_file = d.key, .hosts_file = d.hosts };
 
 	works(&c);
 }
@@ -156,35 +95,35 @@ END_TEST
 
 START_TEST(an_unknown_host_is_refused_and_its_key_shown)
 {
-	struct store_conf c = { .key_file = key, .hosts_file = "/dev/null" };
+	struct store_conf c = { .key_file = d.key, .hosts_file = "/dev/null" };
 
-	fails_with(&c, -EPROTO, pin);
+	fails_with(&c, -EPROTO, d.pin);
 }
 END_TEST
 
 /* Nothing is sent, no password either, and retries do not help. */
 START_TEST(a_host_whose_key_has_changed_is_refused)
 {
-	struct store_conf c = { .key_file = key, .hosts_file = hosts,
+	struct store_conf c = { .key_file = d.key, .hosts_file = d.hosts,
 	    .retries = 2 };
 
-	server_again("--other-key");
+	sshd_again(&d, "--other-key");
 	fails_with(&c, -EPROTO, "not the known one");
 	c.key_file = NULL;
 	c.password = "a secret";
 	fails_with(&c, -EPROTO, "not the known one");
 	ck_assert_int_ne(sh("grep -q 'Failed password' %s/srv/run/log",
-	    home), 0);
-	server_again("");
+	    d.home), 0);
+	sshd_again(&d, "");
 }
 END_TEST
 
 START_TEST(an_rsa_key_lets_in)
 {
 	char rsa[160];
-	struct store_conf c = { .key_file = rsa, .pin = pin };
+	struct store_conf c = { .key_file = rsa, .pin = d.pin };
 
-	(void)snprintf(rsa, sizeof(rsa), "%s-rsa", key);
+	(void)snprintf(rsa, sizeof(rsa), "%s-rsa", d.key);
 	works(&c);
 }
 END_TEST
@@ -192,12 +131,13 @@ END_TEST
 START_TEST(a_key_under_a_passphrase_lets_in)
 {
 	char sealed[160];
-	struct store_conf c = { .key_file = sealed, .pin = pin,
+	struct store_conf c = { .key_file = sealed, .pin = d.pin,
 	    .password = "of the key" };
 
-	(void)snprintf(sealed, sizeof(sealed), "%s-sealed", key);
+	(void)snprintf(sealed, sizeof(sealed), "%s-sealed", d.key);
 	ck_assert_int_eq(sh("cp %s %s && ssh-keygen -q -p -P '' -N '%s' "
-	    "-f %s >%s/err 2>&1", key, sealed, c.password, sealed, home), 0);
+	    "-f %s >%s/err 2>&1", d.key, sealed, c.password, sealed,
+	    d.home), 0);
 	works(&c);
 	c.password = "another";
 	fails_with(&c, -EACCES, sealed);
@@ -207,9 +147,9 @@ END_TEST
 START_TEST(a_strangers_key_is_refused)
 {
 	char other[160];
-	struct store_conf c = { .key_file = other, .pin = pin };
+	struct store_conf c = { .key_file = other, .pin = d.pin };
 
-	(void)snprintf(other, sizeof(other), "%s/stranger", home);
+	(void)snprintf(other, sizeof(other), "%s/stranger", d.home);
 	ck_assert_int_eq(sh("ssh-keygen -q -t ed25519 -N '' -f %s", other),
 	    0);
 	fails_with(&c, -EACCES, "refused user");
@@ -218,46 +158,38 @@ END_TEST
 
 START_TEST(the_agent_lets_in)
 {
-	struct store_conf c = { .pin = pin };
+	struct store_conf c = { .pin = d.pin };
 	char sock[128];
 
-	(void)snprintf(sock, sizeof(sock), "%s/agent", home);
+	(void)snprintf(sock, sizeof(sock), "%s/agent", d.home);
 	ck_assert_int_eq(sh("ssh-agent -a %s | sed -n "
-	    "'s/.*PID=\\([0-9]*\\).*/\\1/p' >%s/pid", sock, home), 0);
+	    "'s/.*PID=\\([0-9]*\\).*/\\1/p' >%s/pid", sock, d.home), 0);
 	ck_assert_int_eq(setenv("SSH_AUTH_SOCK", sock, 1), 0);
-	ck_assert_int_eq(setenv("HOME", home, 1), 0);
-	ck_assert_int_eq(sh("ssh-add -q %s 2>%s/err", key, home), 0);
+	ck_assert_int_eq(setenv("HOME", d.home, 1), 0);
+	ck_assert_int_eq(sh("ssh-add -q %s 2>%s/err", d.key, d.home), 0);
 	works(&c);
-	ck_assert_int_eq(sh("ssh-add -qD 2>%s/err", home), 0);
+	ck_assert_int_eq(sh("ssh-add -qD 2>%s/err", d.home), 0);
 	fails_with(&c, -EACCES, "agent");
-	ck_assert_int_eq(sh("kill $(cat %s/pid)", home), 0);
+	ck_assert_int_eq(sh("kill $(cat %s/pid)", d.home), 0);
 }
 END_TEST
 
 static unsigned
 refusals(void)
 {
-	char cmd[160], text[32] = "";
-	FILE *f;
-
-	(void)snprintf(cmd, sizeof(cmd), "grep -c 'Failed password' "
-	    "%s/srv/run/log", home);
-	f = popen(cmd, "r");
-	ck_assert_ptr_nonnull(f);
-	(void)!fgets(text, sizeof(text), f);
-	(void)pclose(f);
-	return (unsigned)atoi(text);
+	return sshd_log_count(&d, "Failed password");
 }
 
 START_TEST(a_password_lets_in_and_a_wrong_one_is_tried_once)
 {
-	struct store_conf c = { .pin = pin, .password = pass, .retries = 3 };
+	struct store_conf c = { .pin = d.pin, .password = d.pass,
+	    .retries = 3 };
 	struct buf b = BUF_INIT(10);
 	unsigned before;
 
 	if (geteuid() != 0)
 		return;		/* no account can be made */
-	server_again("--password");
+	sshd_again(&d, "--password");
 	works(&c);
 	c.password = "not this";
 	before = refusals();
@@ -273,35 +205,35 @@ START_TEST(a_password_lets_in_and_a_wrong_one_is_tried_once)
 	ck_assert_int_eq(store_get(s, "w/x", &b), -EACCES);
 	ck_assert_uint_eq(refusals() - before, 2);
 	store_close(s);
-	server_again("");
+	sshd_again(&d, "");
 }
 END_TEST
 
 START_TEST(a_password_that_is_asked_for_is_given)
 {
-	struct store_conf c = { .pin = pin, .password = pass };
+	struct store_conf c = { .pin = d.pin, .password = d.pass };
 
 	if (geteuid() != 0)
 		return;
 	if (access("/etc/pam.d/sshd", R_OK) != 0)
 		return;
-	server_again("--interactive");
+	sshd_again(&d, "--interactive");
 	works(&c);
-	server_again("");
+	sshd_again(&d, "");
 }
 END_TEST
 
 START_TEST(a_connection_that_died_while_idle_is_made_again)
 {
-	struct store_conf c = { .key_file = key, .pin = pin };
+	struct store_conf c = { .key_file = d.key, .pin = d.pin };
 	struct buf b = BUF_INIT(100);
 
 	open_with(&c);
 	ck_assert_int_eq(store_put(s, "i/x", "one", 3, 0), 0);
-	server_again("");
+	sshd_again(&d, "");
 	ck_assert_int_eq(store_get(s, "i/x", &b), 0);
 	ck_assert_uint_eq(b.len, 3);
-	server_again("");
+	sshd_again(&d, "");
 	ck_assert_int_eq(store_put(s, "i/x", "two", 3, 0), 0);
 	buf_done(&b);
 	store_close(s);
@@ -310,19 +242,18 @@ END_TEST
 
 START_TEST(a_server_that_is_away_is_not_reached_and_comes_back)
 {
-	struct store_conf c = { .key_file = key, .pin = pin };
+	struct store_conf c = { .key_file = d.key, .pin = d.pin };
 	struct buf b = BUF_INIT(100);
 	char options[64];
 
 	open_with(&c);
 	ck_assert_int_eq(store_put(s, "i/y", "one", 3, 0), 0);
-	ck_assert_int_eq(sh("%s/sshd.sh stop %s/srv --keep", servers, home),
-	    0);
+	sshd_stop(&d);
 	ck_assert_int_eq(store_get(s, "i/y", &b), -EHOSTUNREACH);
 	ck_assert_int_eq(store_put(s, "i/y", "two", 3, 0), -EHOSTUNREACH);
 	ck_assert_int_eq(b.len, 0);
-	(void)snprintf(options, sizeof(options), "--port %s", port);
-	ck_assert_int_eq(server_start(options), 0);
+	(void)snprintf(options, sizeof(options), "--port %s", d.port);
+	ck_assert_int_eq(sshd_start(&d, options), 0);
 	ck_assert_int_eq(store_get(s, "i/y", &b), 0);
 	ck_assert_mem_eq(b.data, "one", 3);
 	buf_done(&b);
@@ -347,12 +278,12 @@ static void
 sessions(const char *sig)
 {
 	ck_assert_int_eq(sh("for p in $(pgrep -P $(cat %s/srv/run/pid)); do "
-	    "kill -%s $p $(pgrep -P $p); done", home, sig), 0);
+	    "kill -%s $p $(pgrep -P $p); done", d.home, sig), 0);
 }
 
 START_TEST(a_wait_can_be_interrupted)
 {
-	struct store_conf c = { .key_file = key, .pin = pin,
+	struct store_conf c = { .key_file = d.key, .pin = d.pin,
 	    .timeout_s = 60 };
 	char *p = calloc(1, 8 * MIB);
 	int64_t start;
@@ -379,7 +310,7 @@ END_TEST
 
 START_TEST(a_server_that_is_silent_runs_into_the_deadline)
 {
-	struct store_conf c = { .key_file = key, .pin = pin,
+	struct store_conf c = { .key_file = d.key, .pin = d.pin,
 	    .timeout_s = 1 };
 	char *p = calloc(1, 8 * MIB);
 	int r;
@@ -400,11 +331,11 @@ END_TEST
 
 START_TEST(a_folder_that_is_gone_is_not_made_again)
 {
-	struct store_conf c = { .key_file = key, .pin = pin };
+	struct store_conf c = { .key_file = d.key, .pin = d.pin };
 	struct buf b = BUF_INIT(10);
 	struct err e = { "" };
 
-	(void)strcat(url, "gone/");
+	(void)strcat(d.url, "gone/");
 	open_with(&c);
 	ck_assert_int_eq(store_put(s, "a", "x", 1, 0), -EHOSTUNREACH);
 	ck_assert_int_eq(store_get(s, "a", &b), -EHOSTUNREACH);
@@ -428,42 +359,21 @@ on_name(void *arg, const char *name, uint64_t size)
 
 START_TEST(temporary_files_of_a_day_ago_go_and_others_stay)
 {
-	struct store_conf c = { .key_file = key, .pin = pin };
+	struct store_conf c = { .key_file = d.key, .pin = d.pin };
 	unsigned n = 0;
 
 	open_with(&c);
 	ck_assert_int_eq(store_put(s, "t/a", "x", 1, 0), 0);
 	ck_assert_int_eq(sh("cd %s/srv/data/t && touch -d '2 days ago' "
 	    ".tmp-old && touch .tmp-new && touch -d '2 days ago' Other.txt "
-	    "&& chown --reference=a .tmp-old", home), 0);
+	    "&& chown --reference=a .tmp-old", d.home), 0);
 	ck_assert_int_eq(store_list(s, "t/", on_name, &n), 0);
 	ck_assert_uint_eq(n, 1);
 	ck_assert_int_eq(sh("cd %s/srv/data/t && test ! -e .tmp-old && "
-	    "test -e .tmp-new && test -e Other.txt", home), 0);
+	    "test -e .tmp-new && test -e Other.txt", d.home), 0);
 	store_close(s);
 }
 END_TEST
-
-static void
-prepare(void)
-{
-	const char *at = getenv("STORE_TEST_SERVERS");
-	int r;
-
-	if (realpath(at ? at : "tests/servers", servers) == NULL) {
-		puts("SKIP: not run from the top folder");
-		exit(77);
-	}
-	(void)strcpy(home, "/tmp/test-sftp.XXXXXX");
-	if (!mkdtemp(home))
-		exit(1);
-	(void)sh("chmod 755 %s", home);
-	r = server_start("");
-	if (r != 0) {
-		(void)sh("cat %s/env %s/err; rm -rf %s", home, home, home);
-		exit(WIFEXITED(r) && WEXITSTATUS(r) == 77 ? 77 : 1);
-	}
-}
 
 int
 main(void)
@@ -473,7 +383,7 @@ main(void)
 	SRunner *sr;
 	int failed;
 
-	prepare();
+	sshd_begin(&d);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, the_pinned_host_is_let_through);
 	tcase_add_test(t, another_pin_ends_it);
@@ -499,6 +409,6 @@ main(void)
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);
-	(void)sh("%s/sshd.sh stop %s/srv; rm -rf %s", servers, home, home);
+	sshd_end(&d);
 	return failed ? 1 : 0;
 }
