@@ -418,7 +418,8 @@ sftp_link_close(struct sftp_link *l)
 		return;
 	if (l->chan)
 		ssh_channel_free(l->chan);
-	ssh_disconnect(l->ssh);
+	/* Without ssh_disconnect, which forgets a socket that it was given
+	 * and leaves it open. */
 	ssh_free(l->ssh);
 	free(l);
 }
