@@ -13,6 +13,7 @@ int
 sftp_break(struct sftp_conn *c, int r)
 {
 	c->is_broken = true;
+	c->is_late = c->is_late || r == -ETIMEDOUT;
 	return r;
 }
 
@@ -83,6 +84,11 @@ sftp_recv(struct sftp_conn *c, struct sftp_msg *ret)
 		return r;
 	c->in_used = 4 + (size_t)len;
 	r = sftp_msg_parse(c->in.data + 4, len, ret);
+	/* What it stands before is lost: so is what was asked for, perhaps. */
+	if (r == 0 && ret->type == SFTP_STATUS &&
+	    (ret->code == SFTP_NO_CONNECTION ||
+	    ret->code == SFTP_CONNECTION_LOST))
+		r = -EHOSTUNREACH;
 	return r < 0 ? sftp_break(c, r) : 0;
 }
 
@@ -116,9 +122,6 @@ sftp_code_result(uint32_t code)
 		return -ENOENT;
 	case SFTP_PERMISSION_DENIED:
 		return -EACCES;
-	case SFTP_NO_CONNECTION:
-	case SFTP_CONNECTION_LOST:
-		return -EHOSTUNREACH;
 	case SFTP_OP_UNSUPPORTED:
 		return -EOPNOTSUPP;
 	case SFTP_FAILURE:
@@ -328,13 +331,15 @@ sftp_fsync(struct sftp_conn *c, const struct sftp_handle *h)
 	struct sftp_msg m;
 	uint32_t id;
 	size_t start;
+	int r;
 
 	if (!(c->exts & SFTP_EXT_FSYNC))
 		return 0;	/* it promises what it promises */
 	start = extended(c, "fsync@openssh.com", &id);
 	sftp_msg_str(&c->out, h->b, h->len);
 	sftp_msg_end(&c->out, start);
-	return exchange(c, id, SFTP_STATUS, &m);
+	r = exchange(c, id, SFTP_STATUS, &m);
+	return r == -EOPNOTSUPP ? 0 : r;
 }
 
 int

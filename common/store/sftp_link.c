@@ -122,6 +122,14 @@ sftp_sock_new(const char *host, unsigned port, int64_t deadline_ms,
 	return fd;
 }
 
+/* Why it does not go on. */
+static const char *
+link_error(struct sftp_link *l, const struct sftp_link_conf *c)
+{
+	return clock_mono_ms() >= c->deadline_ms ? N_("no answer in time") :
+	    ssh_get_error(l->ssh);
+}
+
 /* Until libssh can go on. */
 static int
 link_wait(struct sftp_link *l, int64_t deadline_ms)
@@ -306,7 +314,7 @@ user_check(struct sftp_link *l, const struct sftp_link_conf *c,
 		return -EACCES;
 	}
 	(void)snprintf(msg, SFTP_MSG_MAX, N_("%.80s broke the log-in off: "
-	    "%.100s"), c->host, ssh_get_error(l->ssh));
+	    "%.100s"), c->host, link_error(l, c));
 	return -EHOSTUNREACH;
 }
 
@@ -358,8 +366,7 @@ link_start(struct sftp_link *l, const struct sftp_link_conf *c,
 	STEP(rc, l, c, ssh_connect(l->ssh));
 	if (rc != SSH_OK) {
 		(void)snprintf(msg, SFTP_MSG_MAX, N_("no SSH with %.80s: "
-		    "%.120s"),
-		    c->host, ssh_get_error(l->ssh));
+		    "%.120s"), c->host, link_error(l, c));
 		return -EHOSTUNREACH;
 	}
 	r = server_check(l, c, msg);
@@ -377,7 +384,7 @@ link_start(struct sftp_link *l, const struct sftp_link_conf *c,
 	if (rc == SSH_OK)
 		return 0;
 	(void)snprintf(msg, SFTP_MSG_MAX, N_("%.80s lets '%.40s' in but offers "
-	    "no SFTP: %.80s"), c->host, c->user, ssh_get_error(l->ssh));
+	    "no SFTP: %.80s"), c->host, c->user, link_error(l, c));
 	return clock_mono_ms() < c->deadline_ms &&
 	    ssh_is_connected(l->ssh) ? -EPROTO : -EHOSTUNREACH;
 }

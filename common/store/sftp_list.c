@@ -13,6 +13,8 @@
  */
 
 #define LIST_BYTES_MAX (256u << 20)
+/* More than these in one folder nobody has who can be believed. */
+#define LIST_NAMES_MAX (1u << 22)
 /* A file under a temporary name that nobody has written to for so long is
  * what a cut upload left; it never was an object. */
 #define TEMP_AGE_S (24 * 3600)
@@ -21,6 +23,7 @@
 struct folder {
 	const char *prefix;		/* its name, with '/'; or "" */
 	struct buf files, folders;	/* str16 name, u64 size */
+	uint32_t names;			/* so far, also others' */
 };
 
 static bool
@@ -72,8 +75,15 @@ names_take(struct folder *f, struct sftp_msg *m, struct buf *temps)
 	struct sftp_name n;
 	int r;
 
-	while ((r = sftp_msg_next(m, &n)) > 0)
+	if (m->names_left == 0)
+		return -EPROTO;		/* it would never end */
+	while ((r = sftp_msg_next(m, &n)) > 0) {
+		if (++f->names > LIST_NAMES_MAX)
+			return -EPROTO;
 		entry_add(f, &n, temps);
+	}
+	if (r == 0)
+		r = f->files.err ? f->files.err : f->folders.err;
 	return r;
 }
 
@@ -101,6 +111,7 @@ folder_read(struct sftp_conn *c, void *arg)
 	struct buf temps = BUF_INIT(1u << 20);
 	struct folder *f = arg;
 	char path[SFTP_PATH_MAX];
+	struct sftp_attrs a;
 	struct sftp_handle h;
 	struct sftp_msg m;
 	char name[STORE_NAME_MAX + 1];
@@ -109,6 +120,7 @@ folder_read(struct sftp_conn *c, void *arg)
 
 	buf_reset(&f->files);
 	buf_reset(&f->folders);
+	f->names = 0;
 	memcpy(name, f->prefix, len);
 	name[len ? len - 1 : 0] = '\0';
 	r = sftp_path(c->store, name, path);
@@ -116,8 +128,9 @@ folder_read(struct sftp_conn *c, void *arg)
 		r = sftp_opendir(c, path, &h);
 	if (r == -ENOENT)
 		r = sftp_missing(c);
-	/* What OpenSSH says of a file that is to be opened as a folder. */
-	if (r == -EIO)
+	/* What some say of a file that is to be opened as a folder. */
+	if (r == -EIO && sftp_lstat(c, path, &a) == 0 && a.has_mode &&
+	    !S_ISDIR(a.mode))
 		r = -ENOENT;
 	if (r < 0)
 		return r;
@@ -135,8 +148,6 @@ folder_read(struct sftp_conn *c, void *arg)
 		temps_remove(c, f, &temps);
 	}
 	buf_done(&temps);
-	if (r == 0)
-		r = f->files.err ? f->files.err : f->folders.err;
 	return r;
 }
 

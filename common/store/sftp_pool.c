@@ -20,9 +20,13 @@
 #define REFUSED_MIN_MS 5000
 #define REFUSED_MAX_MS 300000
 
+/* For so long there are no more connections than the server let in. */
+#define FEW_MS 60000
+
 void
-sftp_say(struct sftp *s, const char *fmt, ...)
+sftp_say(struct sftp_conn *c, const char *fmt, ...)
 {
+	struct sftp *s = c->store;
 	char msg[sizeof(s->hint.msg)];
 	va_list ap;
 
@@ -32,6 +36,35 @@ sftp_say(struct sftp *s, const char *fmt, ...)
 	mutex_lock(&s->lock);
 	memcpy(s->hint.msg, msg, sizeof(msg));
 	mutex_unlock(&s->lock);
+	c->is_told = true;
+}
+
+/* What a call's end means to those above, and is said to people. */
+static int
+verdict(struct sftp_conn *c, int r)
+{
+	const char *host = c->store->host;
+
+	if (r == -EOPNOTSUPP)
+		r = -EPROTO;
+	if (r == -EIO)
+		r = -EHOSTUNREACH;
+	if (c->is_told || (r != -EACCES && r != -EPROTO && !store_transient(r)))
+		return r;
+	if (r == -EACCES)
+		sftp_say(c, "%.80s does not allow it: check the rights of "
+		    "'%.60s' on the folder", host, c->store->user);
+	else if (r == -EPROTO)
+		sftp_say(c, "%.80s gave an answer that makes no sense",
+		    host);
+	else if (c->is_late)
+		sftp_say(c, "%.80s gave no answer in time", host);
+	else if (c->is_broken)
+		sftp_say(c, "the connection to %.80s broke", host);
+	else
+		sftp_say(c, "%.80s is in trouble and does not say why",
+		    host);
+	return r;
 }
 
 /* An interruption reaches a connection through its socket, by a descriptor
@@ -82,6 +115,39 @@ conn_new(struct sftp *s)
 	return c;
 }
 
+/* How the opening went, for all who wait for it. */
+static void
+opened(struct sftp_conn *c, int r)
+{
+	struct sftp *s = c->store;
+
+	mutex_lock(&s->lock);
+	if (r == 0) {
+		c->is_ready = true;
+		s->nready++;
+		s->refused_wait_ms = 0;
+	} else {
+		s->opens_failed++;
+		s->open_result = r;
+	}
+	if (r == -EACCES) {
+		s->refused_wait_ms = s->refused_wait_ms ?
+		    s->refused_wait_ms * 2 : REFUSED_MIN_MS;
+		if (s->refused_wait_ms > REFUSED_MAX_MS)
+			s->refused_wait_ms = REFUSED_MAX_MS;
+		s->refused_until_ms = clock_mono_ms() + s->refused_wait_ms;
+	}
+	/* Many servers let in so many at once and no more. */
+	if (r == -EHOSTUNREACH && s->nready > 0) {
+		s->few = s->nready;
+		s->few_until_ms = clock_mono_ms() + FEW_MS;
+	}
+	if (c->is_first)
+		s->is_opening = false;
+	cond_broadcast(&s->changed);
+	mutex_unlock(&s->lock);
+}
+
 static int
 conn_open(struct sftp_conn *c)
 {
@@ -99,35 +165,55 @@ conn_open(struct sftp_conn *c)
 		lc.sock = r;
 		r = sftp_link_open(&lc, &c->link, msg);
 	}
-	if (r == 0)
+	if (r == 0) {
 		r = sftp_hello(c);
+		if (r == -EPROTO)
+			sftp_say(c, "%.80s gives answers that are not "
+			    "SFTP: does a shell print a greeting there?",
+			    s->host);
+	}
 	if (r == -ETIMEDOUT)
 		r = -EHOSTUNREACH;	/* nothing was asked for yet */
-	if (r < 0 && r != -ENOMEM)
-		sftp_say(s, "%s", msg[0] ? msg : N_("the server gives no "
+	if (r < 0 && r != -ENOMEM && !c->is_told)
+		sftp_say(c, "%s", msg[0] ? msg : N_("the server gives no "
 		    "answer to SFTP"));
-	mutex_lock(&s->lock);
-	if (r == -EACCES) {
-		s->refused_wait_ms = s->refused_wait_ms ?
-		    s->refused_wait_ms * 2 : REFUSED_MIN_MS;
-		if (s->refused_wait_ms > REFUSED_MAX_MS)
-			s->refused_wait_ms = REFUSED_MAX_MS;
-		s->refused_until_ms = clock_mono_ms() + s->refused_wait_ms;
-	} else if (r == 0) {
-		s->refused_wait_ms = 0;
-	}
-	mutex_unlock(&s->lock);
+	opened(c, r);
 	return r;
+}
+
+/* Out of the list. */
+static void
+conn_unlink_locked(struct sftp_conn *c) REQUIRES(c->store->lock)
+{
+	LIST_REMOVE(c, entry);
+	c->store->nconns--;
+	c->store->nready -= c->is_ready;
+}
+
+/* Before any is let in one caller tries: hosts shut out who is refused many
+ * times at once. */
+static bool
+may_open_locked(const struct sftp *s) REQUIRES(s->lock)
+{
+	unsigned max = s->conns_max;
+
+	if (s->nready == 0)
+		return !s->is_opening && s->nconns < max;
+	if (s->few < max && clock_mono_ms() < s->few_until_ms)
+		max = s->few;
+	return s->nconns < max;
 }
 
 /* A connection that is free, or a new one that is to be opened. */
 static int
 take(struct sftp *s, struct sftp_conn **ret)
 {
+	unsigned failed;
 	struct sftp_conn *c;
 	int r = 0;
 
 	mutex_lock(&s->lock);
+	failed = s->opens_failed;
 	for (;;) {
 		LIST_FOREACH(c, &s->conns, entry) {
 			if (!c->is_used)
@@ -137,7 +223,9 @@ take(struct sftp *s, struct sftp_conn **ret)
 			r = -ECANCELED;
 		else if (!c && clock_mono_ms() < s->refused_until_ms)
 			r = -EACCES;
-		if (r < 0 || c || s->nconns < s->conns_max)
+		else if (!c && s->nready == 0 && failed != s->opens_failed)
+			r = s->open_result;	/* for us as well */
+		if (r < 0 || c || may_open_locked(s))
 			break;
 		cond_wait(&s->changed, &s->lock);
 	}
@@ -148,6 +236,8 @@ take(struct sftp *s, struct sftp_conn **ret)
 		if (c) {
 			LIST_INSERT_HEAD(&s->conns, c, entry);
 			s->nconns++;
+			c->is_first = s->nready == 0;
+			s->is_opening = s->is_opening || c->is_first;
 		} else {
 			r = -ENOMEM;
 		}
@@ -168,10 +258,8 @@ give(struct sftp_conn *c)
 	is_dead = c->is_broken || !c->link || s->is_interrupted;
 	c->is_used = false;
 	c->is_old = true;
-	if (is_dead) {
-		LIST_REMOVE(c, entry);
-		s->nconns--;
-	}
+	if (is_dead)
+		conn_unlink_locked(c);
 	cond_broadcast(&s->changed);
 	mutex_unlock(&s->lock);
 	if (is_dead)
@@ -189,36 +277,49 @@ epoch_of(struct sftp *s)
 	return e;
 }
 
+/* Others were let in: one of those will do. */
+static bool
+has_others(struct sftp *s)
+{
+	bool has;
+
+	mutex_lock(&s->lock);
+	has = s->nready > 0;
+	mutex_unlock(&s->lock);
+	return has;
+}
+
 int
 sftp_run(struct sftp *s, int (*fn)(struct sftp_conn *c, void *arg),
     void *arg)
 {
 	uint64_t epoch = epoch_of(s);
-	struct sftp_conn *c;
-	bool is_stale;
+	struct sftp_conn *c = NULL;
+	bool is_again;
 	int r;
 
 	do {
 		r = take(s, &c);
 		if (r < 0)
 			return r;
-		is_stale = false;
+		c->is_told = false;
+		is_again = false;
 		r = c->link ? 0 : conn_open(c);
 		if (r == 0) {
 			c->in_used = 0;
 			buf_reset(&c->in);
 			r = fn(c, arg);
 			/* Servers close what is idle: so it was, perhaps. */
-			is_stale = r == -EHOSTUNREACH && c->is_broken &&
+			is_again = r == -EHOSTUNREACH && c->is_broken &&
 			    c->is_old;
-			if (r < 0 && c->is_broken && r != -EPROTO)
-				sftp_say(s, "the connection to %s broke",
-				    s->host);
+			r = verdict(c, r);
+		} else if (r == -EHOSTUNREACH) {
+			is_again = has_others(s);
 		}
 		give(c);
 		if (epoch != epoch_of(s))
 			return r == 0 ? 0 : -ECANCELED;
-	} while (is_stale);
+	} while (is_again);
 	return r;
 }
 
@@ -240,8 +341,7 @@ sftp_interrupt(struct store *st, bool on)
 		if (c->is_used)
 			continue;
 		/* After a suspend it would be dead. */
-		LIST_REMOVE(c, entry);
-		s->nconns--;
+		conn_unlink_locked(c);
 		LIST_INSERT_HEAD(&idle, c, entry);
 	}
 	cond_broadcast(&s->changed);

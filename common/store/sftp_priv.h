@@ -32,8 +32,13 @@ struct sftp_conn {
 	int break_fd;			/* its socket again; -1: none.  Under
 					 * the store's lock */
 	bool is_used;			/* under the store's lock */
+	bool is_ready;			/* it was let in; under the store's
+					 * lock */
+	bool is_first;			/* none was when it was begun */
 	bool is_old;			/* it has served before */
 	bool is_broken;			/* not to be used again */
+	bool is_late;			/* ... because no answer came */
+	bool is_told;			/* why this call failed */
 	unsigned exts;			/* SFTP_EXT_ */
 	uint32_t next_id;
 	struct buf out;			/* a request */
@@ -53,6 +58,12 @@ struct sftp {
 					 * interruption */
 	LIST_HEAD(, sftp_conn) conns GUARDED_BY(lock);
 	unsigned nconns GUARDED_BY(lock);
+	unsigned nready GUARDED_BY(lock);	/* of these, let in */
+	unsigned few GUARDED_BY(lock);	/* the server lets in no more */
+	int64_t few_until_ms GUARDED_BY(lock);
+	bool is_opening GUARDED_BY(lock);	/* the first, by one caller */
+	unsigned opens_failed GUARDED_BY(lock);
+	int open_result GUARDED_BY(lock);	/* of the last of these */
 	bool is_interrupted GUARDED_BY(lock);
 	uint64_t epoch GUARDED_BY(lock);	/* interruptions so far */
 	int64_t refused_until_ms GUARDED_BY(lock);
@@ -67,14 +78,15 @@ struct sftp {
  * and fn runs again: it must be able to. */
 int sftp_run(struct sftp *s, int (*fn)(struct sftp_conn *c, void *arg),
     void *arg);
-void sftp_say(struct sftp *s, const char *fmt, ...)
+/* Why the call fails, for people. */
+void sftp_say(struct sftp_conn *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 void sftp_interrupt(struct store *st, bool on);
 /* No caller is inside. */
 void sftp_conns_close(struct sftp *s);
 
-/* ---- sftp_conn.c: requests.  -EHOSTUNREACH, -ETIMEDOUT and -EPROTO break
- * the connection. ---- */
+/* ---- sftp_conn.c: requests.  -EHOSTUNREACH and -ETIMEDOUT break the
+ * connection, and so does an answer that is not one. ---- */
 
 /* Agree on the version, learn the extensions. */
 int sftp_hello(struct sftp_conn *c);
@@ -87,7 +99,7 @@ int sftp_mkdir(struct sftp_conn *c, const char *path);
 int sftp_lstat(struct sftp_conn *c, const char *path, struct sftp_attrs *ret);
 /* Refuses a name that is taken where a server is as it should be. */
 int sftp_rename(struct sftp_conn *c, const char *from, const char *to);
-/* Replaces at once; needs SFTP_EXT_POSIX_RENAME. */
+/* Replaces at once; needs SFTP_EXT_POSIX_RENAME.  -EOPNOTSUPP: it cannot. */
 int sftp_replace(struct sftp_conn *c, const char *from, const char *to);
 int sftp_statvfs(struct sftp_conn *c, const char *path,
     struct store_space *ret);
@@ -129,7 +141,7 @@ extern const struct store_ops sftp_ops;
 int sftp_path(const struct sftp *s, const char *name,
     char ret[static SFTP_PATH_MAX]);
 /* Something is not there: the object (-ENOENT), or the folder of the store
- * (-EHOSTUNREACH). */
+ * (-EHOSTUNREACH); or that cannot be told. */
 int sftp_missing(struct sftp_conn *c);
 
 /* ---- sftp_list.c ---- */

@@ -44,11 +44,11 @@ sftp_missing(struct sftp_conn *c)
 	/* A link to where the disk is mounted will do. */
 	if (r == 0 && a.has_mode && S_ISLNK(a.mode))
 		r = sftp_ask(c, SFTP_STAT, path, &m);
-	if (c->is_broken)
-		return r;
 	if (r == 0)
 		return -ENOENT;
-	sftp_say(c->store, "the folder '%.100s' is not there on %.80s: is its "
+	if (r != -ENOENT)
+		return r;
+	sftp_say(c, "the folder '%.100s' is not there on %.80s: is its "
 	    "disk mounted?", path, c->store->host);
 	return -EHOSTUNREACH;
 }
@@ -68,7 +68,7 @@ no_room(struct sftp_conn *c, int r)
 {
 	if (r != -EIO)
 		return r;
-	sftp_say(c->store, "%.100s cannot write: its disk is full or broken, "
+	sftp_say(c, "%.100s cannot write: its disk is full or broken, "
 	    "or a quota is used up", c->store->host);
 	return -ENOSPC;
 }
@@ -118,6 +118,23 @@ temp_path(const struct sftp *s, const char *name,
 	return sftp_path(s, temp, ret);
 }
 
+/* Some claim to have written what they had no room for. */
+static int
+temp_check(struct sftp_conn *c, const struct put *p, const char *temp)
+{
+	struct sftp_attrs a;
+	int r;
+
+	r = sftp_lstat(c, temp, &a);
+	if (c->is_broken)
+		return r;
+	if (r < 0 || !a.has_size || a.size == p->len)
+		return 0;
+	sftp_say(c, "%.80s kept less than it was given and said nothing: "
+	    "its disk is full or broken", c->store->host);
+	return -ENOSPC;
+}
+
 static int
 temp_write(struct sftp_conn *c, const struct put *p, const char *temp)
 {
@@ -141,7 +158,9 @@ temp_write(struct sftp_conn *c, const struct put *p, const char *temp)
 	if (c->is_broken)
 		return r;
 	r2 = sftp_close(c, &h);
-	return r < 0 ? r : r2;
+	if (r == 0)
+		r = r2;
+	return r < 0 ? r : temp_check(c, p, temp);
 }
 
 /* Give the finished file its name.  Until this was asked for, nothing has
@@ -153,8 +172,11 @@ temp_name(struct sftp_conn *c, const struct put *p, const char *temp,
 	struct sftp_attrs a;
 	int r;
 
-	if (!p->is_if_absent && (c->exts & SFTP_EXT_POSIX_RENAME))
-		return sftp_replace(c, temp, path);
+	if (!p->is_if_absent && (c->exts & SFTP_EXT_POSIX_RENAME)) {
+		r = sftp_replace(c, temp, path);
+		if (r != -EOPNOTSUPP)
+			return r;
+	}
 	r = sftp_rename(c, temp, path);
 	if (r == 0 || c->is_broken || sftp_lstat(c, path, &a) < 0)
 		return r;
@@ -179,10 +201,10 @@ put_over(struct sftp_conn *c, void *arg)
 	/* Spare the line the bytes; the answer that counts comes later. */
 	if (r == 0 && p->is_if_absent) {
 		r = sftp_lstat(c, path, &a);
-		if (r == 0)
-			return -EEXIST;
-		if (r == -ENOENT)
-			r = 0;
+		if (r != -ENOENT)
+			return r == 0 ? -EEXIST : r == -ETIMEDOUT ?
+			    -EHOSTUNREACH : r;
+		r = 0;
 	}
 	if (r == 0)
 		r = temp_write(c, p, temp);
@@ -313,9 +335,9 @@ del_over(struct sftp_conn *c, void *arg)
 		r = sftp_ask(c, SFTP_REMOVE, path, NULL);
 	if (c->is_broken)
 		return r == -EPROTO ? r : -ETIMEDOUT;
-	if (r == -EIO && sftp_lstat(c, path, &a) == 0 && a.has_mode &&
-	    S_ISDIR(a.mode))
-		r = -ENOENT;
+	if (r == -EIO)
+		r = sftp_lstat(c, path, &a) == 0 && a.has_mode &&
+		    S_ISDIR(a.mode) ? -ENOENT : -ETIMEDOUT;
 	return r == -ENOENT ? sftp_missing(c) : r;
 }
 
@@ -328,22 +350,34 @@ sftp_del(struct store *st, const char *name)
 	return sftp_run((struct sftp *)st, del_over, copy);
 }
 
+struct space {
+	struct store_space *ret;
+	bool is_unknown;
+};
+
 static int
 space_over(struct sftp_conn *c, void *arg)
 {
 	char path[SFTP_PATH_MAX];
+	struct space *sp = arg;
 	int r;
 
 	r = sftp_path(c->store, "", path);
 	if (r == 0)
-		r = sftp_statvfs(c, path, arg);
+		r = sftp_statvfs(c, path, sp->ret);
+	sp->is_unknown = r == -EOPNOTSUPP;
+	if (sp->is_unknown)
+		return 0;
 	return r == -ENOENT ? sftp_missing(c) : r;
 }
 
 static int
 sftp_space(struct store *st, struct store_space *ret)
 {
-	return sftp_run((struct sftp *)st, space_over, ret);
+	struct space sp = { .ret = ret };
+	int r = sftp_run((struct sftp *)st, space_over, &sp);
+
+	return r == 0 && sp.is_unknown ? -EOPNOTSUPP : r;
 }
 
 static unsigned
@@ -371,7 +405,7 @@ root_make(struct sftp_conn *c, void *arg)
 	r = sftp_path(c->store, "", path);
 	if (r == 0)
 		r = sftp_missing(c);
-	if (r == -ENOENT || c->is_broken)
+	if (r == -ENOENT || c->is_broken || r != -EHOSTUNREACH)
 		return r == -ENOENT ? 0 : r;
 	for (slash = strchr(path + 1, '/'); slash;
 	    slash = strchr(slash + 1, '/')) {
@@ -383,7 +417,7 @@ root_make(struct sftp_conn *c, void *arg)
 	}
 	r = sftp_mkdir(c, path);
 	if (r < 0)
-		sftp_say(c->store, "the folder '%.100s' cannot be made on "
+		sftp_say(c, "the folder '%.100s' cannot be made on "
 		    "%.80s", path, c->store->host);
 	return r == -EIO ? -EACCES : r;
 }

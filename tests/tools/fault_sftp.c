@@ -273,14 +273,15 @@ log_add(const struct fault *f, const struct packet *p, unsigned op)
 static void
 answer(uint32_t id, enum sftp_type type, uint32_t value)
 {
-	struct buf b = BUF_INIT(256);
+	struct buf b = BUF_INIT(SFTP_PACKET_MAX);
 	size_t start = sftp_msg_begin(&b, type, id);
 
 	sftp_msg_u32(&b, value);
 	if (type == SFTP_STATUS) {
 		sftp_msg_str(&b, "because", 7);
 		sftp_msg_str(&b, "", 0);
-	} else if (type == SFTP_NAME && value) {
+	}
+	for (; type == SFTP_NAME && value > 0; value--) {
 		sftp_msg_str(&b, "Somebody else's", 15);
 		sftp_msg_str(&b, "", 0);
 		sftp_msg_u32(&b, 0);
@@ -358,7 +359,7 @@ pass_request(struct packet *p, int server)
 		_exit(1);
 	} else if (f.is_empty || (f.is_endless && is_dir)) {
 		answer(id_of(p), is_dir ? SFTP_NAME : SFTP_DATA,
-		    f.is_endless);
+		    f.is_endless ? 1000 : 0);
 	} else if (f.is_endless) {
 		endless_data(id_of(p));
 	} else if (f.cut_up >= 0) {
