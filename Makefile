@@ -215,6 +215,7 @@ test-stores:
 	@B=$(B) tests/store/run.sh --heavy
 	@B=$(B) CASES=recover ALSO_OVER="swift-s3 keystone ceph" $(RUN) fs
 	@B=$(B) CASES=faults ALSO_OVER=swift FAULTS=all $(RUN) fs
+	@B=$(B) FAULTS=all tests/fs/cases/faults-sftp.sh
 
 # A desktop in a container: root, debootstrap, much to install, minutes to run.
 # PARTS="login crash" picks parts.
@@ -250,6 +251,7 @@ prove: deps
 	@$(SUB) all units tools
 	@EVIL_RUNS=300 $(B)/tests/unit/test_evil_sizes
 	@B=$(B) FAULTS=all tests/fs/cases/faults.sh
+	@B=$(B) FAULTS=all tests/fs/cases/faults-sftp.sh
 	@B=$(B) CRASH_RUNS=500 TORTURE_EVERY=1 LIMIT_MOUNTS=1000 LIMIT_PAUSE=60 \
 		LIMIT_WRITERS=10 LIMIT_MB=200 LIMIT_FILES=100000 \
 		CRASH_LIMIT=86400 $(RUN) crash

@@ -3,7 +3,13 @@
 #
 # An OpenSSH server for one case: sourced by lib.sh.  Sets SFTP (a store's
 # URL), SFTP_OPTS (how to get in), SFTP_DATA.  sshd_stop and sshd_again take
-# it away, with all its sessions, and bring it back at the same address.
+# it away, with all its sessions, and bring it back at the same address.  With
+# SFTP_FAULTS=1 fault_sftp stands before its sftp-server, and proxy OPTION...
+# tells it what to do; what is asked for stands in $T/requests.
+
+sshd_args() {
+	[ -z "${SFTP_FAULTS:-}" ] || echo --faults "$B/tests/tools/fault_sftp"
+}
 
 # shellcheck disable=SC2153
 sshd_sh() {
@@ -15,7 +21,8 @@ sshd_sh() {
 sshd_start() {
 	local URL HTTP USER PASS CA PIN DATA KEY HOSTS ACCOUNT STOP rc=0
 
-	sshd_sh start "$T/sshd" >"$T/sshd.vars" || rc=$?
+	# shellcheck disable=SC2046
+	sshd_sh start "$T/sshd" $(sshd_args) >"$T/sshd.vars" || rc=$?
 	[ "$rc" -ne 77 ] || skip "$(sed 's/^SKIP: //' "$T/sshd.vars")"
 	need "sshd is started" test "$rc" -eq 0
 	# shellcheck disable=SC1091
@@ -27,12 +34,20 @@ sshd_start() {
 	SFTP_DATA=$DATA
 }
 
+# sshd_again [OPTION...]
 sshd_again() {
-	sshd_sh start "$T/sshd" --port "$SFTP_PORT" >/dev/null
+	# shellcheck disable=SC2046
+	sshd_sh start "$T/sshd" --port "$SFTP_PORT" $(sshd_args) "$@" \
+	    >/dev/null
 }
 
 sshd_stop() {
 	sshd_sh stop "$T/sshd" --keep
+}
+
+proxy() {
+	[ -e "$T/requests" ] || install -m 666 /dev/null "$T/requests"
+	"$T/sshd/fault_sftp" set "$T/sshd/faults" --log "$T/requests" "$@"
 }
 
 sshd_end() {

@@ -43,7 +43,7 @@ if [ "$cmd" = stop ]; then
 	rm -f "$dir/run/pid"
 	if [ "${1:-}" != --keep ] && [ -s "$dir/account" ]; then
 		userdel "$(cat "$dir/account")" 2>/dev/null || :
-		rm -f "$dir/account"
+		rm -f "$dir/account" "$dir/password"
 	fi
 	exit
 fi
@@ -76,15 +76,17 @@ chmod 755 "$dir"
 cat "$dir/key.pub" "$dir/key-rsa.pub" >"$dir/authorized_keys"
 chmod 644 "$dir/authorized_keys"
 
-user=$(id -un) pass=''
+user=$(id -un) pass='' shell=/usr/sbin/nologin
+# What is no part of sshd is started by the account's shell.
+[ -z "$faults" ] || shell=/bin/sh
 if [ "$(id -u)" -eq 0 ]; then
 	mkdir -p /run/sshd
 	if [ ! -s "$dir/account" ]; then
 		user=coffre-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
 		# Somebody else may hold the lock of the accounts.
 		for i in $(seq 50); do
-			useradd -r -M -d "$dir/data" -s /usr/sbin/nologin \
-			    "$user" 2>/dev/null && break
+			useradd -r -M -d "$dir/data" -s "$shell" "$user" \
+			    2>/dev/null && break
 			[ "$i" -lt 50 ] || die "no account can be made"
 			sleep 0.1
 		done
@@ -93,9 +95,10 @@ if [ "$(id -u)" -eq 0 ]; then
 	user=$(cat "$dir/account")
 	chown "$user:" "$dir/data"
 	# An account without a password is locked, also for keys.
-	[ -s "$dir/password" ] ||
+	if [ ! -s "$dir/password" ]; then
 		od -An -N12 -tx4 /dev/urandom | tr -d ' \n' >"$dir/password"
-	echo "$user:$(cat "$dir/password")" | chpasswd
+		echo "$user:$(cat "$dir/password")" | chpasswd
+	fi
 	if [ "$password" = yes ]; then
 		pass=$(cat "$dir/password")
 	fi
@@ -110,8 +113,7 @@ if [ -n "$faults" ]; then
 		[ ! -x "$server" ] || break
 	done
 	need "$server"
-	# The account can reach both, and has a shell that starts them.
-	[ "$user" = "$(id -un)" ] || usermod -s /bin/sh "$user"
+	# The account can reach it there.
 	cp -f "$faults" "$dir/fault_sftp"
 	[ -e "$dir/faults" ] || "$dir/fault_sftp" set "$dir/faults"
 	sftp="$dir/fault_sftp serve $dir/faults $server -d $dir/data"
