@@ -137,6 +137,9 @@ $(TOOLBIN): $(B)/%: $(B)/%.o $(B)/libcoffre.a
 # The yardstick reads requests as the driver does.
 $(B)/tests/bench/nullfs: $(B)/fs/loop.o
 
+$(B)/tests/tools/fault_proxy $(B)/tests/tools/link_proxy: \
+	$(B)/tests/lib/loopback.o
+
 # The program, with another device's changes let in from outside.
 $(B)/tests/tools/coffre_remote: $(FSOBJ)
 $(B)/tests/tools/coffre_remote: ALLL += -Wl,--wrap=drive_set_notify

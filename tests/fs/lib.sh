@@ -220,6 +220,20 @@ drive_status() {
 	"$COFFRE" status --json "$NAME" | jq -r "$1"
 }
 
+is_locked() {
+	[ "$(drive_status .locked 2>/dev/null)" = true ]
+}
+is_open() {
+	is_served && [ "$(drive_status .locked 2>/dev/null)" = null ]
+}
+
+# The exit status of a command, as text.
+exit_of() {
+	local rc=0
+	"$@" >/dev/null 2>&1 || rc=$?
+	echo "$rc"
+}
+
 # ---- the frame ------------------------------------------------------------
 
 fs_home() {

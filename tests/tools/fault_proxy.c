@@ -26,7 +26,6 @@
  *	--port N		listen there
  *	--log FILE		append the head of each request
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
@@ -41,6 +40,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/loopback.h"
 #include "util/thread.h"
 
 #define HEAD_MAX 65536
@@ -65,21 +65,6 @@ toggle(int sig)
 {
 	(void)sig;
 	is_on = !is_on;
-}
-
-static bool
-send_all(int fd, const char *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = send(fd, p, len, MSG_NOSIGNAL);
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-	}
-	return true;
 }
 
 /* Read until the empty line; returns all that came, and where the head ends;
@@ -158,8 +143,8 @@ answer(int fd)
 	if (conf.is_endless)
 		n = snprintf(head, sizeof(head), "HTTP/1.1 %d Because\r\n"
 		    "Connection: close\r\n\r\n", conf.status);
-	if (send_all(fd, head, (size_t)n))
-		while (send_all(fd, body, strlen(body)) && conf.is_endless)
+	if (loopback_send(fd, head, (size_t)n))
+		while (loopback_send(fd, body, strlen(body)) && conf.is_endless)
 			;
 	linger_close(fd);
 }
@@ -186,9 +171,9 @@ spoil_head(int from, int to)
 		v = strtol(end, &end, 10) + conf.extra;
 		(void)snprintf(text, sizeof(text), "%s %ld", field, v);
 	}
-	ok = send_all(to, head, (size_t)(at - head)) &&
-	    send_all(to, text, strlen(text)) &&
-	    send_all(to, end, len - (size_t)(end - head));
+	ok = loopback_send(to, head, (size_t)(at - head)) &&
+	    loopback_send(to, text, strlen(text)) &&
+	    loopback_send(to, end, len - (size_t)(end - head));
 out:
 	free(head);
 	return ok;
@@ -234,7 +219,7 @@ pump(int client, int server, long up, long down, bool faulty)
 				goto out;
 			if (*left >= 0 && n > *left)
 				n = *left;
-			if (!send_all(p[!i].fd, b, (size_t)n))
+			if (!loopback_send(p[!i].fd, b, (size_t)n))
 				goto out;
 			if (*left >= 0 && (*left -= n) == 0)
 				goto out;
@@ -252,16 +237,15 @@ forward(int client, const char *head, size_t len, bool faulty)
 	size_t line = (size_t)(eol - head), n;
 	int server;
 
-	server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (server < 0 || connect(server, (struct sockaddr *)&conf.to,
-	    sizeof(conf.to)) < 0)
+	server = loopback_connect(&conf.to);
+	if (server < 0)
 		goto out;
 	n = len - line;
 	if (up >= 0 && n > (size_t)up)
 		n = (size_t)up;
-	if (!send_all(server, head, line) ||
-	    !send_all(server, "Connection: close\r\n", 19) ||
-	    !send_all(server, eol, n))
+	if (!loopback_send(server, head, line) ||
+	    !loopback_send(server, "Connection: close\r\n", 19) ||
+	    !loopback_send(server, eol, n))
 		goto out;
 	if (up >= 0 && (up -= (long)n) == 0)
 		goto out;
@@ -281,7 +265,7 @@ forward(int client, const char *head, size_t len, bool faulty)
 			if (got <= 0 || (is_server && (got < 12 ||
 			    memcmp(junk, "HTTP/1.1 100", 12) != 0)))
 				break;
-			if (!send_all(is_server ? client : server, junk,
+			if (!loopback_send(is_server ? client : server, junk,
 			    (size_t)got))
 				break;
 		}
@@ -346,7 +330,6 @@ options(int argc, char **argv)
 		{ "date", 1, NULL, 'a' }, { "port", 1, NULL, 'p' },
 		{ "log", 1, NULL, 'L' }, { NULL, 0, NULL, 0 },
 	};
-	char *colon;
 	int c;
 
 	conf.retry_after = -1;
@@ -374,13 +357,7 @@ options(int argc, char **argv)
 	}
 	if (optind == argc)
 		return;
-	colon = strrchr(argv[optind], ':');
-	if (!colon)
-		usage();
-	*colon = '\0';
-	conf.to.sin_family = AF_INET;
-	conf.to.sin_port = htons((uint16_t)atoi(colon + 1));
-	if (inet_pton(AF_INET, argv[optind], &conf.to.sin_addr) != 1)
+	if (loopback_parse(argv[optind], &conf.to) < 0)
 		usage();
 	conf.has_to = true;
 }
@@ -389,27 +366,16 @@ int
 main(int argc, char **argv)
 {
 	struct sigaction sa = { .sa_handler = toggle, .sa_flags = SA_RESTART };
-	struct sockaddr_in at = { .sin_family = AF_INET };
-	socklen_t len = sizeof(at);
 	pthread_t t;
 	int fd, client;
 
 	options(argc, argv);
 	(void)sigaction(SIGUSR1, &sa, NULL);
-	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	at.sin_port = htons(conf.port);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 ||
-	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 },
-	    sizeof(int)) < 0 ||
-	    bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
-	    listen(fd, 64) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&at, &len) < 0) {
+	fd = loopback_listen(conf.port);
+	if (fd < 0) {
 		perror("fault_proxy");
 		return 1;
 	}
-	printf("PORT=%d\n", ntohs(at.sin_port));
-	(void)fflush(stdout);
 	for (;;) {
 		client = accept(fd, NULL, NULL);
 		if (client < 0)

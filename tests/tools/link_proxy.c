@@ -10,7 +10,6 @@
  * way there and back.  What is under way on one connection is limited, so the
  * sender is held back as by a window of TCP.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
@@ -24,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/loopback.h"
 #include "util/clock.h"
 #include "util/thread.h"
 
@@ -115,21 +115,6 @@ way_read(void *arg)
 	}
 }
 
-static bool
-send_all(int fd, const char *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = send(fd, p, len, MSG_NOSIGNAL);
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
 static void
 way_deliver(void *arg)
 {
@@ -146,7 +131,7 @@ way_deliver(void *arg)
 		if (!c)
 			break;
 		sleep_until(c->due_us);
-		ok = send_all(w->to, c->data, c->len);
+		ok = loopback_send(w->to, c->data, c->len);
 		mutex_lock(&w->lock);
 		w->tail++;
 		w->is_broken = !ok;
@@ -211,12 +196,10 @@ static void
 begin(int client)
 {
 	struct link *l = calloc(1, sizeof(*l));
-	int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int one = 1;
+	int server = loopback_connect(&to), one = 1;
 	pthread_t t;
 
-	if (l && server >= 0 &&
-	    connect(server, (struct sockaddr *)&to, sizeof(to)) == 0) {
+	if (l && server >= 0) {
 		l->client = client;
 		l->server = server;
 		(void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one,
@@ -251,7 +234,6 @@ options(int argc, char **argv)
 		{ "port", 1, NULL, 'p' }, { NULL, 0, NULL, 0 },
 	};
 	uint16_t port = 0;
-	char *colon;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -262,13 +244,8 @@ options(int argc, char **argv)
 		default: usage();
 		}
 	}
-	colon = optind == argc - 1 ? strrchr(argv[optind], ':') : NULL;
-	if (!colon || us_per_byte <= 0)
-		usage();
-	*colon = '\0';
-	to.sin_family = AF_INET;
-	to.sin_port = htons((uint16_t)atoi(colon + 1));
-	if (inet_pton(AF_INET, argv[optind], &to.sin_addr) != 1)
+	if (optind != argc - 1 || us_per_byte <= 0 ||
+	    loopback_parse(argv[optind], &to) < 0)
 		usage();
 	return port;
 }
@@ -276,23 +253,13 @@ options(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET };
-	socklen_t len = sizeof(at);
-	int fd, client, one = 1;
+	int fd, client;
 
-	at.sin_port = htons(options(argc, argv));
-	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one,
-	    sizeof(one)) < 0 ||
-	    bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
-	    listen(fd, 64) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&at, &len) < 0) {
+	fd = loopback_listen(options(argc, argv));
+	if (fd < 0) {
 		perror("link_proxy");
 		return 1;
 	}
-	printf("PORT=%d\n", ntohs(at.sin_port));
-	(void)fflush(stdout);
 	for (;;) {
 		client = accept(fd, NULL, NULL);
 		if (client >= 0)

@@ -5,6 +5,7 @@
 # own that is there, locked, late, absent, and has lost the key.  Nobody is
 # asked for anything by a mount that waits.
 . "$(dirname "$0")/../lib.sh"
+. "$TOP/tests/fs/login.sh"
 
 fs_prepare
 HELPER=$(dirname "$COFFRE")/coffre-keyring
@@ -86,30 +87,6 @@ ring_unlock() {
 # The id of the slot as the keyring's attribute has it.
 slot_id() {
 	od -An -v -tx1 -j8 -N16 "$SLOT" | tr -d ' \n'
-}
-# The drive as a login mounts it.
-mount_login() {
-	is_mounted || mkdir -p "$T/mnt"
-	setsid "$COFFRE" mount "$NAME" "$T/mnt" -f -o allow_other "$@" \
-	    </dev/null >>"$T/daemon.log" 2>&1 8>&- &
-	MPID=$!
-	until_ok 30 login_settled && kill -0 "$MPID" 2>/dev/null
-}
-# What a crash has left looks alive for a moment while it is replaced.
-login_settled() {
-	[ "$(drive_status .pid 2>/dev/null)" = "$MPID" ] && is_served ||
-		! kill -0 "$MPID" 2>/dev/null
-}
-is_locked() {
-	[ "$(drive_status .locked 2>/dev/null)" = true ]
-}
-is_open() {
-	is_served && [ "$(drive_status .locked 2>/dev/null)" = null ]
-}
-exit_of() {
-	local rc=0
-	"$@" >/dev/null 2>&1 || rc=$?
-	echo "$rc"
 }
 keyring() {
 	local what=$1

@@ -26,11 +26,6 @@ gives() {
 is_locked() {
 	gives true drive_status .locked
 }
-exit_of() {
-	local rc=0
-	"$@" >/dev/null 2>&1 || rc=$?
-	echo "$rc"
-}
 exec_close() {
 	exec 6>&-
 }

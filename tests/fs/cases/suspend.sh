@@ -45,9 +45,6 @@ is_waiting() {
 	sleep 1
 	[ ! -e "$T/rc" ]
 }
-is_locked() {
-	[ "$(drive_status .locked 2>/dev/null)" = true ]
-}
 nothing_queued() {
 	[ "$(drive_status '.usage | .queued_changes + .queued_bytes')" = 0 ]
 }

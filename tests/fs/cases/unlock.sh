@@ -4,6 +4,7 @@
 # Where the secret comes from besides the command line: what the kernel
 # remembers for a while, a credential of the service manager, a window.
 . "$(dirname "$0")/../lib.sh"
+. "$TOP/tests/fs/login.sh"
 
 fs_prepare
 command -v python3 >/dev/null || skip "python3 is missing"
@@ -13,30 +14,6 @@ CONF=$T/config/coffre/$NAME.conf
 SUPER=
 trap '[ -z "$SUPER" ] || kill "$SUPER" 2>/dev/null; fs_cleanup' EXIT
 
-# The drive as a login, or a service manager, mounts it.
-mount_login() {
-	is_mounted || mkdir -p "$T/mnt"
-	setsid "$COFFRE" mount "$NAME" "$T/mnt" -f -o allow_other "$@" \
-	    </dev/null >>"$T/daemon.log" 2>&1 8>&- &
-	MPID=$!
-	until_ok 30 login_settled && kill -0 "$MPID" 2>/dev/null
-}
-# What a crash has left looks alive for a moment while it is replaced.
-login_settled() {
-	[ "$(drive_status .pid 2>/dev/null)" = "$MPID" ] && is_served ||
-		! kill -0 "$MPID" 2>/dev/null
-}
-is_locked() {
-	[ "$(drive_status .locked 2>/dev/null)" = true ]
-}
-is_open() {
-	is_served && [ "$(drive_status .locked 2>/dev/null)" = null ]
-}
-exit_of() {
-	local rc=0
-	"$@" >/dev/null 2>&1 || rc=$?
-	echo "$rc"
-}
 end_login() {
 	kill "$MPID"
 	daemon_gone 30
