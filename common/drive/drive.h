@@ -155,6 +155,16 @@ ssize_t drive_listxattr(struct drive *d, uint64_t ino, char *out,
 int drive_removexattr(struct drive *d, const struct drive_cred *c,
     uint64_t ino, const char *name);
 
+/* A small picture of a file, or whatever else the program keeps with it.  It
+ * goes where the file goes, as an xattr that the calls above do not show. */
+#define DRIVE_XATTR_PREVIEW "user.coffre.preview"
+/* Its length, the bytes in *ret (malloc, caller frees); -ENODATA. */
+ssize_t drive_preview_get(struct drive *d, uint64_t ino, uint8_t **ret);
+/* Replace it, or with NULL take it away; no time of the file changes.
+ * -ESTALE: the file's size or mtime is no longer that of `of`. */
+int drive_preview_set(struct drive *d, uint64_t ino,
+    const struct drive_attr *of, const void *value, size_t len);
+
 /* ---- content ------------------------------------------------------------- */
 
 /* Open a regular file.  flags as open(2): O_TRUNC counts, O_APPEND does not

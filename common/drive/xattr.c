@@ -36,6 +36,12 @@ xattr_allowed(const struct inode *i, const char *name)
 	return -EOPNOTSUPP;
 }
 
+static bool
+xattr_is_hidden(const char *name)
+{
+	return strcmp(name, DRIVE_XATTR_PREVIEW) == 0;
+}
+
 /* The ones that we never keep are answered without a look. */
 static bool
 xattr_known(const char *name)
@@ -58,6 +64,8 @@ drive_getxattr(struct drive *d, uint64_t ino, const char *name, void *out,
 		return -EOPNOTSUPP;
 	if (strlen(name) > VAULT_XATTR_NAME_MAX)
 		return -ERANGE;
+	if (xattr_is_hidden(name))
+		return -ENODATA;
 	mutex_lock(&d->db_lock);
 	r = inode_load(d, ino, &i);
 	if (r == 0 && (i.flags & INODE_XATTR) && (xattr_flag(name) == 0 ||
@@ -91,7 +99,7 @@ list_add(void *arg, const struct xattr *x)
 {
 	struct list *l = arg;
 
-	if (x->dirty & XATTR_REMOVED)
+	if ((x->dirty & XATTR_REMOVED) || xattr_is_hidden(x->name))
 		return 0;
 	if (l->size > 0) {
 		if (l->len + x->name_len + 1u > l->size)
@@ -200,6 +208,8 @@ drive_setxattr(struct drive *d, const struct drive_cred *c, uint64_t ino,
 		return -ERANGE;
 	if (size > VAULT_XATTR_MAX)
 		return -E2BIG;
+	if (xattr_is_hidden(name))
+		return -EPERM;
 	if (is_acl) {
 		r = acl_to_store(d, value, size, &acl, &size);
 		if (r < 0)
@@ -242,6 +252,8 @@ drive_removexattr(struct drive *d, const struct drive_cred *c, uint64_t ino,
 		return -EOPNOTSUPP;
 	if (strlen(name) > VAULT_XATTR_NAME_MAX)
 		return -ERANGE;
+	if (xattr_is_hidden(name))
+		return -ENODATA;
 	r = drive_begin(d);
 	if (r < 0)
 		return r;
@@ -260,5 +272,56 @@ drive_removexattr(struct drive *d, const struct drive_cred *c, uint64_t ino,
 		else
 			r = xattr_change(d, &i, name, NULL, 0);
 	}
+	return drive_end(d, r);
+}
+
+/* ---- of the program's own ------------------------------------------------ */
+
+ssize_t
+drive_preview_get(struct drive *d, uint64_t ino, uint8_t **ret)
+{
+	struct inode i;
+	ssize_t n = -ENODATA;
+	int r;
+
+	mutex_lock(&d->db_lock);
+	r = inode_load(d, ino, &i);
+	if (r == 0 && (i.flags & INODE_XATTR))
+		n = xattr_load(d, ino, DRIVE_XATTR_PREVIEW, ret);
+	mutex_unlock(&d->db_lock);
+	return r < 0 ? r : n;
+}
+
+int
+drive_preview_set(struct drive *d, uint64_t ino, const struct drive_attr *of,
+    const void *value, size_t len) NO_TSA
+{
+	struct drive_attr a;
+	struct inode i;
+	bool is_secret;
+	int r;
+
+	if (len > VAULT_XATTR_MAX)
+		return -E2BIG;
+	r = drive_begin(d);
+	if (r < 0)
+		return r;
+	r = inode_load(d, ino, &i);
+	if (r == 0 && (i.kind != OP_KIND_FILE || i.nlink == 0))
+		r = -ENOENT;
+	if (r == 0) {
+		inode_attr(d, &i, &a);
+		if (a.size != of->size || a.mtime_ns != of->mtime_ns)
+			r = -ESTALE;
+	}
+	if (r == 0) {
+		is_secret = (inode_marked(d, ino) & OUTBOX_CREATE) != 0;
+		r = xattr_store(d, &i, DRIVE_XATTR_PREVIEW, value, len,
+		    !value && is_secret ? XATTR_CLEAN : XATTR_SET);
+	}
+	if (r == 0)
+		r = inode_save(d, &i);
+	if (r == 0)
+		r = outbox_mark(d, ino, OUTBOX_XATTR);
 	return drive_end(d, r);
 }

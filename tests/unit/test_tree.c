@@ -464,6 +464,44 @@ START_TEST(xattrs_are_set_listed_and_removed)
 }
 END_TEST
 
+START_TEST(a_preview_is_kept_unseen_with_what_it_shows)
+{
+	static const char name[] = DRIVE_XATTR_PREVIEW;
+	uint64_t ino = fix_mkfile(&f, ROOT, "a");
+	struct drive_attr a, b;
+	uint8_t *p = NULL;
+	char out[64];
+
+	ck_assert_int_eq(drive_getattr(f.d, ino, &a), 0);
+	ck_assert_int_eq(drive_preview_get(f.d, ino, &p), -ENODATA);
+	ck_assert_int_eq(drive_preview_set(f.d, ino, &a, "pic", 3), 0);
+	ck_assert_int_eq(drive_preview_get(f.d, ino, &p), 3);
+	ck_assert_int_eq(memcmp(p, "pic", 3), 0);
+	free(p);
+	ck_assert_int_eq(drive_getattr(f.d, ino, &b), 0);
+	ck_assert_int_eq(memcmp(&a, &b, sizeof(a)), 0);
+	/* For users there is none. */
+	ck_assert_int_eq(drive_listxattr(f.d, ino, out, 64), 0);
+	ck_assert_int_eq(drive_getxattr(f.d, ino, name, out, 64), -ENODATA);
+	ck_assert_int_eq(drive_removexattr(f.d, &fix_me, ino, name),
+	    -ENODATA);
+	ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino, name, "x", 1, 0),
+	    -EPERM);
+	/* Not of another content. */
+	a.size++;
+	ck_assert_int_eq(drive_preview_set(f.d, ino, &a, "x", 1), -ESTALE);
+	a.size--;
+	a.mtime_ns++;
+	ck_assert_int_eq(drive_preview_set(f.d, ino, &a, "x", 1), -ESTALE);
+	a.mtime_ns--;
+	ck_assert_int_eq(drive_preview_set(f.d, ROOT, &a, "x", 1), -ENOENT);
+	ck_assert_int_eq(drive_preview_get(f.d, ino, &p), 3);
+	free(p);
+	ck_assert_int_eq(drive_preview_set(f.d, ino, &a, NULL, 0), 0);
+	ck_assert_int_eq(drive_preview_get(f.d, ino, &p), -ENODATA);
+}
+END_TEST
+
 START_TEST(a_list_never_outgrows_what_the_kernel_takes)
 {
 	uint64_t ino = fix_mkfile(&f, ROOT, "f");
@@ -1020,6 +1058,7 @@ main(void)
 	tcase_add_test(t, a_setgid_folder_gives_its_group);
 	tcase_add_test(t, alone_on_a_drive_everything_is_ones_own);
 	tcase_add_test(t, xattrs_are_set_listed_and_removed);
+	tcase_add_test(t, a_preview_is_kept_unseen_with_what_it_shows);
 	tcase_add_test(t, a_list_never_outgrows_what_the_kernel_takes);
 	tcase_add_test(t, an_access_acl_is_the_mode_and_more);
 	tcase_add_test(t, a_bad_acl_is_refused);
