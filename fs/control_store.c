@@ -10,7 +10,9 @@
 #include "fs/meter.h"
 #include "fs/parts.h"
 #include "fs/probed.h"
+#include "fs/stage.h"
 #include "fs/store_job.h"
+#include "fs/thumbs.h"
 #include "store/mirror.h"
 #include "store/store.h"
 #include "sync/scrub.h"
@@ -85,6 +87,7 @@ control_notes(const struct control_conn *k)
 	struct buf b = BUF_INIT(16 * 1024);
 	json_t *all = json_array();
 	struct drive_usage u;
+	const char *problem;
 	char line[512];
 
 	store_notes(k->c->host.parts->store, &b);
@@ -107,6 +110,10 @@ control_notes(const struct control_conn *k)
 		json_array_append_new(all, json_text(line));
 	}
 	meter_notes(k->c->host.meter, all);
+	/* The drive is there: so is what hangs on it. */
+	problem = thumbs_problem(k->c->host.stage->ctx.thumbs);
+	if (problem)
+		json_array_append_new(all, json_string(problem));
 	return all;
 }
 

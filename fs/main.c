@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fs/cli.h"
+#include "fs/jail.h"
 #include "fs/mount_helper.h"
 
 static const struct cmd *const cmds[] = {
@@ -54,6 +55,8 @@ main(int argc, char **argv)
 {
 	size_t i;
 
+	if (argc > 0 && jail_is(argv[0]))
+		return jail_run(argv + 1);
 	harden();
 	tr_init(NULL);
 	if (argc > 0 && mount_helper_is(argv[0]))

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fs/handle.h"
 #include "fs/ops.h"
 #include "fs/reply.h"
+#include "fs/thumbs.h"
 
 /* A listing being put together for one request. */
 struct listing {
@@ -26,6 +28,9 @@ op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	r = drive_opendir(drive_of(req), ino, &d);
 	if (r == 0)
 		r = handle_dir(ctx_of(req)->handles, d, &h);
+	if (r == 0 && fuse_req_ctx(req)->uid == getuid())
+		thumbs_listed(ctx_of(req)->thumbs, ino,
+		    fuse_req_ctx(req)->pid);
 	reply_opendir(req, r, fi, h);
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "fs/handle.h"
 #include "fs/meter.h"
@@ -49,8 +50,11 @@ open_unasked(fuse_req_t req, fuse_ino_t ino, int flags, struct handle *h)
 	    drive_missing(x->drive, ino, 0, UINT64_MAX, 1) != 0;
 	if (is_refused && kind == PROGRAM_THUMBNAILER)
 		refused_add(x->refused, ino, clock_mono_ms());
-	if (is_refused)
+	if (is_refused) {
+		if (fuse_req_ctx(req)->uid == getuid())
+			thumbs_refused(x->thumbs, ino);
 		return -EACCES;
+	}
 	if (kind == PROGRAM_STAND_IN)
 		return 0;
 	memcpy(h->metered, name, sizeof(name));
@@ -183,6 +187,8 @@ op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	if (handle_of(fi)->is_fetched)
 		thumbs_fetched(ctx_of(req)->thumbs, ino);
+	else if ((fi->flags & O_ACCMODE) != O_RDONLY)
+		thumbs_written(ctx_of(req)->thumbs, ino);
 	reply_err(req, handle_close(handle_of(fi)));
 }
 

@@ -5,6 +5,7 @@
 
 #include "fs/ops.h"
 #include "fs/reply.h"
+#include "fs/thumbs.h"
 #include "fs/virtual.h"
 #include "util/clock.h"
 
@@ -126,6 +127,8 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 	r = drive_setattr(drive_of(req), req_cred(req, (set &
 	    (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_GID)) != 0, &cred), ino, &in,
 	    to, &a);
+	if (r == 0 && (to & (DRIVE_SET_SIZE | DRIVE_SET_MTIME)))
+		thumbs_written(ctx_of(req)->thumbs, ino);
 	reply_attr(req, r, &a);
 }
 

@@ -22,7 +22,7 @@
 /* Values that are words, by their number. */
 static const char *const words[][4] = {
 	[OPT_LEVEL] = { "error", "warn", "info", "debug" },
-	[OPT_ALLOW] = { "deny", "allow" },
+	[OPT_ALLOW] = { "deny", "allow", "seed" },
 	[OPT_SPARE] = { "pause", "use" },
 };
 
@@ -101,8 +101,8 @@ const struct opt opts_table[] = {
 	{ "remember", OPT_UINT, CM, AT(remember), 0, 0, 604800, N_("SECONDS"),
 	    N_("after a crash unlock unasked for so long (0: no)") },
 	{ "thumbnails", OPT_ALLOW, CM, AT(thumbnails), THUMBNAILS_DENY, 0,
-	    THUMBNAILS_ALLOW, N_("WORD"),
-	    N_("deny or allow previews of what is not here") },
+	    THUMBNAILS_SEED, N_("WORD"),
+	    N_("deny, allow or seed previews of what is not here") },
 	{ "unasked", OPT_SIZE, CM, AT(unasked), 16 * MIB, 0, SIZE_TOP,
 	    N_("SIZE"),
 	    N_("what a file manager may fetch unasked in a minute") },

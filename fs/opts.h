@@ -22,7 +22,7 @@ enum opt_type {
 	OPT_SIZE = 3,		/* bytes, with K, M, G, T */
 	OPT_TEXT = 4,
 	OPT_LEVEL = 5,		/* error, warn, info, debug */
-	OPT_ALLOW = 6,		/* deny, allow */
+	OPT_ALLOW = 6,		/* deny, allow, seed */
 	OPT_SPARE = 7,		/* pause, use */
 };
 
@@ -83,6 +83,7 @@ struct opt {
 enum opt_thumbnails {
 	THUMBNAILS_DENY = 0,
 	THUMBNAILS_ALLOW = 1,
+	THUMBNAILS_SEED = 2,
 };
 
 enum opt_metered {

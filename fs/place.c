@@ -70,10 +70,12 @@ base_dir(const char *var, const char *def, char out[static PATH_MAX])
 }
 
 int
-place_thumbnail_marks(char out[static PATH_MAX])
+place_thumbnails(const char *tail, char out[static PATH_MAX])
 {
-	return xdg_path("XDG_CACHE_HOME", ".cache",
-	    "thumbnails/fail/gnome-thumbnail-factory", out);
+	char t[64];
+
+	(void)snprintf(t, sizeof(t), "thumbnails/%s", tail);
+	return xdg_path("XDG_CACHE_HOME", ".cache", t, out);
 }
 
 int

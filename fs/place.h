@@ -39,8 +39,8 @@ int place_autostart(const char *name, char out[static PATH_MAX],
     struct err *e);
 /* The bookmarks of KDE's file managers; -ENOENT (no home). */
 int place_bookmarks(char out[static PATH_MAX], struct err *e);
-/* Where file managers note that a file has no preview; need not exist. */
-int place_thumbnail_marks(char out[static PATH_MAX]);
+/* A folder of the thumbnail cache; need not exist. */
+int place_thumbnails(const char *tail, char out[static PATH_MAX]);
 /* ~/Coffre */
 int place_mountpoint(char out[static PATH_MAX], struct err *e);
 

@@ -39,7 +39,7 @@ static const struct {
  * O_NOATIME tells a look at the type from a copy. */
 static const char *const browsers[] = {
 	"nautilus", "thunar", "Thunar", "pcmanfm", "pcmanfm-qt", "caja",
-	"nemo", "xdg-desktop-por",
+	"nemo", "dolphin", "xdg-desktop-por",
 };
 
 /* GLib names its threads like that in every program: exact names only, of
@@ -146,4 +146,21 @@ program_of(pid_t tid, int flags, char name[static PROGRAM_NAME_MAX + 1])
 			return PROGRAM_STAND_IN;
 	}
 	return PROGRAM_OTHER;
+}
+
+bool
+program_lists(pid_t tid)
+{
+	static const char *const kde[] = { "kioslave5", "kioworker" };
+	char name[PROGRAM_NAME_MAX + 1];
+	size_t i;
+
+	if (tid <= 0 || !name_read(tid, name))
+		return false;
+	/* KDE's file managers have a program that does it for them. */
+	for (i = 0; i < sizeof(kde) / sizeof(*kde); i++) {
+		if (strcmp(name, kde[i]) == 0)
+			return cmdline_has(tid, "file.so");
+	}
+	return is_browser(tid, name);
 }

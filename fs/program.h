@@ -27,4 +27,7 @@ enum program_kind {
 enum program_kind program_of(pid_t tid, int flags,
     char name[static PROGRAM_NAME_MAX + 1]);
 
+/* Does the thread tid list folders for a person to look at? */
+bool program_lists(pid_t tid);
+
 #endif

@@ -57,7 +57,7 @@ stage_init(struct stage *s, struct parts *p, const char *mp, struct err *e)
 		r = meter_new(p->opts.unasked, &s->ctx.meter);
 	if (r == 0)
 		r = refused_new(&s->ctx.refused);
-	s->ctx.no_thumbnails = p->opts.thumbnails == THUMBNAILS_DENY;
+	s->ctx.no_thumbnails = p->opts.thumbnails != THUMBNAILS_ALLOW;
 	s->ctx.gate = s->requests;
 	return r < 0 ? err_set(e, r, "%s", strerror(-r)) : 0;
 }
@@ -154,6 +154,9 @@ int
 stage_up(struct stage *s, struct err *e)
 {
 	struct parts *p = s->p;
+	struct thumbs_conf t = { .mountpoint = s->mp, .floor = p->opts.floor,
+	    .is_seeding = p->opts.thumbnails == THUMBNAILS_SEED,
+	    .is_readonly = p->opts.ro };
 	int r;
 
 	/* A mount opens it before it looks at its mount point. */
@@ -165,7 +168,8 @@ stage_up(struct stage *s, struct err *e)
 	if (r < 0)
 		return r;
 	/* Without a home there are no previews to look after. */
-	r = thumbs_start(p->drive, s->mp, &s->ctx.thumbs);
+	t.drive = p->drive;
+	r = thumbs_start(&t, &s->ctx.thumbs);
 	if (r < 0 && r != -ENOENT)
 		return err_set(e, r, "thread: %s", strerror(-r));
 	s->ctx.drive = p->drive;

@@ -2,207 +2,209 @@
 #include "fs/thumbs.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/queue.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
-#include "crypto/crypto.h"
+#include "drive/drive.h"
 #include "drive/sync.h"
-#include "fs/place.h"
+#include "fs/later.h"
+#include "fs/preview.h"
+#include "fs/program.h"
+#include "fs/seeder.h"
+#include "fs/thumbcache.h"
 #include "util/buf.h"
 #include "util/clock.h"
-#include "util/log.h"
-#include "util/text.h"
-#include "util/thread.h"
 
-#define QUEUE_MAX 4096u		/* what is more is dropped: the mark stays */
+#define QUEUE_MAX 4096u
 #define TRIES 4			/* looks at whether all of it is here */
 #define WAIT_MS 1000		/* before the first; then ever longer */
 #define PATH_LIMIT 65536u
+#define LOOK_MAX 20000u		/* entries of a folder that are looked at */
+#define PUT_MAX 4000u		/* previews that a listing brings */
+#define ROUND_MS 2000		/* the same folder once in that time */
+#define ROUNDS 16
+#define SWEEP_MS 3000		/* what is left then goes at the next start */
 
-struct item {
-	STAILQ_ENTRY(item) link;
-	uint64_t ino;
-	int64_t due_ms;
-	unsigned tries;
-};
+enum { UNMARK, LIST, SWEEP };
 
 struct thumbs {
-	struct drive *drive;
-	const char *mountpoint;
-	char dir[PATH_MAX];	/* where the marks are */
-	pthread_t thread;
-	struct mutex lock;
-	struct cond more;	/* an item came, or stop */
-	STAILQ_HEAD(, item) queue GUARDED_BY(lock);
-	unsigned n GUARDED_BY(lock);
-	uint64_t last GUARDED_BY(lock);	/* ino of the last one; 0: none */
-	bool is_stopping GUARDED_BY(lock);
+	struct thumbs_conf c;
+	struct thumbcache cache;
+	struct later *later;
+	struct seeder *seeder;	/* NULL: none are made */
+	int64_t sweep_end_ms;
+	/* Folders that were looked at last; of the thread. */
+	struct {
+		uint64_t ino;
+		int64_t at_ms;
+	} rounds[ROUNDS];
+	unsigned next;
 };
 
-/* ---- the mark ------------------------------------------------------------ */
-
-/* As GLib writes the path of a file in a URI. */
-static int
-uri_add(struct buf *b, const char *path)
-{
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789!$&'()*+,-./:=@_~";
-	char hex[4];
-	int r = 0;
-
-	for (; *path && r == 0; path++) {
-		if (strchr(plain, *path)) {
-			r = buf_put(b, path, 1);
-			continue;
-		}
-		(void)snprintf(hex, sizeof(hex), "%%%02X",
-		    (unsigned char)*path);
-		r = buf_put(b, hex, 3);
-	}
-	return r;
-}
-
-/* The path in the drive begins with '/'. */
-static int
-mark_remove(struct thumbs *t, const char *path)
-{
-	char file[2 * MD5_LEN + 5];
-	uint8_t sum[MD5_LEN];
-	struct buf b = BUF_INIT(PATH_LIMIT * 3);
-	int dir, r;
-
-	dir = open(t->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
-		return -errno;
-	r = buf_put(&b, "file://", 7);
-	if (r == 0)
-		r = uri_add(&b, t->mountpoint);
-	if (r == 0)
-		r = uri_add(&b, path);
-	if (r == 0)
-		r = md5(b.data, b.len, sum);
-	if (r == 0) {
-		hex_encode(sum, MD5_LEN, file);
-		memcpy(file + 2 * MD5_LEN, ".png", 5);
-		r = unlinkat(dir, file, 0) < 0 ? -errno : 0;
-	}
-	buf_done(&b);
-	(void)close(dir);
-	return r;
-}
+/* ---- marks -------------------------------------------------------------- */
 
 /* 1: not all of it is here. */
 static int
-look(struct thumbs *t, uint64_t ino)
+unmark(struct thumbs *t, uint64_t ino)
 {
 	struct buf b = BUF_INIT(PATH_LIMIT);
 	int64_t missing;
 	int r;
 
-	if (access(t->dir, W_OK) < 0)
+	if (!thumbcache_has_marks(&t->cache))
 		return 0;
-	missing = drive_missing(t->drive, ino, 0, UINT64_MAX, 1);
+	missing = drive_missing(t->c.drive, ino, 0, UINT64_MAX, 1);
 	if (missing != 0)
 		return missing > 0 ? 1 : (int)missing;
-	r = drive_path(t->drive, ino, &b);
+	r = drive_path(t->c.drive, ino, &b);
 	if (r == 0)
-		r = mark_remove(t, buf_cstr(&b));
+		r = thumbcache_unmark(&t->cache, buf_cstr(&b));
 	buf_done(&b);
 	return r;
 }
 
-/* ---- the thread ---------------------------------------------------------- */
+/* ---- previews into the cache -------------------------------------------- */
 
-/* The first item, once it is due; NULL: stop. */
-static struct item *
-item_next(struct thumbs *t)
+/* Of a file that is not all here.  1: it was put there, or was there. */
+static int
+put(struct thumbs *t, const struct drive_attr *a, const char *path)
 {
-	struct item *it;
-
-	mutex_lock(&t->lock);
-	for (;;) {
-		it = STAILQ_FIRST(&t->queue);
-		if (t->is_stopping)
-			it = NULL;
-		if (t->is_stopping || (it && it->due_ms <= clock_mono_ms()))
-			break;
-		if (it)
-			(void)cond_wait_until(&t->more, &t->lock, it->due_ms);
-		else
-			cond_wait(&t->more, &t->lock);
-	}
-	if (it) {
-		STAILQ_REMOVE_HEAD(&t->queue, link);
-		if (--t->n == 0)
-			t->last = 0;
-	}
-	mutex_unlock(&t->lock);
-	return it;
-}
-
-/* Takes over it. */
-static void
-item_add(struct thumbs *t, struct item *it)
-{
-	it->due_ms = clock_mono_ms() + (WAIT_MS << it->tries);
-	mutex_lock(&t->lock);
-	/* A file is often closed many times in a row. */
-	if (t->is_stopping || t->n >= QUEUE_MAX || t->last == it->ino) {
-		free(it);
-	} else {
-		STAILQ_INSERT_TAIL(&t->queue, it, link);
-		t->last = it->ino;
-		t->n++;
-		cond_signal(&t->more);
-	}
-	mutex_unlock(&t->lock);
-}
-
-static void
-thumbs_run(void *arg)
-{
-	struct thumbs *t = arg;
-	struct item *it;
+	struct preview v;
+	uint8_t *p = NULL;
+	ssize_t n;
 	int r;
 
-	while ((it = item_next(t)) != NULL) {
-		r = look(t, it->ino);
-		if (r < 0 && r != -ENOENT)
-			log_debug("thumbs: r=%d", r);
-		if (r == 1 && ++it->tries < TRIES)
-			item_add(t, it);
-		else
-			free(it);
+	n = drive_preview_get(t->c.drive, a->ino, &p);
+	if (n < 0)
+		return n == -ENODATA ? 0 : (int)n;
+	r = preview_read(p, (size_t)n, &v);
+	/* One of another content will be made anew where that is. */
+	if (r == 0 && preview_is_of(&v, a) &&
+	    drive_missing(t->c.drive, a->ino, 0, UINT64_MAX, 1) > 0) {
+		r = thumbcache_put(&t->cache, path, &v);
+		if (r == 0)
+			r = 1;
+	}
+	free(p);
+	return r;
+}
+
+struct round {
+	struct thumbs *t;
+	struct buf path;	/* of the folder, with a '/' behind it */
+	unsigned seen, n;
+};
+
+static int
+round_entry(void *arg, const struct drive_dirent *e)
+{
+	struct round *x = arg;
+	size_t len = x->path.len;
+	const char *path;
+	int r;
+
+	if (++x->seen > LOOK_MAX || x->n >= PUT_MAX ||
+	    later_is_stopping(x->t->later))
+		return 1;
+	if (!e->attr || !S_ISREG(e->mode))
+		return 0;
+	r = buf_put(&x->path, e->name, e->name_len);
+	path = r == 0 ? buf_cstr(&x->path) : NULL;
+	if (path) {
+		r = put(x->t, e->attr, path);
+		x->n += r > 0;
+	}
+	x->path.len = len;
+	x->path.err = 0;
+	return r == -ENOSPC ? 1 : 0;
+}
+
+static bool
+round_is_new(struct thumbs *t, uint64_t ino)
+{
+	int64_t now = clock_mono_ms();
+	unsigned i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		if (t->rounds[i].ino == ino &&
+		    now - t->rounds[i].at_ms < ROUND_MS)
+			return false;
+	}
+	t->rounds[t->next].ino = ino;
+	t->rounds[t->next].at_ms = now;
+	t->next = (t->next + 1) % ROUNDS;
+	return true;
+}
+
+static int
+list(struct thumbs *t, uint64_t ino)
+{
+	struct round x = { .t = t, .path = BUF_INIT(PATH_LIMIT) };
+	struct drive_dir *d = NULL;
+	int r;
+
+	if (!round_is_new(t, ino))
+		return 0;
+	r = drive_path(t->c.drive, ino, &x.path);
+	if (r == 0 && x.path.len > 0 && x.path.data[x.path.len - 1] != '/')
+		r = buf_put(&x.path, "/", 1);
+	if (r == 0)
+		r = drive_opendir(t->c.drive, ino, &d);
+	if (r == 0)
+		r = drive_readdir(t->c.drive, d, 0, true, round_entry, &x);
+	drive_closedir(d);
+	buf_done(&x.path);
+	return r;
+}
+
+/* ---- the thread --------------------------------------------------------- */
+
+static bool
+sweep_is_over(void *arg)
+{
+	struct thumbs *t = arg;
+
+	return t->sweep_end_ms ? clock_mono_ms() > t->sweep_end_ms :
+	    later_is_stopping(t->later);
+}
+
+static int
+work(void *arg, unsigned kind, uint64_t ino)
+{
+	struct thumbs *t = arg;
+
+	switch (kind) {
+	case UNMARK:
+		return unmark(t, ino);
+	case LIST:
+		return list(t, ino);
+	default:
+		/* What a crash has left. */
+		return thumbcache_sweep(&t->cache, sweep_is_over, t);
 	}
 }
 
 int
-thumbs_start(struct drive *d, const char *mountpoint, struct thumbs **ret)
+thumbs_start(const struct thumbs_conf *c, struct thumbs **ret)
 {
+	struct later_conf l = { "thumbs", QUEUE_MAX, 2 * WAIT_MS, TRIES, work,
+	    NULL };
 	struct thumbs *t = calloc(1, sizeof(*t));
 	int r;
 
 	if (!t)
 		return -ENOMEM;
-	r = place_thumbnail_marks(t->dir);
+	t->c = *c;
+	l.arg = t;
+	r = thumbcache_init(&t->cache, c->mountpoint, c->floor);
+	if (r == 0)
+		r = later_start(&l, &t->later);
+	if (r == 0 && c->is_seeding)
+		later_add(t->later, SWEEP, 0, 0);
+	if (r == 0 && c->is_seeding && !c->is_readonly)
+		r = seeder_start(c->drive, &t->seeder);
 	if (r < 0) {
-		free(t);
-		return r;
-	}
-	t->drive = d;
-	t->mountpoint = mountpoint;
-	mutex_init(&t->lock, RANK_UTIL);
-	cond_init(&t->more);
-	STAILQ_INIT(&t->queue);
-	r = thread_start(&t->thread, "thumbs", thumbs_run, t);
-	if (r < 0) {
-		cond_done(&t->more);
-		mutex_done(&t->lock);
+		later_stop(t->later);
 		free(t);
 		return r;
 	}
@@ -213,31 +215,61 @@ thumbs_start(struct drive *d, const char *mountpoint, struct thumbs **ret)
 void
 thumbs_fetched(struct thumbs *t, uint64_t ino)
 {
-	struct item *it = t ? calloc(1, sizeof(*it)) : NULL;
-
-	if (!it)
+	if (!t)
 		return;
-	it->ino = ino;
-	item_add(t, it);
+	later_add(t->later, UNMARK, ino, WAIT_MS);
+	if (t->seeder)
+		seeder_add(t->seeder, ino);
 }
 
 void
-thumbs_stop(struct thumbs *t) NO_TSA
+thumbs_written(struct thumbs *t, uint64_t ino)
 {
-	struct item *it;
+	if (t && t->seeder)
+		seeder_add(t->seeder, ino);
+}
 
+void
+thumbs_listed(struct thumbs *t, uint64_t ino, int tid)
+{
+	if (t && t->c.is_seeding && program_lists(tid))
+		later_add(t->later, LIST, ino, 0);
+}
+
+void
+thumbs_refused(struct thumbs *t, uint64_t ino)
+{
+	struct buf b = BUF_INIT(PATH_LIMIT);
+	struct drive_attr a;
+	const char *path;
+
+	if (!t || !t->c.is_seeding)
+		return;
+	if (drive_getattr(t->c.drive, ino, &a) == 0 &&
+	    drive_path(t->c.drive, ino, &b) == 0) {
+		path = buf_cstr(&b);
+		if (path)
+			(void)put(t, &a, path);	/* it may have none */
+	}
+	buf_done(&b);
+}
+
+const char *
+thumbs_problem(struct thumbs *t)
+{
+	return t && t->seeder ? seeder_problem(t->seeder) : NULL;
+}
+
+void
+thumbs_stop(struct thumbs *t)
+{
 	if (!t)
 		return;
-	mutex_lock(&t->lock);
-	t->is_stopping = true;
-	cond_signal(&t->more);
-	mutex_unlock(&t->lock);
-	thread_join(t->thread);
-	while ((it = STAILQ_FIRST(&t->queue)) != NULL) {
-		STAILQ_REMOVE_HEAD(&t->queue, link);
-		free(it);
+	seeder_stop(t->seeder);
+	later_stop(t->later);
+	if (t->c.is_seeding) {
+		t->sweep_end_ms = clock_mono_ms() + SWEEP_MS;
+		(void)thumbcache_sweep(&t->cache, sweep_is_over, t);
 	}
-	cond_done(&t->more);
-	mutex_done(&t->lock);
 	free(t);
 }

@@ -9,6 +9,7 @@
  *	write PATH TEXT
  *	mode PATH OCTAL
  *	move PATH FOLDER NAME
+ *	preview PATH TEXT		no picture at all
  *	delete PATH
  *	crowd FOLDER N			files 0 to N - 1, in one batch
  */
@@ -144,6 +145,14 @@ change(struct op *o, char **w)
 		o->attr.mask = OP_ATTR_MODE | OP_ATTR_CTIME;
 		o->attr.mode = (uint32_t)strtoul(w[2], NULL, 8);
 		o->attr.ctime_ns = clock_real_ns();
+	} else if (strcmp(w[0], "preview") == 0) {
+		memset(&o->xattr, 0, sizeof(o->xattr));
+		o->type = OP_XATTR;
+		o->xattr.name_len = (uint8_t)strlen(DRIVE_XATTR_PREVIEW);
+		memcpy(o->xattr.name, DRIVE_XATTR_PREVIEW,
+		    o->xattr.name_len);
+		o->xattr.value = (uint8_t *)w[2];
+		o->xattr.value_len = (uint32_t)strlen(w[2]);
 	} else if (strcmp(w[0], "move") == 0 && w[3]) {
 		memset(&o->place, 0, sizeof(o->place));
 		return place(o, w[2], w[3]);
