@@ -58,6 +58,7 @@ ask_restore(void)
 {
 	if (other_fd >= 0)
 		put(other_fd, SCREEN_BACK, sizeof(SCREEN_BACK) - 1);
+	ask_windows_restore();
 }
 
 /* A line as the terminal edits it, without blanks at its ends. */
@@ -156,12 +157,13 @@ tty_choice(struct ask *a, const char *what, const char *const *of, size_t n)
 	size_t i;
 	int r;
 
+	tty_tell(a, tr(what));
 	for (i = 0; i < n; i++) {
 		(void)snprintf(text, sizeof(text), "%4zu  %s", i + 1, of[i]);
 		tty_tell(a, text);
 	}
 	for (;;) {
-		r = tty_line(a, what, "", text);
+		r = tty_line(a, N_("Number"), "", text);
 		if (r < 0)
 			return r;
 		if (cli_number(text, 1, n, &v) == 0)
@@ -192,6 +194,14 @@ tty_show(struct ask *a, const char *text)
 	return r;
 }
 
+/* Standard error has told it. */
+static void
+tty_end(struct ask *a, const char *why)
+{
+	(void)a;
+	(void)why;
+}
+
 static void
 tty_close(struct ask *a)
 {
@@ -206,6 +216,8 @@ static const struct ask_ops tty_ops = {
 	.yes = tty_yes,
 	.choice = tty_choice,
 	.show = tty_show,
+	.busy = tty_tell,
+	.end = tty_end,
 	.close = tty_close,
 };
 
@@ -246,4 +258,16 @@ ask_tell(struct ask *a, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof(text), tr(fmt), ap);
 	va_end(ap);
 	a->ops->tell(a, text);
+}
+
+void
+ask_busy(struct ask *a, const char *fmt, ...)
+{
+	char text[2 * ASK_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), tr(fmt), ap);
+	va_end(ap);
+	a->ops->busy(a, text);
 }

@@ -120,6 +120,7 @@ enum {
 	KEY_LOST,
 	KEY_BUDGET,
 	KEY_ALL,
+	KEY_GUI,
 	KEY_TABLE,		/* from opts_table: index + KEY_TABLE */
 };
 

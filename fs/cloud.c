@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
+#include "fs/ask.h"
 #include "fs/cli.h"
 #include "fs/opts.h"
 #include "fs/pass.h"
@@ -34,7 +35,12 @@ on_signal(int sig)
 static void
 on_login(void *arg, const char *login)
 {
-	(void)arg;
+	struct ask *a = arg;
+
+	if (a && a->ops->visit) {
+		a->ops->visit(a, login);
+		return;
+	}
 	cli_note("open this in a browser, log in there, and grant access:");
 	cli_say("%s", login);
 	(void)fflush(stdout);
@@ -44,8 +50,10 @@ on_login(void *arg, const char *login)
 static bool
 on_wait(void *arg)
 {
-	(void)arg;
-	return is_broken_off;
+	struct ask *a = arg;
+
+	return is_broken_off || (a && a->ops->is_given_up &&
+	    a->ops->is_given_up(a));
 }
 
 bool
@@ -97,7 +105,8 @@ leave_take(struct opts *o, const struct nextcloud_leave *l,
 }
 
 int
-cloud_login(struct opts *o, struct secret *ret, struct err *e)
+cloud_login(struct opts *o, struct ask *ask, struct secret *ret,
+    struct err *e)
 {
 	struct store_conf c = { .ca_file = o->ca, .pin = o->pin,
 	    .is_insecure_http = o->insecure_http };
@@ -106,7 +115,7 @@ cloud_login(struct opts *o, struct secret *ret, struct err *e)
 	int r;
 
 	(void)sigaction(SIGINT, &a, &old);
-	r = nextcloud_login(o->store, &c, on_login, on_wait, NULL,
+	r = nextcloud_login(o->store, &c, on_login, on_wait, ask,
 	    clock_mono_ms() + WAIT_MS, &l, e);
 	(void)sigaction(SIGINT, &old, NULL);
 	cli_progress_end();

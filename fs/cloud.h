@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+struct ask;
 struct err;
 struct opts;
 struct secret;
@@ -13,7 +14,9 @@ struct secret;
 /* Is it the address of one? */
 bool cloud_is(const char *url);
 /* Show where to agree, wait; then o's address has the id of the account, its
- * user the name to log in with, and *ret the password. */
-int cloud_login(struct opts *o, struct secret *ret, struct err *e);
+ * user the name to log in with, and *ret the password.  a: who asks; NULL: a
+ * command. */
+int cloud_login(struct opts *o, struct ask *a, struct secret *ret,
+    struct err *e);
 
 #endif

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "crypto/crypto.h"
@@ -14,19 +11,22 @@
 #include "fs/birth.h"
 #include "fs/cli.h"
 #include "fs/cloud.h"
-#include "fs/keyring.h"
+#include "fs/opening.h"
 #include "fs/paper.h"
 #include "fs/place.h"
+#include "fs/settle.h"
 #include "fs/setup.h"
-#include "fs/slots.h"
 #include "fs/stores.h"
 #include "fs/strength.h"
 #include "fs/where.h"
+#include "fs/window.h"
 #include "store/store.h"
 #include "util/err.h"
 #include "vault/vault.h"
 
 static const struct cli_opt opts[] = {
+	{ "gui", KEY_GUI, NULL,
+	    N_("ask in windows, which zenity or kdialog shows") },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -34,6 +34,7 @@ static const struct cli_opt opts[] = {
 
 struct wizard {
 	struct ask *ask;
+	bool is_gui;
 	struct setup s;
 	char name[ASK_MAX];
 	char mountpoint[PATH_MAX];
@@ -133,7 +134,7 @@ password_ask(struct wizard *w, struct err *e)
 	int r;
 
 	if (cloud_is(o->store))
-		return cloud_login(o, &w->s.password, e);
+		return cloud_login(o, w->ask, &w->s.password, e);
 	if (!stores_wants_password(o->store))
 		return 0;
 	r = w->ask->ops->secret(w->ask, strncmp(o->store, "s3:", 3) == 0 ?
@@ -163,7 +164,7 @@ store_try(struct wizard *w, struct err *e)
 		r = parts_open_store_with(p, w->s.password.p, e);
 	if (r < 0)
 		return r;
-	ask_tell(w->ask, "Trying %s ...", store_url(p->store));
+	ask_busy(w->ask, "Trying %s ...", store_url(p->store));
 	r = store_probe(p->store, e);
 	if (r == 0)
 		r = birth_is_free(p->store, e);
@@ -322,6 +323,7 @@ make(struct wizard *w, const struct vault_birth *b, struct err *e)
 {
 	int r;
 
+	ask_busy(w->ask, "Making the drive ...");
 	signals_hold(SIG_BLOCK);
 	r = birth_make(&w->s, b, e);
 	signals_set(SIG_DFL);
@@ -329,97 +331,6 @@ make(struct wizard *w, const struct vault_birth *b, struct err *e)
 		ask_tell(w->ask, "The drive '%s' is made.", w->name);
 	signals_hold(SIG_UNBLOCK);
 	return r;
-}
-
-/* coffre mount, a process of its own: nothing that was said here goes along,
- * but the passphrase through a pipe. */
-static int
-mount_run_behind(const char *name, int fd)
-{
-	char self[] = "coffre", word[] = "mount", number[16];
-	char opt[] = "--passphrase-fd", *copy = strdup(name);
-	char *argv[] = { self, word, opt, number, copy, NULL };
-	int status = 0, r;
-	pid_t pid;
-
-	if (!copy)
-		return cli_fail(-ENOMEM, NULL);
-	(void)snprintf(number, sizeof(number), "%d", fd);
-	r = posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ);
-	free(copy);
-	if (r > 0)
-		return cli_fail(-r, NULL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
-}
-
-static int
-mount_now(struct wizard *w)
-{
-	const struct secret *p = &w->s.passphrase;
-	int fd[2], code;
-	bool is_whole;
-
-	if (pipe(fd) < 0)
-		return cli_fail(-errno, NULL);
-	/* A pipe holds more than any passphrase. */
-	is_whole = write(fd[1], p->p, p->len) == (ssize_t)p->len;
-	(void)close(fd[1]);
-	code = is_whole ? mount_run_behind(w->name, fd[0]) :
-	    cli_fail(-EIO, NULL);
-	(void)close(fd[0]);
-	return code;
-}
-
-/* The drive is made: what does not work here can be done later, and no answer
- * is a no. */
-static void
-keyring_ask(struct wizard *w)
-{
-	char text[TR_MAX];
-	struct err e = { "" };
-
-	if (!keyring_is_there() || w->ask->ops->yes(w->ask, N_("Have the "
-	    "keyring of your session unlock it"), true) != 1)
-		return;
-	if (slots_to_keyring(&w->s.parts, &e) < 0)
-		ask_tell(w->ask, "That does not work: %s.  'coffre keyring "
-		    "enable %s' tries again.", tr_text(e.msg, text),
-		    w->name);
-}
-
-static void
-login_ask(struct wizard *w)
-{
-	char word[] = "autostart", what[] = "enable";
-	char *argv[] = { word, what, w->name, NULL };
-
-	if (w->ask->ops->yes(w->ask, N_("Mount it at login"), true) != 1)
-		return;
-	optind = 0;	/* getopt begins anew */
-	if (cmd_autostart.run(&cmd_autostart, 3, argv) != 0)
-		ask_tell(w->ask, "'coffre autostart enable %s' tries again.",
-		    w->name);
-}
-
-static int
-finish(struct wizard *w)
-{
-	int r, code = 0;
-
-	keyring_ask(w);
-	login_ask(w);
-	r = w->ask->ops->yes(w->ask, N_("Mount it now"), true);
-	if (r == 1)
-		code = mount_now(w);
-	if (r == 1 && code == 0)
-		ask_tell(w->ask, "It is in '%s'.  'coffre unmount %s' puts it "
-		    "away.", w->mountpoint, w->name);
-	else
-		ask_tell(w->ask, "'coffre mount %s' shows it in '%s'.",
-		    w->name, w->mountpoint);
-	return code;
 }
 
 static int
@@ -446,6 +357,54 @@ steps(struct wizard *w, struct err *e)
 	return r;
 }
 
+/* Who starts it from a menu, and has neither program for windows, has a
+ * terminal. */
+static int
+ask_open(struct wizard *w, struct err *e)
+{
+	static const char *const again[] = { "setup", NULL };
+	int r;
+
+	if (!w->is_gui)
+		return ask_terminal(&w->ask, e);
+	r = ask_windows(&w->ask, e);
+	if (r == -ENOENT && !isatty(STDIN_FILENO))
+		window_terminal(again);
+	return r;
+}
+
+static int
+setup(struct wizard *w)
+{
+	struct err e = { "" };
+	char text[TR_MAX];
+	int code, r = 1;
+
+	if (w->is_gui)
+		r = opening_ask(w->ask, &e);
+	if (r == 1) {
+		ask_tell(w->ask, w->is_gui ? N_("A new drive, in a few "
+		    "questions.  Nothing is made before the last one.") :
+		    N_("A new drive, in a few questions.  Nothing is made "
+		    "before the last one; Ctrl-C ends it."));
+		r = steps(w, &e);
+		if (r == 0)
+			return settle(w->ask, &w->s, w->is_gui);
+		if (r == -ECANCELED && !*e.msg)
+			(void)err_set(&e, r, "%s", NOTHING_MADE);
+	}
+	if (r == 0)
+		return 0;
+	if (r == -EIO && w->is_gui && !*e.msg)
+		(void)err_set(&e, r, "no window could be shown: 'coffre setup' "
+		    "asks on a terminal");
+	code = cli_fail(r, &e);
+	if (r != -ECANCELED)
+		w->ask->ops->end(w->ask, tr_text(*e.msg ? e.msg :
+		    strerror(-r), text));
+	return code;
+}
+
 static int
 run(const struct cmd *cmd, int argc, char **argv)
 {
@@ -454,25 +413,20 @@ run(const struct cmd *cmd, int argc, char **argv)
 	struct cli c;
 	int code, key, r;
 
+	memset(&w, 0, sizeof(w));
 	cli_init(&c, cmd, argc, argv, NULL);
 	while ((key = cli_next(&c)) > 0)
-		;
+		w.is_gui = true;
 	if (key == CLI_STOP)
 		return c.exit_code;
-	memset(&w, 0, sizeof(w));
-	setup_init(&w.s);
-	r = ask_terminal(&w.ask, &e);
+	r = ask_open(&w, &e);
 	if (r < 0)
 		return cli_fail(r, &e);
+	setup_init(&w.s);
 	(void)snprintf(last_words, sizeof(last_words), "\ncoffre: %s\n",
 	    tr(NOTHING_MADE));
 	signals_set(on_signal);
-	ask_tell(w.ask, "A new drive, in a few questions.  Nothing is made "
-	    "before the last one; Ctrl-C ends it.");
-	r = steps(&w, &e);
-	if (r == -ECANCELED && !*e.msg)
-		(void)err_set(&e, r, "%s", NOTHING_MADE);
-	code = r < 0 ? cli_fail(r, &e) : finish(&w);
+	code = setup(&w);
 	ask_close(w.ask);
 	setup_done(&w.s);
 	return code;
@@ -485,8 +439,8 @@ const struct cmd cmd_setup = {
 	.about = N_("Ask for a name, a store, a folder to mount on and a "
 	    "passphrase, try the store, show the recovery key and ask it back; "
 	    "then make the drive, have it unlocked by the keyring and mounted "
-	    "at login if that is wanted, and mount it.  Needs a terminal; "
-	    "'coffre init' does it without questions."),
+	    "at login if that is wanted, and mount it.  Asks on the terminal, "
+	    "or in windows; 'coffre init' does it without questions."),
 	.opts = opts,
 	.args_min = 0,
 	.args_max = 0,

@@ -88,7 +88,7 @@ store_words_open(struct store_words *w, const struct opts *drive,
 
 	if (cloud_is(w->opts.store) && w->password_from.fd < 0 &&
 	    !w->password_from.command)
-		r = cloud_login(&w->opts, password, e);
+		r = cloud_login(&w->opts, NULL, password, e);
 	else if (is_wanted)
 		r = pass_read(&w->password_from, N_("store's password"), false,
 		    password, e);

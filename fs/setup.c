@@ -219,7 +219,7 @@ setup_store(struct setup *s, struct err *e)
 
 	if (cloud_is(s->parts.opts.store) && s->password_from.fd < 0 &&
 	    !s->password_from.command)
-		r = cloud_login(&s->parts.opts, &s->password, e);
+		r = cloud_login(&s->parts.opts, NULL, &s->password, e);
 	else if (stores_wants_password(s->parts.opts.store) ||
 	    s->password_from.fd >= 0)
 		r = pass_read(&s->password_from, N_("store's password"), false,

@@ -202,9 +202,8 @@ kind_ask(struct ask *a, const struct presets *s, struct buf *b)
 	}
 	of[n] = _("a folder on this machine, or of a mounted server");
 	of[n + 1] = _("another address: WebDAV, S3, Swift, SSH");
-	a->ops->tell(a, _("Where is the drive to be kept?  Whoever runs it "
-	    "cannot read it."));
-	r = a->ops->choice(a, N_("Number"), of, n + 2);
+	r = a->ops->choice(a, N_("Where is the drive to be kept?  Whoever "
+	    "runs it cannot read it."), of, n + 2);
 	if (r < 0)
 		return r;
 	if ((size_t)r < n)

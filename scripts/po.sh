@@ -15,7 +15,7 @@ trap 'rm -rf "$tmp"' EXIT
 
 # Functions that take a format, and which argument it is.
 formats='err_set:3 err_wrap:3 cli_usage:2 cli_note:1 cli_say:1 cli_out:1
-cli_progress:1 ask_tell:2 store_job_say:2 fsck_say:3 check_say:2
+cli_progress:1 ask_tell:2 ask_busy:2 store_job_say:2 fsck_say:3 check_say:2
 rebuild_say:2 dav_say:2 s3_say:2 swift_say:2 sftp_say:2 http_say:2
 control_error:3 part_add:3'
 plurals='NP_:1,2 tr_n:1,2 cli_say_n:2,3 cli_out_n:2,3 cli_note_n:2,3'

@@ -31,6 +31,7 @@ group_nemo='nemo'
 group_nautilus='nautilus'
 group_dolphin='dolphin kio-extras breeze-icon-theme'
 group_editors='vim gedit'
+group_windows='zenity kdialog xdg-utils'
 group_office='libreoffice-writer-nogui'
 }
 

@@ -25,8 +25,8 @@ SHOTS=$ABS_B/desktop
 ROOT=${DESKTOP_ROOT:-$SHOTS/root}
 MANAGERS=${MANAGERS-thunar pcmanfm caja nemo nautilus dolphin}
 PHOTOS=${PHOTOS:-1000}
-GROUPS_WANTED="$MANAGERS editors office"
-ALL='login sidebar crash poweroff keyring editors blackhole photos'
+GROUPS_WANTED="$MANAGERS editors office windows"
+ALL='login sidebar windows crash poweroff keyring editors blackhole photos'
 PART=rig
 T=
 

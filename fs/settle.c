@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/settle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "fs/ask.h"
+#include "fs/cli.h"
+#include "fs/keyring.h"
+#include "fs/setup.h"
+#include "fs/slots.h"
+#include "fs/window.h"
+#include "util/err.h"
+#include "util/tr.h"
+
+/* ---- a command of ours --------------------------------------------------- */
+
+/* Its standard error is err_fd; -1: ours. */
+static int
+run(char *const argv[], int err_fd)
+{
+	posix_spawn_file_actions_t fa;
+	int status = 0, r;
+	pid_t pid;
+
+	if (posix_spawn_file_actions_init(&fa) != 0)
+		return -ENOMEM;
+	r = err_fd < 0 ? 0 : posix_spawn_file_actions_adddup2(&fa, err_fd,
+	    STDERR_FILENO);
+	if (r == 0)
+		r = posix_spawn(&pid, "/proc/self/exe", &fa, NULL, argv,
+		    environ);
+	(void)posix_spawn_file_actions_destroy(&fa);
+	if (r > 0)
+		return -r;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+}
+
+static int
+run_with(const char *word, const char *name, int fd, int err_fd)
+{
+	char self[] = "coffre", opt[] = "--passphrase-fd", number[16];
+	char *what = strdup(word), *copy = strdup(name);
+	char *with[] = { self, what, opt, number, copy, NULL };
+	char *without[] = { self, what, copy, NULL };
+	int r = -ENOMEM;
+
+	(void)snprintf(number, sizeof(number), "%d", fd);
+	if (what && copy)
+		r = run(fd < 0 ? without : with, err_fd);
+	free(what);
+	free(copy);
+	return r < 0 ? cli_fail(r, NULL) : r;
+}
+
+/* The end of a pipe that has the passphrase in it; -1. */
+static int
+pass_pipe(const struct secret *pass)
+{
+	int fd[2];
+	bool is_whole;
+
+	if (pipe(fd) < 0)
+		return -1;
+	/* A pipe holds more than any passphrase. */
+	is_whole = write(fd[1], pass->p, pass->len) == (ssize_t)pass->len;
+	(void)close(fd[1]);
+	if (is_whole)
+		return fd[0];
+	(void)close(fd[0]);
+	return -1;
+}
+
+/* What was said last, without who says it. */
+static void
+said_take(int fd, char said[SETTLE_SAID_MAX])
+{
+	static const char who[] = "coffre: ";
+	ssize_t n = pread(fd, said, SETTLE_SAID_MAX - 1, 0);
+	char *line;
+
+	said[n > 0 ? n : 0] = '\0';
+	for (n = (ssize_t)strlen(said); n > 0 && said[n - 1] == '\n'; n--)
+		said[n - 1] = '\0';
+	line = strrchr(said, '\n');
+	line = line ? line + 1 : said;
+	if (strncmp(line, who, sizeof(who) - 1) == 0)
+		line += sizeof(who) - 1;
+	memmove(said, line, strlen(line) + 1);
+}
+
+int
+settle_run(const char *word, const char *name, const struct secret *pass,
+    char said[SETTLE_SAID_MAX])
+{
+	int fd = -1, err_fd = -1, code;
+
+	if (said)
+		said[0] = '\0';
+	if (pass) {
+		fd = pass_pipe(pass);
+		if (fd < 0)
+			return cli_fail(-EIO, NULL);
+	}
+	/* No pipe: a mount stays, and nobody would read on. */
+	if (said)
+		err_fd = memfd_create("coffre", MFD_CLOEXEC);
+	code = run_with(word, name, fd, err_fd);
+	if (fd >= 0)
+		(void)close(fd);
+	if (err_fd >= 0) {
+		said_take(err_fd, said);
+		(void)close(err_fd);
+	}
+	if (said && !*said && code != 0)
+		(void)snprintf(said, SETTLE_SAID_MAX, "%s",
+		    tr_libc(strerror(EIO)));
+	return code;
+}
+
+/* ---- the questions ------------------------------------------------------- */
+
+static void
+keyring_ask(struct ask *a, struct setup *s)
+{
+	char text[TR_MAX];
+	struct err e = { "" };
+
+	if (!keyring_is_there() || a->ops->yes(a, N_("Have the keyring of "
+	    "your session unlock it"), true) != 1)
+		return;
+	if (slots_to_keyring(&s->parts, &e) < 0)
+		ask_tell(a, "That does not work: %s.  'coffre keyring enable "
+		    "%s' tries again.", tr_text(e.msg, text), s->parts.name);
+}
+
+static void
+login_ask(struct ask *a, const char *name)
+{
+	char word[] = "autostart", what[] = "enable", *copy;
+	char *argv[] = { word, what, NULL, NULL };
+
+	if (a->ops->yes(a, N_("Mount it at login"), true) != 1)
+		return;
+	argv[2] = copy = strdup(name);
+	optind = 0;	/* getopt begins anew */
+	if (!copy || cmd_autostart.run(&cmd_autostart, 3, argv) != 0)
+		ask_tell(a, "It is not mounted at login: 'coffre autostart "
+		    "enable %s' tries again.", name);
+	free(copy);
+}
+
+int
+settle(struct ask *a, struct setup *s, bool is_gui)
+{
+	const char *name = s->parts.name, *dir = s->parts.opts.mountpoint;
+	char said[SETTLE_SAID_MAX] = "";
+	int code = 0, r;
+
+	keyring_ask(a, s);
+	login_ask(a, name);
+	r = a->ops->yes(a, N_("Mount it now"), true);
+	if (r == 1) {
+		ask_busy(a, "Mounting it ...");
+		code = settle_run("mount", name, &s->passphrase, is_gui ?
+		    said : NULL);
+	}
+	if (*said && code != 0)
+		ask_tell(a, "That does not work: %s.", said);
+	if (r == 1 && code == 0)
+		ask_tell(a, "It is in '%s'.  'coffre unmount %s' puts it "
+		    "away.", dir, name);
+	else
+		ask_tell(a, "'coffre mount %s' shows it in '%s'.", name, dir);
+	a->ops->end(a, NULL);
+	if (is_gui && r == 1 && code == 0)
+		(void)window_browse(dir);
+	return code;
+}
