@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # bash completion for coffre(1).  Commands, options and settings are asked of
 # the program itself; drives are the configuration files.
+
+# In the language that is read here.
+_coffre_help()
+{
+	LC_ALL=C coffre "$@" --help 2>/dev/null
+}
+
 _coffre_commands()
 {
-	coffre "$@" --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'
+	_coffre_help "$@" | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'
 }
 
 # Settings behind -o: what follows the line "Options of -o".
 _coffre_settings()
 {
-	coffre "$@" --help 2>/dev/null | sed -n '/^Options of -o/,$ {
+	_coffre_help "$@" | sed -n '/^Options of -o/,$ {
 		s/^  \([a-z_]*=\).*/\1/p
 		s/^  \([a-z_]*\)\( .*\)*$/\1/p
 	}'
@@ -43,7 +50,7 @@ _coffre()
 		return
 	fi
 	# A command may have commands of its own.
-	usage=$(coffre "${cmd[0]}" --help 2>/dev/null | head -n 1)
+	usage=$(_coffre_help "${cmd[0]}" | head -n 1)
 	if [[ $usage == *" COMMAND "* ]]; then
 		if [ "$COMP_CWORD" -eq 2 ]; then
 			mapfile -t COMPREPLY < <(compgen -W \
@@ -51,14 +58,8 @@ _coffre()
 			return
 		fi
 		cmd+=("${COMP_WORDS[2]}")
+		usage=$(_coffre_help "${cmd[@]}" | head -n 1)
 	fi
-	case $prev in
-	--*-file|--ca|--key) return ;;	# a file, by default
-	--*-fd|--*-command|--user|--pin|--label|--country|--limit|--free)
-		compopt +o default
-		return
-		;;
-	esac
 	if [[ $prev == -o || $prev == --options ]]; then
 		i=
 		[[ $cur != *,* ]] || i=${cur%,*},
@@ -67,8 +68,18 @@ _coffre()
 		compopt -o nospace
 		return
 	fi
+	case $prev in
+	--*-file|--ca|--key) return ;;	# a file, by default
+	--*)
+		# One blank, and what it wants.
+		if _coffre_help "${cmd[@]}" | grep -q -- "^  .*$prev [^ ]"; then
+			compopt +o default
+			return
+		fi
+		;;
+	esac
 	if [[ $cur == -* ]]; then
-		words=$(coffre "${cmd[@]}" --help 2>/dev/null |
+		words=$(_coffre_help "${cmd[@]}" |
 		    sed -n 's/^  \(-[a-z], \)* *\(--[a-z-]*\).*/\2/p')
 	elif [[ ${cmd[0]} == @(autostart|keyring) && $COMP_CWORD -eq 2 ]]; then
 		words='enable disable'
@@ -82,8 +93,11 @@ _coffre()
 		return		# files, by default
 	elif [ "${cmd[*]}" = cache ]; then
 		words="free $(_coffre_drives)"
-	else
+	elif [[ $usage == *NAME* && ${cmd[0]} != @(init|recover) ]]; then
 		words=$(_coffre_drives)
+	else
+		compopt +o default
+		return
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }

@@ -3,6 +3,12 @@
 # zsh completion for coffre(1).  Commands, options and settings are asked of
 # the program itself; drives are the configuration files.
 
+# In the language that is read here; what is shown is in the user's.
+_coffre_help()
+{
+	LC_ALL=C coffre "$@" --help 2>/dev/null
+}
+
 # Lines "  name   what it does" as NAME:WHAT.
 _coffre_commands()
 {
@@ -17,7 +23,7 @@ _coffre_commands()
 # the next line is joined first.
 _coffre_options()
 {
-	coffre "$@" --help 2>/dev/null | sed -n '/^Options of -o/q
+	coffre "$@" --help 2>/dev/null | sed -n '/^[^ ].* -o[ ,]/q
 	    /^  .*--[a-z]/ {
 		/^  [^ ].*  [^ ]/b out
 		/^ *--[^ ]* [^ ]*  /b out
@@ -39,7 +45,7 @@ _coffre_options()
 			arg=":${left#* }:"
 			left=${left%% *}
 			case $left in
-			--options) arg+="_coffre_settings $*" ;;
+			--options) arg+=" _coffre_settings $*" ;;
 			--*-file|--ca|--key) arg+=_files ;;
 			*) arg+=' ' ;;
 			esac
@@ -58,9 +64,9 @@ _coffre_settings()
 	local -a list
 
 	list=(${(f)"$(coffre "$1" --help 2>/dev/null |
-	    sed -n '/^Options of -o/,$ {
-		s/^  \([a-z_]*\)=[^ ]*  *\(.*\)/\1=[\2]:value/p
-		s/^  \([a-z_]*\)  *\(.*\)/\1[\2]/p
+	    sed -n '/^[^ ].* -o[ ,]/,$ {
+		s/^  \([a-z_][a-z_]*\)=[^ ]*  *\(.*\)/\1[\2]:value: /p
+		s/^  \([a-z_][a-z_]*\)  *\(.*\)/\1[\2]/p
 	    }')"})
 	_values -s , setting $list
 }
@@ -102,13 +108,18 @@ _coffre()
 		return
 	fi
 	cmd=($words[2])
-	usage=${"$(coffre $cmd --help 2>/dev/null)"%%$'\n'*}
+	usage=${"$(_coffre_help $cmd)"%%$'\n'*}
 	if [[ $usage == *' COMMAND '* ]]; then
 		if (( CURRENT == 3 )); then
 			_coffre_commands $cmd
 			return
 		fi
 		cmd+=($words[3])
+		usage=${"$(_coffre_help $cmd)"%%$'\n'*}
+	fi
+	# A new name, or none at all.
+	if [[ $usage != *NAME* || $cmd == (init|recover) ]]; then
+		what=' '
 	fi
 	opts=(${(f)"$(_coffre_options $cmd)"})
 	case $cmd in
@@ -121,7 +132,7 @@ _coffre()
 	elif [[ $cmd == places ]] && (( CURRENT == 3 )); then
 		what='(add remove)'
 	fi
-	words=(coffre ${words[$#cmd+2,-1]})
+	words=(coffre "${(@)words[$#cmd+2,-1]}")
 	(( CURRENT -= $#cmd ))
 	_arguments -S $opts "*:drive:$what"
 }
