@@ -12,11 +12,13 @@
 
 #include "crypto/crypto.h"
 #include "fs/helper.h"
+#include "fs/laggard.h"
 #include "fs/netwatch.h"
 #include "fs/notice.h"
 #include "fs/parts.h"
 #include "fs/rest.h"
 #include "fs/stage.h"
+#include "store/mirror.h"
 #include "sync/sync.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -28,6 +30,8 @@
 /* A network comes up in several steps. */
 #define NET_SETTLE_MS 300
 #define NET_EVERY_MS 2000
+/* Of stores that fail together the first is not one of several. */
+#define STORES_SETTLE_MS 2000
 
 struct desktop {
 	struct parts *p;
@@ -42,6 +46,8 @@ struct desktop {
 	int64_t kick_ms;	/* try the store again then; 0: not planned */
 	int64_t kicked_ms;	/* that was last done */
 	enum sync_link link;	/* as last seen */
+	int64_t stores_ms;	/* look at each then; 0: not planned */
+	struct laggard laggard;
 	atomic_uint conflicts;	/* not looked at yet */
 	struct notice notice;
 };
@@ -70,10 +76,19 @@ kind_of(enum sync_link link, enum notice_kind *ret)
 }
 
 static void
+gone_send(struct desktop *d, enum notice_kind kind)
+{
+	char line[NOTICE_LINE_MAX];
+
+	if (d->helper.is_on)
+		(void)helper_tell(&d->helper, line,
+		    notice_gone_line(kind, line));
+}
+
+static void
 link_look(struct desktop *d)
 {
 	struct sync_status st = { .link = SYNC_ONLINE };
-	char line[NOTICE_LINE_MAX];
 	enum notice_kind kind;
 
 	if (stage_enter(d->stage)) {
@@ -84,13 +99,48 @@ link_look(struct desktop *d)
 		return;
 	if (kind_of(d->link, &kind)) {
 		notice_drop(&d->notice, kind);
-		if (d->helper.is_on)
-			(void)helper_tell(&d->helper, line,
-			    notice_gone_line(kind, line));
+		gone_send(d, kind);
 	}
 	d->link = st.link;
 	if (kind_of(d->link, &kind) && d->p->opts.notify)
 		notice_add(&d->notice, kind, 1);
+}
+
+/* Each of several stores, where the drive as a whole has nothing to tell. */
+static void
+stores_look(struct desktop *d)
+{
+	struct mirror_state st[MIRROR_MEMBERS_MAX];
+	struct notice none = { 0 };
+	unsigned over, i;
+	size_t n = 0;
+
+	if (d->stores_ms == 0 || clock_mono_ms() < d->stores_ms)
+		return;
+	d->stores_ms = 0;
+	if (d->link != SYNC_ONLINE || !stage_enter(d->stage))
+		return;
+	n = store_mirror_count(d->p->store);
+	if (n > MIRROR_MEMBERS_MAX)
+		n = MIRROR_MEMBERS_MAX;
+	for (i = 0; i < n; i++)
+		store_mirror_state(d->p->store, i, &st[i]);
+	stage_leave(d->stage);
+	over = laggard_look(&d->laggard, st, n, clock_mono_ms(),
+	    d->p->opts.notify ? &d->notice : &none, &d->stores_ms);
+	for (i = 0; i < LAGGARD_KINDS; i++) {
+		if (over & 1u << i)
+			gone_send(d, laggard_kind(i));
+	}
+}
+
+static void
+stores_soon(struct desktop *d)
+{
+	int64_t at = clock_mono_ms() + STORES_SETTLE_MS;
+
+	if (d->stores_ms == 0 || at < d->stores_ms)
+		d->stores_ms = at;
 }
 
 static void
@@ -107,7 +157,8 @@ notice_send(struct desktop *d, enum notice_kind kind, unsigned times,
     uint64_t changes)
 {
 	struct notice_of o = { d->p->opts.title ? d->p->opts.title :
-	    d->p->name, d->p->name, changes, times };
+	    d->p->name, d->p->name, changes, times,
+	    laggard_url(&d->laggard, kind) };
 	char line[NOTICE_LINE_MAX];
 
 	if (!helper_tell(&d->helper, line, notice_line(kind, &o, line)))
@@ -206,6 +257,9 @@ next_ms(const struct desktop *d)
 
 	if (d->kick_ms > 0)
 		wait = sooner(wait, d->kick_ms > now ? d->kick_ms - now : 0);
+	if (d->stores_ms > 0)
+		wait = sooner(wait, d->stores_ms > now ? d->stores_ms - now :
+		    0);
 	return sooner(wait, helper_wait(&d->helper));
 }
 
@@ -237,7 +291,9 @@ desktop_run(void *arg)
 		if (p[1].revents && read(d->wake_fd, &n, sizeof(n)) > 0) {
 			link_look(d);
 			conflicts_look(d);
+			stores_soon(d);
 		}
+		stores_look(d);
 		if (p[3].revents && netwatch_read(d->net_fd))
 			net_up(d);
 		kick(d);
@@ -247,7 +303,7 @@ desktop_run(void *arg)
 
 /* ---- life --------------------------------------------------------------- */
 
-/* Of sync, under its lock. */
+/* Of sync or of a mirror, under its lock. */
 static void
 on_link(void *arg)
 {

@@ -13,7 +13,8 @@ struct words {
 	const char *kind;
 	int urgency;		/* of the desktop: 1 normal, 2 critical */
 	const char *summary;	/* after the drive's title */
-	const char *body;	/* %s: the drive's name */
+	const char *body;	/* %s: the store, if it is about one; then the
+				 * drive's name */
 };
 
 static const struct words words[NOTICE_KINDS] = {
@@ -36,6 +37,19 @@ static const struct words words[NOTICE_KINDS] = {
 	    N_("What is left is safe on this computer and is uploaded when the "
 	    "drive is mounted again. Before you remove the computer from the "
 	    "network for good, run: coffre mount %s") },
+	[NOTICE_STORE_SIGN_IN] = { "store-sign-in", 1,
+	    N_("one of its stores refuses access"),
+	    N_("The drive works, but nothing new comes to %s. Check the user "
+	    "name and the password there, then run: coffre sync %s") },
+	[NOTICE_STORE_FULL] = { "store-full", 1,
+	    N_("one of its stores is full"),
+	    N_("The drive works, but nothing new comes to %s. Make room there "
+	    "or get more space, then run: coffre sync %s") },
+	[NOTICE_STORE_AWAY] = { "store-away", 1,
+	    N_("one of its stores has been away for a day"),
+	    N_("The drive works, but nothing new comes to %s. See that it is "
+	    "switched on and can be reached. Whether it is, and what it lacks, "
+	    "tells: coffre status %s") },
 };
 
 void
@@ -103,17 +117,33 @@ title_clean(const char *s, char out[static TITLE_MAX + 1])
 	out[i] = '\0';
 }
 
+/* Put values where the text has "%s", in their order. */
+static void
+fill(char *out, size_t cap, const char *text, const char *const *values)
+{
+	const char *at;
+	size_t n = 0;
+
+	for (; n < cap && (at = strstr(text, "%s")) != NULL; text = at + 2)
+		n += (size_t)snprintf(out + n, cap - n, "%.*s%s",
+		    (int)(at - text), text, *values++);
+	if (n < cap)
+		(void)snprintf(out + n, cap - n, "%s", text);
+}
+
 int
 notice_line(enum notice_kind kind, const struct notice_of *o,
     char out[static NOTICE_LINE_MAX])
 {
 	const struct words *w = &words[kind];
 	char title[TITLE_MAX + 1], name[TITLE_MAX + 1], count[80] = "";
-	char body[1024];
-	const char *text = tr(w->body), *at = strstr(text, "%s");
+	char body[1024], store[TITLE_MAX + 1] = "";
+	const char *const values[] = { store, name };
 
 	title_clean(o->title, title);
 	title_clean(o->name, name);
+	if (o->store)
+		title_clean(o->store, store);
 	if (kind == NOTICE_UNSENT && o->changes > 0)
 		(void)snprintf(count, sizeof(count), tr_n("%" PRIu64
 		    " change is left. ", "%" PRIu64 " changes are left. ",
@@ -124,8 +154,8 @@ notice_line(enum notice_kind kind, const struct notice_of *o,
 	else if (o->times > 1)
 		(void)snprintf(count, sizeof(count), _("%u times since the "
 		    "last notice. "), o->times);
-	(void)snprintf(body, sizeof(body), "%.*s%s%s", (int)(at - text),
-	    text, name, at + 2);
+	fill(body, sizeof(body), tr(w->body), o->store ? values :
+	    values + 1);
 	return snprintf(out, NOTICE_LINE_MAX, "notify\t%s\t%d\t%s%s%s\t%s%s\n",
 	    w->kind, w->urgency, title, tr(": "), tr(w->summary), count, body);
 }

@@ -16,6 +16,10 @@ enum notice_kind {
 	NOTICE_ALARM,		/* a trust rule */
 	NOTICE_CONFLICT,	/* two files wanted one name */
 	NOTICE_UNSENT,		/* left at unmount */
+	/* One store of several, while the drive works. */
+	NOTICE_STORE_SIGN_IN,	/* refuses access */
+	NOTICE_STORE_FULL,	/* has no room */
+	NOTICE_STORE_AWAY,	/* has been away for long */
 	NOTICE_KINDS,
 };
 
@@ -46,6 +50,7 @@ struct notice_of {
 	const char *name;	/* as commands want it */
 	uint64_t changes;	/* of NOTICE_UNSENT */
 	unsigned times;
+	const char *store;	/* of NOTICE_STORE_*: its address */
 };
 
 /* The lines of fs/desktop_words.h: to show it, and to take it away again.

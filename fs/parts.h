@@ -28,7 +28,8 @@ struct parts {
 	struct drive *drive;
 	struct store *store;
 	struct sync *sync;
-	void (*on_link)(void *arg);	/* of sync_conf; may be NULL */
+	void (*on_link)(void *arg);	/* of sync_conf and mirror_conf; may
+					 * be NULL */
 	void *on_link_arg;
 	atomic_bool is_metered;	/* see sync_spare */
 };

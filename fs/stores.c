@@ -226,6 +226,8 @@ join(struct parts *p, struct mirror_conf *c, struct err *e)
 	vault_name_genesis(marker);
 	c->marker = marker;
 	c->copies = (unsigned)p->opts.copies;
+	c->on_state = p->on_link;
+	c->arg = p->on_link_arg;
 	if (c->n > 1)
 		r = place_path(PLACE_STATE, p->name, dir, e);
 	if (r == 0 && c->n > 1)

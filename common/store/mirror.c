@@ -53,6 +53,8 @@ store_mirror_new(const struct mirror_conf *c, struct store **ret)
 	v->copies = c->copies ? c->copies : 1;
 	v->retry_min_ms = c->retry_min_ms ? c->retry_min_ms : 1000;
 	v->retry_max_ms = c->retry_max_ms ? c->retry_max_ms : 60000;
+	v->on_state = c->on_state;
+	v->on_state_arg = c->arg;
 	v->marker = strdup(c->marker ? c->marker : "");
 	r = members_set(v, c);
 	if (r == 0 && !v->marker)
@@ -98,6 +100,8 @@ store_mirror_state(struct store *s, size_t i, struct mirror_state *ret)
 		    store_url(m->store));
 		mutex_lock(&v->lock);
 		ret->is_away = m->fails > 0;
+		ret->why = m->why;
+		ret->away_ms = m->away_ms;
 		ret->queued = m->queued + m->is_filling;
 		memcpy(ret->problem, m->problem, sizeof(ret->problem));
 		mutex_unlock(&v->lock);

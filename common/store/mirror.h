@@ -74,6 +74,10 @@ struct mirror_conf {
 	struct mirror_log *log;		/* taken over; NULL: there is but one
 					 * member */
 	int64_t retry_min_ms, retry_max_ms;	/* 0: 1 s, 60 s */
+	/* A member fails, in another way than before, or is back: see
+	 * store_mirror_state.  Under a lock: it calls nothing here.  NULL. */
+	void (*on_state)(void *arg);
+	void *arg;
 };
 
 /* Takes over stores and log, also on error. */
@@ -83,6 +87,9 @@ struct mirror_state {
 	char id[256];			/* as it was given, cut */
 	char url[256];
 	bool is_away;			/* not tried at present */
+	int why;			/* with is_away: how it failed last */
+	int64_t away_ms;		/* with is_away: since then, by
+					 * clock_mono_ms */
 	uint64_t queued;		/* objects that it lacks */
 	char problem[256];		/* "": none */
 	int64_t last_ok_ns;		/* real time; 0: never */

@@ -37,6 +37,20 @@ wait_ms(const struct mirror *v, int r, unsigned fails)
 	return max / 2 + (int64_t)rnd % (max / 2 + 1);
 }
 
+static void
+state_locked(struct mirror *v, struct member *m, int why) REQUIRES(v->lock)
+{
+	if (why < 0 && m->fails++ == 0)
+		m->away_ms = clock_mono_ms();
+	else if (why == 0)
+		m->fails = 0;
+	if (why == m->why)
+		return;
+	m->why = why;
+	if (v->on_state)
+		v->on_state(v->on_state_arg);
+}
+
 void
 member_note(struct member *m, int r, bool is_put)
 {
@@ -49,14 +63,14 @@ member_note(struct member *m, int r, bool is_put)
 		store_get_stats(m->store, &st);
 	mutex_lock(&v->lock);
 	if (!is_answer(r)) {
-		m->fails++;
+		state_locked(v, m, r);
 		m->is_put_bad = is_put && !store_transient(r);
 		m->retry_at_ms = clock_mono_ms() + wait_ms(v, r, m->fails);
 		(void)snprintf(m->problem, sizeof(m->problem), "%s",
 		    st.last_error[0] ? st.last_error : strerror(-r));
 		memcpy(v->problem, m->problem, sizeof(v->problem));
 	} else if (is_put || !m->is_put_bad) {
-		m->fails = 0;
+		state_locked(v, m, 0);
 		m->is_put_bad = false;
 		m->retry_at_ms = 0;
 		m->problem[0] = '\0';
@@ -124,7 +138,7 @@ member_confirm(struct member *m)
 	if (r != -ENOENT)
 		return r;
 	mutex_lock(&v->lock);
-	m->fails++;
+	state_locked(v, m, -EMEDIUMTYPE);
 	m->is_put_bad = true;
 	m->retry_at_ms = clock_mono_ms() + v->retry_max_ms;
 	(void)snprintf(m->problem, sizeof(m->problem), N_("this drive is not "

@@ -31,6 +31,8 @@ struct member {
 	bool is_gone;
 	uint64_t queued;
 	unsigned fails;			/* one after the other */
+	int why;			/* with fails: the last one */
+	int64_t away_ms;		/* with fails: of the first one */
 	bool is_put_bad;		/* only a put mends it */
 	int64_t retry_at_ms;		/* not before */
 	int64_t cost_us;		/* of a read, smoothed; 0: unknown */
@@ -43,6 +45,8 @@ struct mirror {
 	char *marker;
 	struct mirror_log *log;		/* NULL: never had two members */
 	int64_t retry_min_ms, retry_max_ms;
+	void (*on_state)(void *arg);	/* NULL: nobody asks */
+	void *on_state_arg;
 
 	struct mutex lock;
 	struct cond changed;		/* something is queued, mended, over */
