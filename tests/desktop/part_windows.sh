@@ -66,13 +66,12 @@ all_over() {
 is_unlocked() {
 	[ "$(coffre status --json "$1" | jq -r .locked)" = null ]
 }
-# menu DESKTOP: as the menu of a desktop starts what its entry says.
+# menu DESKTOP: as the menu of a desktop starts what its entry says; what that
+# leaves running is not ended with it.
 menu() {
-	app_start windows --setenv=XDG_CURRENT_DESKTOP="$1" sh -c "
-	    gio launch $ENTRY
-	    while pgrep -u alice -f '^[a-z/]*coffre setup'; do
-		sleep 0.5
-	    done"
+	N_MENUS=$((N_MENUS + 1))
+	app_start "windows$N_MENUS" --property=ExitType=cgroup \
+	    --setenv=XDG_CURRENT_DESKTOP="$1" gio launch "$ENTRY"
 }
 # windows_with DESKTOP NAME
 windows_with() {
@@ -110,14 +109,14 @@ windows_with() {
 	asked "its passphrase" Passphrase "$WORDS" KEY:Return
 	check "it is unlocked" until_ok 20 is_unlocked "$name"
 	check "no window is left then" until_ok 20 all_over
-	check "it is unmounted" coffre unmount "$name"
+	# The file manager has it open.
+	check "it is unmounted" coffre unmount --lazy "$name"
 }
 part_windows() {
 	N_PICTURES=0
+	N_MENUS=0
 	W=zenity
 	windows_with GNOME new1
-	app_end windows
 	W=kdialog
 	windows_with KDE new2
-	app_end windows
 }
