@@ -107,7 +107,7 @@ format_cut(const char *fmt, struct format *f)
 static bool
 lay(const struct part *p, const char *s, struct values *v)
 {
-	struct value *got = &v->v[p->at];
+	struct value *got;
 	size_t n, max;
 
 	if (*v->steps == 0 || strncmp(s, p->text, p->len) != 0)
@@ -123,6 +123,7 @@ lay(const struct part *p, const char *s, struct values *v)
 	for (; n <= max; n++) {
 		if (!lay(p + 1, s + n, v))
 			continue;
+		got = &v->v[p->at];
 		got->p = s;
 		got->n = n;
 		got->is_quoted = p->is_quoted;
