@@ -18,6 +18,7 @@
 #include "fs/preview.h"
 #include "fs/thumbnailer.h"
 #include "util/buf.h"
+#include "util/file.h"
 #include "util/log.h"
 #include "util/tr.h"
 
@@ -49,23 +50,6 @@ is_over(void *arg)
 	return true;
 }
 
-static int
-write_all(int fd, const uint8_t *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* All of an open file into fd.  1: it is no picture that is known; *ret_type
  * is what it is otherwise. */
 static int
@@ -92,7 +76,7 @@ content_copy(struct seeder *s, struct drive_file *f, int fd,
 		if (r == 0 && (at > SIZE_TOP || later_is_stopping(s->later)))
 			r = -ECANCELED;
 		if (r == 0)
-			r = write_all(fd, p, (size_t)n);
+			r = file_write_fd(fd, p, (size_t)n);
 	}
 	free(p);
 	*ret_type = type;

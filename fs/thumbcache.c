@@ -161,23 +161,6 @@ look(int dir, const char *name, uint8_t out[static LOOK_LEN])
 	return n > 0 ? (size_t)n : 0;
 }
 
-static int
-write_all(int fd, const uint8_t *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Under another name first: nobody sees half of it. */
 static int
 picture_write(int dir, const char *name, const struct buf *b)
@@ -190,7 +173,7 @@ picture_write(int dir, const char *name, const struct buf *b)
 	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, b->data, b->len);
+	r = file_write_fd(fd, b->data, b->len);
 	if (close(fd) < 0 && r == 0)
 		r = -errno;
 	if (r == 0 && renameat(dir, temp, dir, name) < 0)

@@ -123,18 +123,10 @@ parent_open(int root, const char *name)
 static int
 write_all(int fd, const void *p, size_t len)
 {
-	const char *at = p;
-	ssize_t n;
+	int r = file_write_fd(fd, p, len);
 
-	while (len > 0) {
-		n = write(fd, at, len);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return dir_errno(errno);
-		at += n;
-		len -= (size_t)n;
-	}
+	if (r < 0)
+		return dir_errno(-r);
 	/* Until here the bytes may be in memory only. */
 	return fsync(fd) < 0 ? dir_errno(errno) : 0;
 }

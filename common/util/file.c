@@ -76,30 +76,37 @@ file_sync_parent(const char *path)
 }
 
 int
+file_write_fd(int fd, const void *p, size_t len)
+{
+	const char *at = p;
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(fd, at, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
 file_write(const char *path, const void *p, size_t len, unsigned mode)
 {
 	char tmp[PATH_MAX];
-	const char *at = p;
-	size_t left = len;
-	ssize_t n;
-	int fd, r = 0;
+	int fd, r;
 
 	if (snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path) >= (int)sizeof(tmp))
 		return -ENAMETOOLONG;
 	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	while (left > 0) {
-		n = write(fd, at, left);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			r = -errno;
-			goto out;
-		}
-		at += n;
-		left -= (size_t)n;
-	}
+	r = file_write_fd(fd, p, len);
+	if (r < 0)
+		goto out;
 	if (fchmod(fd, mode) < 0 || fsync(fd) < 0) {
 		r = -errno;
 		goto out;
