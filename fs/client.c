@@ -82,7 +82,7 @@ answer_error(const json_t *o, struct err *e)
 	json_int_t no = json_integer_value(json_object_get(o, "errno"));
 
 	return err_set(e, no > 0 && no < 4096 ? -(int)no : -EIO,
-	    "%s%s%s%s%s", msg ? msg : N_("the mount gave no reason"),
+	    "%s%s%s%s%s", msg && *msg ? msg : N_("the mount gave no reason"),
 	    problem && *problem ? ": " : "", problem ? problem : "",
 	    advice && *advice ? "; " : "", advice ? advice : "");
 }
@@ -92,12 +92,12 @@ answers_read(FILE *f, void (*line)(void *arg, const json_t *o), void *arg,
     json_t **ret, struct err *e)
 {
 	char *buf = malloc(CONTROL_ANSWER_MAX + 1);
-	json_t *o, *ok;
-	int r = -EAGAIN;
+	json_t *o, *ok = NULL;
+	int r = 0;
 
 	if (!buf)
 		return err_set(e, -ENOMEM, "out of memory");
-	while (r == -EAGAIN) {
+	while (!ok && r == 0) {
 		if (!fgets(buf, CONTROL_ANSWER_MAX + 1, f)) {
 			r = err_set(e, -EIO, "the mount ended without an "
 			    "answer: see its log");
