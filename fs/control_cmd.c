@@ -170,6 +170,8 @@ do_unmount(struct control_conn *k, const struct control_req *q)
 	struct err e = { "" };
 	int fd, old, r;
 
+	/* The mount may end before it is answered. */
+	k->is_kept = true;
 	/* When a lazy one ends is up to whoever has files open. */
 	if (q->is_lazy) {
 		r = h->unmount(h->arg, true, &e);
@@ -177,9 +179,9 @@ do_unmount(struct control_conn *k, const struct control_req *q)
 			control_error(k, r, e.msg);
 		else
 			control_send(k, json_pack("{s:b}", "ok", 1));
+		k->is_kept = false;
 		return;
 	}
-	k->is_kept = true;
 	/* Kept until all is over: the last line says what is left. */
 	fd = fcntl(k->fd, F_DUPFD_CLOEXEC, 0);
 	mutex_lock(&k->c->lock);

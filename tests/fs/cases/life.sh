@@ -84,6 +84,14 @@ need "it is mounted" drive_mount
 check "umount unmounts" umount "$T/mnt"
 check "and the daemon ends well" daemon_gone 60
 
+# The mount may have ended before it has told so.
+for round in 1 2 3; do
+	need "it is mounted" drive_mount
+	check "lazily it is unmounted, round $round" \
+	    "$COFFRE" unmount --lazy "$NAME"
+	check "and the daemon ends well" daemon_gone 60
+done
+
 need "it is mounted" drive_mount
 drive_kill
 refuse "a killed daemon leaves a dead mount point" is_served
