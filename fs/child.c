@@ -39,37 +39,46 @@ child_own_path(const char *name, char out[static PATH_MAX])
 	(void)snprintf(out, PATH_MAX, "%s/%s", LIBDIR, name);
 }
 
-/* What this process does with signals is not the other's matter. */
+int
+child_spawn(pid_t *ret, const char *path,
+    const posix_spawn_file_actions_t *fa, char *const argv[],
+    char *const env[])
+{
+	posix_spawnattr_t attr;
+	sigset_t none, ours;
+	int r;
+
+	(void)sigemptyset(&none);
+	(void)sigemptyset(&ours);
+	(void)sigaddset(&ours, SIGPIPE);
+	(void)sigaddset(&ours, SIGUSR1);
+	if (posix_spawnattr_init(&attr) != 0)
+		return -ENOMEM;
+	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
+	    POSIX_SPAWN_SETSIGDEF);
+	(void)posix_spawnattr_setsigmask(&attr, &none);
+	(void)posix_spawnattr_setsigdefault(&attr, &ours);
+	r = posix_spawnp(ret, path, fa, &attr, argv, env);
+	(void)posix_spawnattr_destroy(&attr);
+	return -r;
+}
+
+/* With one socket as its input and output. */
 static int
 spawn(pid_t *ret, int fd, char *const argv[])
 {
 	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
 	int r;
 
-	(void)sigemptyset(&none);
-	(void)sigemptyset(&all);
-	(void)sigaddset(&all, SIGPIPE);
-	(void)sigaddset(&all, SIGUSR1);
 	if (posix_spawn_file_actions_init(&fa) != 0)
 		return -ENOMEM;
-	if (posix_spawnattr_init(&attr) != 0) {
-		(void)posix_spawn_file_actions_destroy(&fa);
-		return -ENOMEM;
-	}
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
-	    POSIX_SPAWN_SETSIGDEF);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setsigdefault(&attr, &all);
-	r = posix_spawn_file_actions_adddup2(&fa, fd, STDIN_FILENO);
+	r = -posix_spawn_file_actions_adddup2(&fa, fd, STDIN_FILENO);
 	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&fa, fd, STDOUT_FILENO);
+		r = -posix_spawn_file_actions_adddup2(&fa, fd, STDOUT_FILENO);
 	if (r == 0)
-		r = posix_spawnp(ret, argv[0], &fa, &attr, argv, environ);
-	(void)posix_spawnattr_destroy(&attr);
+		r = child_spawn(ret, argv[0], &fa, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&fa);
-	return -r;
+	return r;
 }
 
 int

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fs/child.h"
 #include "fs/jail.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -246,37 +246,23 @@ start(const struct thumbnailer *t, int in, int out, pid_t *ret)
 {
 	static char *const empty[] = { NULL };
 	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
 	int r;
 
 	if (posix_spawn_file_actions_init(&fa) != 0)
 		return -ENOMEM;
-	if (posix_spawnattr_init(&attr) != 0) {
-		(void)posix_spawn_file_actions_destroy(&fa);
-		return -ENOMEM;
-	}
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
-	    POSIX_SPAWN_SETSIGDEF);
-	(void)posix_spawnattr_setsigmask(&attr, &none);
-	(void)posix_spawnattr_setsigdefault(&attr, &all);
-	r = posix_spawn_file_actions_adddup2(&fa, in, STDIN_FILENO);
+	r = -posix_spawn_file_actions_adddup2(&fa, in, STDIN_FILENO);
 	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&fa, out, OUT_FD);
+		r = -posix_spawn_file_actions_adddup2(&fa, out, OUT_FD);
 	if (r == 0)
-		r = posix_spawn_file_actions_addopen(&fa, STDOUT_FILENO,
+		r = -posix_spawn_file_actions_addopen(&fa, STDOUT_FILENO,
 		    "/dev/null", O_WRONLY, 0);
 	if (r == 0)
-		r = posix_spawn_file_actions_addopen(&fa, STDERR_FILENO,
+		r = -posix_spawn_file_actions_addopen(&fa, STDERR_FILENO,
 		    "/dev/null", O_WRONLY, 0);
 	if (r == 0)
-		r = posix_spawn(ret, "/proc/self/exe", &fa, &attr, t->argv,
-		    empty);
+		r = child_spawn(ret, "/proc/self/exe", &fa, t->argv, empty);
 	(void)posix_spawn_file_actions_destroy(&fa);
-	(void)posix_spawnattr_destroy(&attr);
-	return -r;
+	return r;
 }
 
 /* Until it has ended, or is to end. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 /* The program's sources are not in the library. */
+#include "fs/child.c"
 #include "fs/png.c"
 #include "fs/preview.c"
 #include "fs/thumbnailer.c"
