@@ -24,6 +24,8 @@ struct log_file {
 	sqlite3_int64 off;	/* of buf in the file */
 	int len;
 	bool is_last;		/* the frame header just written commits */
+	bool has_lost;		/* what was to be written from here on */
+	sqlite3_int64 lost;
 	/* The real file follows. */
 };
 
@@ -56,7 +58,12 @@ log_flush(struct log_file *f)
 		rc = r->pMethods->xWrite(r, f->buf + at, n, f->off + at);
 	}
 	/* A transaction that could not be written is forgotten: SQLite rolls
-	 * it back and writes the next one over it. */
+	 * it back and writes the next one over it.  Until then nothing goes on
+	 * behind the gap, also not if SQLite takes but a statement back. */
+	if (rc != SQLITE_OK && (!f->has_lost || f->off < f->lost)) {
+		f->has_lost = true;
+		f->lost = f->off;
+	}
 	f->len = 0;
 	return rc;
 }
@@ -77,13 +84,18 @@ log_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 off)
 		rc = log_flush(f);
 	if (rc != SQLITE_OK)
 		return rc;
+	if (f->has_lost && off > f->lost)
+		return SQLITE_IOERR_WRITE;
+	f->has_lost = false;
 	if (!f->buf || n > GATHER_MAX)
 		return r->pMethods->xWrite(r, p, n, off);
 	if (!f->len)
 		f->off = off;
 	memcpy(f->buf + f->len, p, (size_t)n);
 	f->len += n;
-	return commits ? log_flush(f) : SQLITE_OK;
+	/* Of a transaction that was written in parts the headers are written
+	 * once more, the last one last of all. */
+	return commits || f->is_last ? log_flush(f) : SQLITE_OK;
 }
 
 static int
@@ -93,6 +105,8 @@ log_read(sqlite3_file *file, void *p, int n, sqlite3_int64 off)
 	sqlite3_file *r = real_of(f);
 	int rc = log_flush(f);
 
+	if (rc == SQLITE_OK && f->has_lost && off + n > f->lost)
+		rc = SQLITE_IOERR_READ;
 	return rc != SQLITE_OK ? rc : r->pMethods->xRead(r, p, n, off);
 }
 

@@ -129,6 +129,38 @@ START_TEST(the_log_begins_anew_and_keeps_its_blocks)
 }
 END_TEST
 
+/* More than the cache holds, and all of it twice: SQLite writes parts of it
+ * before the commit, and then their sums anew. */
+START_TEST(a_large_transaction_is_in_the_file_when_it_is_committed)
+{
+	static uint8_t p[ROW];
+	struct err e = { "" };
+	char cmd[512], copy[80];
+	struct stmt *s;
+	struct db *was = d;
+	int i;
+
+	ck_assert_int_eq(db_begin(d), 0);
+	for (i = 0; i < 12000; i++) {
+		memset(p, i / 6000 + 1, sizeof(p));
+		s = db_stmt(d, 0, "INSERT OR REPLACE INTO t VALUES(?, ?)");
+		stmt_i64(s, 1, i % 6000);
+		stmt_blob(s, 2, p, sizeof(p));
+		ck_assert_int_eq(stmt_run(s), 0);
+	}
+	ck_assert_int_eq(db_commit(d), 0);
+	/* As if it were killed now. */
+	(void)snprintf(copy, sizeof(copy), "%s/copy", dir);
+	(void)snprintf(cmd, sizeof(cmd), "cp %s %s && cp %s-wal %s-wal", path,
+	    copy, path, copy);
+	ck_assert_int_eq(system(cmd), 0);
+	ck_assert_msg(db_open(copy, &d, &e) == 0, "%s", e.msg);
+	rows_are(6000);
+	db_close(d);
+	d = was;
+}
+END_TEST
+
 START_TEST(a_log_is_cut)
 {
 	rows(0, 1000);
@@ -151,6 +183,7 @@ suite(void)
 	tcase_add_test(t, a_checkpoint_moves_the_log);
 	tcase_add_test(t, what_commits_after_it_is_left);
 	tcase_add_test(t, the_log_begins_anew_and_keeps_its_blocks);
+	tcase_add_test(t, a_large_transaction_is_in_the_file_when_it_is_committed);
 	tcase_add_test(t, a_log_is_cut);
 	suite_add_tcase(s, t);
 	return s;
