@@ -139,6 +139,7 @@ struct stage {
 	int64_t busy_look_ms;	/* when files that stay busy were looked for */
 	uint64_t next_bid;
 	uint64_t synced_bid;	/* rows up to here are on the disk */
+	uint64_t kept_bid;	/* or are about to be: not less */
 	struct gones txn;	/* of the open transaction */
 	struct gones dead;	/* superseded rows to delete after a flush */
 	uint64_t staged_bytes, staged_blocks, clean_bytes;
@@ -274,7 +275,7 @@ void pending_free(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
  * the last one; others are not held up by it. */
 int stage_freeze_due(struct drive *d);
 /* Delete the superseded rows that a flush has made superfluous. */
-int stage_bury(struct drive *d);
+int stage_bury(struct drive *d, size_t n);
 
 /* ---- scan.c --- */
 

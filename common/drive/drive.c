@@ -244,6 +244,7 @@ drive_new(const struct drive_conf *c) NO_TSA
 	d->lock_fd = -1;
 	d->spare_fd = -1;
 	d->counted = UINT64_MAX;
+	mutex_init(&d->flush_lock, RANK_FLUSH);
 	mutex_init(&d->db_lock, RANK_DB);
 	mutex_init(&d->wake_lock, RANK_UTIL);
 	mutex_init(&d->conf_lock, RANK_UTIL);
@@ -272,6 +273,7 @@ drive_free(struct drive *d) NO_TSA
 	mutex_done(&d->conf_lock);
 	mutex_done(&d->wake_lock);
 	mutex_done(&d->db_lock);
+	mutex_done(&d->flush_lock);
 	spare_close(d);
 	if (d->lock_fd >= 0)
 		(void)close(d->lock_fd);	/* and so unlock */

@@ -39,6 +39,12 @@ struct drive {
 	struct aead *row_key;	/* seals rows */
 	struct prf *name_prf;	/* names to look-up tags */
 
+	struct mutex flush_lock;
+	/* Of calls for a flush: how many there were (atomic), and up to which
+	 * one they are done. */
+	uint64_t flush_asked;
+	uint64_t flush_done GUARDED_BY(flush_lock);
+
 	struct mutex db_lock;	/* the connection, and all that follows */
 	struct db *db;
 	bool is_changing GUARDED_BY(db_lock);	/* a transaction is open */
@@ -75,6 +81,7 @@ struct drive {
 	uint64_t tickets GUARDED_BY(db_lock);
 	uint64_t pub_cursor GUARDED_BY(db_lock);	/* last row picked */
 	uint64_t pub_gen GUARDED_BY(db_lock);	/* publications begun */
+	bool is_seal_flushed GUARDED_BY(db_lock);
 	uint64_t done_seq;	/* atomic: last segment on the store */
 	struct rebuild *rebuild GUARDED_BY(db_lock);
 

@@ -58,16 +58,20 @@ content_usage(struct drive *d, struct drive_usage *ret)
 /*
  * Flush: the block file first, so that no row on the disk names bytes that
  * are not.  Then superseded rows and freed frames may go: those of before the
- * commits that are settled here.
+ * commits that are settled here.  What is superseded while this goes on may
+ * have given way to bytes that it does not flush.
  */
-int
-drive_sync_disk(struct drive *d)
+static int
+flush(struct drive *d)
 {
 	uint64_t bid, mark;
+	size_t ndead;
 	int r;
 
 	mutex_lock(&d->db_lock);
 	bid = d->stage->next_bid - 1;
+	d->stage->kept_bid = bid;
+	ndead = d->stage->dead.n;
 	mark = slab_settle_begin(d->slab);
 	r = drive_settle(d);
 	mutex_unlock(&d->db_lock);
@@ -79,8 +83,26 @@ drive_sync_disk(struct drive *d)
 		return r;
 	slab_settle_end(d->slab, mark);
 	mutex_lock(&d->db_lock);
-	if (d->stage->synced_bid < bid)
-		d->stage->synced_bid = bid;
+	d->stage->synced_bid = bid;
 	mutex_unlock(&d->db_lock);
-	return stage_bury(d);
+	return stage_bury(d, ndead);
+}
+
+/* Whoever waits while one goes on is served by the next, all together. */
+int
+drive_sync_disk(struct drive *d)
+{
+	uint64_t mine = __atomic_add_fetch(&d->flush_asked, 1,
+	    __ATOMIC_SEQ_CST), upto;
+	int r = 0;
+
+	mutex_lock(&d->flush_lock);
+	if (d->flush_done < mine) {
+		upto = __atomic_load_n(&d->flush_asked, __ATOMIC_SEQ_CST);
+		r = flush(d);
+		if (r == 0)
+			d->flush_done = upto;
+	}
+	mutex_unlock(&d->flush_lock);
+	return r;
 }

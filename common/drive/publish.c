@@ -330,6 +330,20 @@ seal_locked(struct drive *d, struct publish *p, const struct segment *s,
 	return r;
 }
 
+/* A power cut may not take from here what is on the store then. */
+static int
+seal_flush(struct drive *d)
+{
+	int r = drive_sync_disk(d);
+
+	if (r < 0)
+		return r;
+	mutex_lock(&d->db_lock);
+	d->is_seal_flushed = true;
+	mutex_unlock(&d->db_lock);
+	return 0;
+}
+
 int
 drive_publish_seal(struct drive *d, uint64_t ticket,
     const struct segment *s, const uint8_t hash[static VAULT_HASH_LEN],
@@ -351,9 +365,10 @@ drive_publish_seal(struct drive *d, uint64_t ticket,
 		return r;
 	mutex_lock(&d->db_lock);
 	d->publish = NULL;
+	d->is_seal_flushed = false;
 	mutex_unlock(&d->db_lock);
 	publish_free(p);
-	return drive_sync_disk(d);
+	return seal_flush(d);
 }
 
 void
@@ -375,6 +390,7 @@ drive_publish_abort(struct drive *d, uint64_t ticket) NO_TSA
 int
 drive_publish_pending(struct drive *d, uint64_t *ret_seq, struct buf *out)
 {
+	bool is_flushed;
 	const void *p;
 	uint64_t seq;
 	size_t len;
@@ -398,8 +414,9 @@ drive_publish_pending(struct drive *d, uint64_t *ret_seq, struct buf *out)
 			r = -ENOENT;
 		}
 	}
+	is_flushed = d->is_seal_flushed;
 	mutex_unlock(&d->db_lock);
-	return r;
+	return r < 0 || is_flushed ? r : seal_flush(d);
 }
 
 static int

@@ -129,7 +129,7 @@ content_txn_done(struct drive *d, bool is_committed)
 static bool
 must_stay(struct drive *d, const struct block *b) REQUIRES(d->db_lock)
 {
-	return b->bid <= d->stage->synced_bid ||
+	return b->bid <= d->stage->kept_bid ||
 	    stage_is_frozen(d, b->ino, b->bid);
 }
 

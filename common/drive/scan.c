@@ -7,7 +7,8 @@
  * After a power cut (the boot id is another, the drive was not closed) rows
  * newer than the last flush may name frames that never reached the disk.
  * Those are opened; one that does not open gives way to the row below it,
- * and where there is none the file ends before it: never a hole.
+ * and where there is none it was a hole before, or the file ends before it:
+ * what it had behind its old end is never a hole.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 #define BOOT_LEN 36
+#define CUT_ROWS 64
 
 struct cut {
 	uint64_t ino, idx;
@@ -62,8 +64,10 @@ scan_opens(struct scan *s, const struct block *b) REQUIRES(s->d->db_lock)
 	}
 	if (r == 0)
 		r = slab_read(s->d->slab, b->frame, ct, b->len);
+	/* A disk that does not read it is no reason to go back; whoever reads
+	 * it is told. */
 	if (r < 0)
-		return r;
+		return r == -EIO ? 1 : r;
 	r = block_open(s->d, b, &s->i.id, s->key, ct, p);
 	return r == -EBADMSG ? 0 : r < 0 ? r : 1;
 }
@@ -74,9 +78,8 @@ scan_cut(struct scan *s)
 	struct cut *c;
 	size_t cap;
 
-	if (!s->is_cut)
+	if (!s->is_cut || !s->is_end)
 		return 0;
-	s->is_cut = false;
 	if (s->ncuts == s->capcuts) {
 		cap = s->capcuts ? s->capcuts * 2 : 16;
 		c = realloc(s->cuts, cap * sizeof(*c));
@@ -109,7 +112,8 @@ scan_row(void *arg, const struct block *b) NO_TSA
 		r = scan_cut(s);
 		if (r < 0)
 			return r;
-		s->is_covered = s->is_patched = s->is_end = false;
+		s->is_covered = s->is_patched = false;
+		s->is_cut = s->is_end = false;
 	}
 	s->ino = b->ino;
 	s->idx = b->idx;
@@ -186,6 +190,23 @@ content_boot_save(struct drive *d) NO_TSA
 	return r < 0 ? r : drive_end(d, boot_put(d, d->stage->synced_bid));
 }
 
+/* What was written behind it would be there again when the file grows. */
+static int
+cut_rows(struct drive *d, struct inode *i, uint64_t idx) REQUIRES(d->db_lock)
+{
+	struct block v[CUT_ROWS];
+	int n, k, r = 0;
+
+	do {
+		n = block_tail(d, i->ino, v, CUT_ROWS);
+		for (k = 0; k < n && r == 0 && v[k].idx >= idx; k++) {
+			i->alloc -= i->alloc < v[k].len ? i->alloc : v[k].len;
+			r = block_gone(d, &v[k], false);
+		}
+	} while (r == 0 && n == CUT_ROWS && k == n);
+	return n < 0 ? n : r;
+}
+
 static int
 cut_file(struct drive *d, const struct cut *c) REQUIRES(d->db_lock)
 {
@@ -195,6 +216,9 @@ cut_file(struct drive *d, const struct cut *c) REQUIRES(d->db_lock)
 	r = inode_load(d, c->ino, &i);
 	if (r < 0 || i.size <= c->idx * BLOCK_SIZE)
 		return r == -ENOENT ? 0 : r;
+	r = cut_rows(d, &i, c->idx);
+	if (r < 0)
+		return r;
 	log_error("drive: inode %llu ends at %llu: the power cut took what "
 	    "had not been flushed", (unsigned long long)c->ino,
 	    (unsigned long long)(c->idx * BLOCK_SIZE));
@@ -232,8 +256,9 @@ content_scan(struct drive *d) NO_TSA
 	r = drive_begin_internal(d);
 	if (r < 0)
 		return r;
-	d->stage->next_bid = 1;
 	r = boot_load(&s);
+	/* Not those again of rows that are gone: they counted as flushed. */
+	d->stage->next_bid = s.synced + 1;
 	if (r == 0)
 		r = block_every(d, scan_row, &s);
 	if (r == 0)
@@ -242,7 +267,8 @@ content_scan(struct drive *d) NO_TSA
 		r = scan_apply(&s);
 	/* Rows that were there may have been flushed: all stay until the next
 	 * flush when they are written over. */
-	d->stage->synced_bid = d->stage->next_bid - 1;
+	d->stage->kept_bid = d->stage->next_bid - 1;
+	d->stage->synced_bid = s.synced;
 	aead_free(s.key);
 	crypto_wipe(s.i.key, sizeof(s.i.key));
 	free(s.extra.v);

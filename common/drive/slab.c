@@ -21,7 +21,7 @@
 #define LOOK_BYTES (16u << 20)	/* or how much may be written since */
 
 struct frame {
-	uint16_t refs;
+	uint32_t refs;
 	uint8_t is_waiting;	/* freed, not settled */
 	uint8_t is_touched;
 };
@@ -42,7 +42,8 @@ struct slab {
 	uint32_t *waiting	GUARDED_BY(lock);	/* freed, in order */
 	uint64_t nwaiting, capwaiting	GUARDED_BY(lock);
 	uint64_t settled	GUARDED_BY(lock);	/* ever released */
-	bool is_dirty		GUARDED_BY(lock);
+	uint64_t written	GUARDED_BY(lock);	/* writes that ended */
+	uint64_t flushed	GUARDED_BY(lock);	/* of them */
 	int flush_r		GUARDED_BY(lock);	/* < 0: one failed */
 	uint64_t disk_free	GUARDED_BY(lock);
 	uint64_t since_look	GUARDED_BY(lock);
@@ -91,6 +92,8 @@ slab_open(const char *dir, uint64_t floor, struct slab **ret, struct err *e)
 			s->floor = 256u << 20;
 	}
 	mutex_lock(&s->lock);
+	/* What a process that was killed has written may not be flushed. */
+	s->written = 1;
 	slab_look_locked(s, true);
 	mutex_unlock(&s->lock);
 	*ret = s;
@@ -270,7 +273,7 @@ slab_write(struct slab *s, uint32_t frame, const void *p, size_t len)
 		len -= (size_t)n;
 	}
 	mutex_lock(&s->lock);
-	s->is_dirty = true;
+	s->written++;
 	mutex_unlock(&s->lock);
 	return 0;
 }
@@ -367,19 +370,23 @@ slab_disk_free(struct slab *s)
 int
 slab_sync(struct slab *s)
 {
-	bool dirty;
+	uint64_t upto;
+	bool is_clean;
 	int r;
 
 	mutex_lock(&s->lock);
-	dirty = s->is_dirty;
-	s->is_dirty = false;
+	upto = s->written;
+	is_clean = s->flushed == upto;
 	r = s->flush_r;
 	mutex_unlock(&s->lock);
-	if (r < 0 || !dirty || fdatasync(s->fd) == 0)
+	if (r < 0 || is_clean)
 		return r;
-	r = -errno;
+	r = fdatasync(s->fd) < 0 ? -errno : 0;
 	mutex_lock(&s->lock);
-	s->flush_r = r;
+	if (r < 0)
+		s->flush_r = r;
+	else
+		s->flushed = upto;
 	mutex_unlock(&s->lock);
 	return r;
 }

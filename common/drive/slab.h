@@ -50,7 +50,7 @@ uint64_t slab_floor(const struct slab *s);
 /* Free bytes on the disk above that, as of the last look. */
 uint64_t slab_disk_free(struct slab *s);
 
-/* Flush to disk what has been written. */
+/* Flush to disk what has been written.  One call at a time. */
 int slab_sync(struct slab *s);
 /* Frames freed before slab_settle_begin may be used again after
  * slab_settle_end: between the two the caller flushes the database. */

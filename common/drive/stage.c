@@ -473,22 +473,19 @@ bury_one(struct drive *d, const struct gone *g, bool *ret_keep)
 }
 
 int
-stage_bury(struct drive *d)
+stage_bury(struct drive *d, size_t n)
 {
 	struct gones *g = &d->stage->dead;
-	size_t k, n, kept = 0;
+	size_t k, kept = 0;
 	bool keep;
 	int r;
 
-	mutex_lock(&d->db_lock);
-	n = g->n;
-	mutex_unlock(&d->db_lock);
 	if (!n)
 		return 0;
 	r = drive_begin_internal(d);
 	if (r < 0)
 		return r;
-	for (k = 0; k < g->n && r == 0; k++) {
+	for (k = 0; k < n && r == 0; k++) {
 		r = bury_one(d, &g->v[k], &keep);
 		if (keep || r < 0)
 			g->v[kept++] = g->v[k];

@@ -17,6 +17,7 @@ enum mutex_rank {
 	RANK_MOUNT = 10,	/* fs: tables of a mount */
 	RANK_SYNC = 20,		/* sync: queues and state of the engine */
 	RANK_FETCH = 22,	/* sync: downloads in flight */
+	RANK_FLUSH = 25,	/* drive: one flush to disk at a time */
 	RANK_NODE = 30,		/* drive: content of one open inode */
 	RANK_DB = 40,		/* drive: the connection and its transaction */
 	RANK_NODES = 45,	/* drive: the table of open inodes */
