@@ -131,7 +131,7 @@ END_TEST
 
 /* More than the cache holds, and all of it twice: SQLite writes parts of it
  * before the commit, and then their sums anew. */
-START_TEST(a_large_transaction_is_in_the_file_when_it_is_committed)
+START_TEST(a_large_transaction_is_there_once_committed)
 {
 	static uint8_t p[ROW];
 	struct err e = { "" };
@@ -183,7 +183,7 @@ suite(void)
 	tcase_add_test(t, a_checkpoint_moves_the_log);
 	tcase_add_test(t, what_commits_after_it_is_left);
 	tcase_add_test(t, the_log_begins_anew_and_keeps_its_blocks);
-	tcase_add_test(t, a_large_transaction_is_in_the_file_when_it_is_committed);
+	tcase_add_test(t, a_large_transaction_is_there_once_committed);
 	tcase_add_test(t, a_log_is_cut);
 	suite_add_tcase(s, t);
 	return s;
