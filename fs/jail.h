@@ -9,12 +9,15 @@
  * another one, becomes that with little time and memory, at a low
  * priority, without the network, the keys of the kernel, other processes and
  * the user's files: it sees what is installed and what it is handed open as
- * descriptors 0 to 3.  What the kernel does not know of that is left out.
+ * descriptors 0 to 3, and changes nothing else.  What root starts is nobody.
+ * It takes Landlock and seccomp: without them nothing is run.
  */
 
 #define JAIL_NAME "coffre-jail"
 
 bool jail_is(const char *argv0);
+/* Has the kernel what it takes? */
+bool jail_holds(void);
 /* Returns only if the program cannot be run: the exit status. */
 int jail_run(char *const argv[]);
 

@@ -321,7 +321,7 @@ thumbnailer_run(const struct thumbnailer *t, int fd, int stop_fd,
 	r = pid_fd < 0 ? -errno : await(pid_fd, stop_fd);
 	if (pid_fd >= 0)
 		(void)close(pid_fd);
-	/* Also of what it may have started itself. */
+	/* Also what it may have started itself: that is still in its group. */
 	(void)kill(-pid, SIGKILL);
 	(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
