@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "drive/drive.h"
+#include "fs/jail.h"
 #include "fs/later.h"
 #include "fs/png.h"
 #include "fs/preview.h"
@@ -118,7 +119,7 @@ preview_make(struct seeder *s, const struct drive_attr *a, struct buf *out)
 	const char *type = NULL;
 	int fd, r;
 
-	if (a->size < SIZE_MIN || a->size > SIZE_TOP)
+	if (a->size < SIZE_MIN || a->size > SIZE_TOP || !jail_holds())
 		return -ENODATA;
 	r = drive_file_open(s->drive, a->ino, O_RDONLY, &f);
 	if (r < 0)
@@ -217,7 +218,10 @@ seeder_start(struct drive *d, struct seeder **ret)
 		free(s);
 		return r;
 	}
-	if (thumbnailer_find("image/jpeg", PREVIEW_SIDE, &t) < 0) {
+	if (!jail_holds()) {
+		log_warn("no previews are made: the kernel has no Landlock, "
+		    "or no seccomp");
+	} else if (thumbnailer_find("image/jpeg", PREVIEW_SIDE, &t) < 0) {
 		atomic_store(&s->has_none, true);
 		log_warn("no program that makes previews of photos is "
 		    "installed");
@@ -237,6 +241,11 @@ seeder_problem(struct seeder *s)
 {
 	struct thumbnailer t;
 
+	if (!jail_holds())
+		return N_("no previews are made of new photos (setting "
+		    "'thumbnails'): this kernel has no Landlock or no "
+		    "seccomp, without which no program is trusted with "
+		    "them");
 	/* It may have been installed since. */
 	if (atomic_load(&s->has_none))
 		atomic_store(&s->has_none, thumbnailer_find("image/jpeg",

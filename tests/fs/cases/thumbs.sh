@@ -53,14 +53,34 @@ refused() {
 	grep -q "Permission denied" "$T/said"
 }
 
-# As the programs are run that make previews.
+notes() {
+	drive_status '.notes[]' | grep -q "$1"
+}
+
+# As the programs are run that make previews; AS is a prefix.
+AS=()
+cp "$COFFRE" "$T/jailer"
 in_jail() {
-	(exec -a coffre-jail "$COFFRE" "$@") >/dev/null 2>&1 </dev/null
+	"${AS[@]}" bash -c 'exec -a coffre-jail "$@"' - "$T/jailer" "$@" \
+	    </dev/null
+}
+quietly() {
+	"$@" >/dev/null 2>&1
+}
+# It sees no files of ours: the program is an argument.
+JAILED=$TOP/tests/fs/jailed.py
+tried() {
+	in_jail python3 -c "$(cat "$JAILED")" "$@"
+}
+preview_made() {
+	"${AS[@]}" /usr/bin/python3 -c "$(cat "$JAILED")" preview "$T/jailer" \
+	    <"$R/one" >"$T/png" && head -c 8 "$T/png" | grep -aq PNG
 }
 has_landlock() {
 	python3 -c 'import ctypes, sys
 sys.exit(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) < 1)'
 }
+has_landlock || skip "the kernel has no Landlock, so there are no previews"
 
 need "it is mounted" drive_mount
 M=$T/mnt/work
@@ -69,23 +89,55 @@ mkdir -p "$M/c" "$M/d" && cd "$M" || exit 1
 
 # ---- what makes them
 
-echo secret >"$R/secret"
-check "it sees what is installed" in_jail grep root /etc/passwd
-check "it has a command that ends well" in_jail true
-refuse "or not" in_jail false
-check "a socket is nothing new" python3 -c 'import socket; socket.socket()'
-refuse "but not there" in_jail python3 -c 'import socket; socket.socket()'
-refuse "it signals nobody" in_jail sh -c "kill -0 $MPID"
-if has_landlock; then
-	refuse "it sees no files of the user" in_jail cat "$R/secret"
-	refuse "it makes none" in_jail sh -c 'echo >"$1"' sh "$R/made"
-	refuse "it sees nothing of others" in_jail cat "/proc/$MPID/maps"
-	check "nothing was made" fails test -e "$R/made"
-fi
+python3 "$PHOTO" "$R/one" 1 && python3 "$PHOTO" "$R/two" 2 || exit 1
+jail_check() {
+	local who=$1 g
+	check "$who: it sees what is installed" quietly in_jail sh -c \
+	    'ls /usr/bin && cat /etc/ld.so.cache && exec python3 -c ""'
+	refuse "$who: it has a command that ends badly" in_jail false
+	check "$who: a socket is nothing new" python3 -c \
+	    'import socket; socket.socket()'
+	refuse "$who: but not there" quietly in_jail python3 -c \
+	    'import socket; socket.socket()'
+	refuse "$who: it signals nobody" quietly in_jail sh -c \
+	    "kill -0 $MPID"
+	check "$who: but itself" [ "$(exit_of in_jail python3 -c \
+	    'import os; os.abort()')" -eq 134 ]
+	for g in network signals groups processes ipc files memory kernel \
+	    later; do
+		check "$who: calls are refused: $g" tried calls "$g"
+	done
+	check "$who: others by what they are to do" tried args "$MPID"
+	echo secret >"$R/secret" && chown "$NOBODY" "$R/secret" &&
+	    chmod 600 "$R/secret"
+	was=$(stat -c '%a %u %s %y %z' "$R/secret")
+	check "$who: it does nothing to a file of its user" tried file \
+	    "$R/secret"
+	check "$who: nothing was done" \
+	    [ "$was" = "$(stat -c '%a %u %s %y %z' "$R/secret")" ]
+	refuse "$who: it makes none" quietly in_jail sh -c 'echo >"$1"' sh \
+	    "$R/made"
+	check "$who: nothing was made" fails test -e "$R/made"
+	refuse "$who: it sees nothing of others" quietly in_jail cat \
+	    "/proc/$MPID/status"
+	refuse "$who: nor who has an account" quietly in_jail cat /etc/passwd
+	check "$who: it is nobody" tried nobody "$who"
+	check "$who: a preview is made" preview_made
+}
+jail_check root
+chmod 777 "$R"
+AS=(setpriv --reuid="$NOBODY" --regid="$NOBODY" --clear-groups)
+jail_check user
+AS=()
+chmod 755 "$R"
+for w in landlock seccomp; do
+	AS=(python3 "$JAILED" without "$w")
+	check "without $w nothing is run" [ "$(exit_of in_jail true)" -eq 127 ]
+done
+AS=()
 
 # ---- they are made
 
-python3 "$PHOTO" "$R/one" 1 && python3 "$PHOTO" "$R/two" 2 || exit 1
 check "photos are written" sh -c 'cp "$1" "$2" && cp -p "$1" c/x.jpg &&
     cp "$1" c/same.jpg && cp "$1" c/bad.jpg && cp "$1" d/y.jpg' sh \
     "$R/one" "$N"
@@ -192,6 +244,20 @@ MOUNT_OPTS=
 need "it is mounted without" drive_mount
 check "then a program is refused" refused "$N"
 check "and there are none" fails is_there "$N"
+check "it is unmounted" drive_unmount
+
+# ---- where none can be made
+
+printf '#!/bin/sh\nexec python3 "%s" without landlock "%s" "$@"\n' "$JAILED" \
+    "$COFFRE" >"$T/without" && chmod +x "$T/without"
+MOUNT_OPTS=,thumbnails=seed,log_level=debug
+COFFRE=$T/without need "it is mounted, without Landlock" drive_mount
+MOUNT_OPTS=
+check "it says that it makes none" notes Landlock
+n=$(grep -c 'seeds: made r=0' "$T/daemon.log")
+check "a photo is written" cp "$R/one" "$M/d/w.jpg"
+sleep 5
+check "it gets none" [ "$(grep -c 'seeds: made r=0' "$T/daemon.log")" -eq "$n" ]
 
 cd "$M" || exit 1
 fs_end
