@@ -76,6 +76,21 @@ preview_made() {
 	"${AS[@]}" /usr/bin/python3 -c "$(cat "$JAILED")" preview "$T/jailer" \
 	    <"$R/one" >"$T/png" && head -c 8 "$T/png" | grep -aq PNG
 }
+sleeps() {
+	grep -aq '^sleep' "/proc/$(cat "$T/pid")/cmdline" 2>/dev/null
+}
+# Who started it is killed.
+ends_with_us() {
+	local starter
+	: >"$T/pid"
+	"${AS[@]}" bash -c '(exec -a coffre-jail "$0" sleep 60) >/dev/null 2>&1 &
+	    echo "$!"; wait' "$T/jailer" >"$T/pid" &
+	starter=$!
+	until_ok 20 sleeps || return 1
+	kill -9 "$starter"
+	wait "$starter" 2>/dev/null
+	until_ok 10 fails sleeps
+}
 has_landlock() {
 	python3 -c 'import ctypes, sys
 sys.exit(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) < 1)'
@@ -122,6 +137,7 @@ jail_check() {
 	    "/proc/$MPID/status"
 	refuse "$who: nor who has an account" quietly in_jail cat /etc/passwd
 	check "$who: it is nobody" tried nobody "$who"
+	check "$who: it ends with who started it" ends_with_us
 	check "$who: a preview is made" preview_made
 }
 jail_check root
