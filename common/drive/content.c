@@ -326,7 +326,7 @@ commit_rows(struct drive *d, struct node *n, struct making *m, size_t nm)
 	i.mtime_ns = n->mtime_ns;
 	r = inode_save(d, &i);
 	if (r == 0)
-		r = outbox_mark(d, n->ino, OUTBOX_PUT);
+		r = content_changed(d, &i);
 	if (r == 0)
 		r = stage_changed(d, n->ino, 0, n->size);
 	crypto_wipe(i.key, sizeof(i.key));

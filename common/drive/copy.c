@@ -104,7 +104,7 @@ share_blocks(struct drive_file *ff, uint64_t from, struct drive_file *ft,
 		r = inode_save(d, &ti);
 	}
 	if (r == 0)
-		r = outbox_mark(d, ti.ino, OUTBOX_PUT);
+		r = content_changed(d, &ti);
 	if (r == 0)
 		r = stage_changed(d, ti.ino, 0, ti.size);
 	r = drive_end(d, r);

@@ -234,6 +234,9 @@ enum outbox_flags {
  * _ATTR or _XATTR.  An inode without a name is left alone. */
 int outbox_mark(struct drive *d, uint64_t ino, unsigned flags)
     REQUIRES(d->db_lock);
+/* The content of i is another: OUTBOX_PUT, and the preview of the former one
+ * goes. */
+int content_changed(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
 
 /* ---- content.c, block.c, stage.c: what the tree asks of content --------- */
 

@@ -101,7 +101,7 @@ clear_range(struct drive *d, struct node *n, uint64_t from, uint64_t to)
 			int s = inode_save(d, &i);
 
 			if (s == 0)
-				s = outbox_mark(d, n->ino, OUTBOX_PUT);
+				s = content_changed(d, &i);
 			if (s == 0)
 				s = stage_changed(d, n->ino, 0, i.size);
 			if (s < 0)
@@ -139,7 +139,7 @@ truncate_rows(struct drive *d, struct node *n, uint64_t size, uint64_t from)
 		r = inode_save(d, &i);
 	}
 	if (r == 0)
-		r = outbox_mark(d, n->ino, OUTBOX_PUT);
+		r = content_changed(d, &i);
 	if (r == 0)
 		r = stage_changed(d, n->ino, 0, size);
 	r = drive_end(d, r);

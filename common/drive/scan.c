@@ -226,7 +226,7 @@ cut_file(struct drive *d, const struct cut *c) REQUIRES(d->db_lock)
 	if (i.trunc > i.size)
 		i.trunc = i.size;
 	r = inode_save(d, &i);
-	return r < 0 ? r : outbox_mark(d, c->ino, OUTBOX_PUT);
+	return r < 0 ? r : content_changed(d, &i);
 }
 
 static int

@@ -301,6 +301,9 @@ struct xattr {
 /* Value into *ret (malloc, caller frees); returns its length or -ENODATA. */
 ssize_t xattr_load(struct drive *d, uint64_t ino, const char *name,
     uint8_t **ret) REQUIRES(d->db_lock);
+/* 1: there is one. */
+int xattr_has(struct drive *d, uint64_t ino, const char *name)
+    REQUIRES(d->db_lock);
 /* Store (value NULL: remove) with this state; no outbox mark, no checks. */
 int xattr_store(struct drive *d, struct inode *i, const char *name,
     const void *value, size_t len, unsigned dirty) REQUIRES(d->db_lock);

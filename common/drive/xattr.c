@@ -292,13 +292,41 @@ drive_preview_get(struct drive *d, uint64_t ino, uint8_t **ret)
 	return r < 0 ? r : n;
 }
 
+/* The caller saves i. */
+static int
+preview_store(struct drive *d, struct inode *i, const void *value, size_t len)
+    REQUIRES(d->db_lock)
+{
+	/* Has nobody been told of the inode? */
+	bool is_secret = (inode_marked(d, i->ino) & OUTBOX_CREATE) != 0;
+
+	return xattr_store(d, i, DRIVE_XATTR_PREVIEW, value, len,
+	    !value && is_secret ? XATTR_CLEAN : XATTR_SET);
+}
+
+int
+content_changed(struct drive *d, struct inode *i)
+{
+	unsigned marks = OUTBOX_PUT;
+	int r = 0;
+
+	if (i->flags & INODE_XATTR)
+		r = xattr_has(d, i->ino, DRIVE_XATTR_PREVIEW);
+	if (r > 0) {
+		/* What was painted over is not to be seen in it by others,
+		 * also if nobody makes another here. */
+		r = preview_store(d, i, NULL, 0);
+		marks |= OUTBOX_XATTR;
+	}
+	return r < 0 ? r : outbox_mark(d, i->ino, marks);
+}
+
 int
 drive_preview_set(struct drive *d, uint64_t ino, const struct drive_attr *of,
     const void *value, size_t len) NO_TSA
 {
 	struct drive_attr a;
 	struct inode i;
-	bool is_secret;
 	int r;
 
 	if (len > VAULT_XATTR_MAX)
@@ -314,11 +342,8 @@ drive_preview_set(struct drive *d, uint64_t ino, const struct drive_attr *of,
 		if (a.size != of->size || a.mtime_ns != of->mtime_ns)
 			r = -ESTALE;
 	}
-	if (r == 0) {
-		is_secret = (inode_marked(d, ino) & OUTBOX_CREATE) != 0;
-		r = xattr_store(d, &i, DRIVE_XATTR_PREVIEW, value, len,
-		    !value && is_secret ? XATTR_CLEAN : XATTR_SET);
-	}
+	if (r == 0)
+		r = preview_store(d, &i, value, len);
 	if (r == 0)
 		r = inode_save(d, &i);
 	if (r == 0)

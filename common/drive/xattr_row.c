@@ -120,6 +120,25 @@ xattr_load(struct drive *d, uint64_t ino, const char *name, uint8_t **ret)
 	return (ssize_t)x.value_len;
 }
 
+int
+xattr_has(struct drive *d, uint64_t ino, const char *name)
+{
+	uint8_t ntag[TAG_LEN];
+	struct stmt *s;
+	int r;
+
+	xattr_tag(d, ino, name, ntag);
+	s = db_stmt(d->db, STMT_XATTR_GET,
+	    "SELECT dirty, row FROM xattr WHERE ino = ?1 AND ntag = ?2");
+	stmt_i64(s, 1, (int64_t)ino);
+	stmt_blob(s, 2, ntag, TAG_LEN);
+	r = stmt_step(s);
+	if (r > 0)
+		r = !(stmt_get_i64(s, 0) & XATTR_REMOVED);
+	stmt_reset(s);
+	return r;
+}
+
 static int
 xattr_delete(struct drive *d, uint64_t ino, const uint8_t *ntag)
     REQUIRES(d->db_lock)

@@ -242,6 +242,82 @@ START_TEST(every_attribute_travels)
 }
 END_TEST
 
+static void
+give_preview(uint64_t ino)
+{
+	struct drive_attr a = fix_attr(&f, ino);
+
+	ck_assert_int_eq(drive_preview_set(f.d, ino, &a, "pic", 3), 0);
+	fix_publish_all(&f, &jrn);
+	ck_assert_uint_eq(count(last(), OP_XATTR), 1);
+}
+
+static void
+has_none(uint64_t ino)
+{
+	uint8_t *p = NULL;
+
+	ck_assert_int_eq(drive_preview_get(f.d, ino, &p), -ENODATA);
+}
+
+START_TEST(a_preview_goes_with_the_content_that_it_shows)
+{
+	uint64_t ino = fix_write(&f, ROOT, "a", "a face"), there;
+	struct drive_attr a = fix_attr(&f, ino), in = { .size = 3,
+	    .mtime_ns = a.mtime_ns };
+	struct drive_file *h;
+	uint8_t *p = NULL;
+	struct fix g;
+
+	ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino, "user.k", "v", 1,
+	    0), 0);
+	fix_publish_all(&f, &jrn);
+	give_preview(ino);
+	/* Other attributes change nothing about it. */
+	ck_assert_int_eq(drive_setattr(f.d, &fix_root, ino, &in,
+	    DRIVE_SET_MTIME, &a), 0);
+	ck_assert_int_eq(drive_preview_get(f.d, ino, &p), 3);
+	free(p);
+	fix_publish_all(&f, &jrn);
+	/* Painted over, with the times and size that it had. */
+	ck_assert_int_eq(drive_file_open(f.d, ino, O_RDWR, &h), 0);
+	ck_assert_int_eq(drive_write(h, "no", 2, 0), 2);
+	ck_assert_int_eq(drive_file_close(h), 0);
+	ck_assert_int_eq(drive_setattr(f.d, &fix_root, ino, &in,
+	    DRIVE_SET_MTIME, &a), 0);
+	has_none(ino);
+	fix_publish_all(&f, &jrn);
+	ck_assert_uint_eq(count(last(), OP_PUT), 1);
+	ck_assert_uint_eq(count(last(), OP_XATTR), 1);
+	same_elsewhere();
+	fix_open(&g, 2, true);
+	fix_rebuild(&g, &jrn, 0, &f.conf.dev);
+	there = fix_find(&g, "a");
+	ck_assert_int_eq(drive_preview_get(g.d, there, &p), -ENODATA);
+	ck_assert_int_eq(drive_getxattr(g.d, there, "user.k", NULL, 0), 1);
+	fix_close(&g);
+	give_preview(ino);
+	ck_assert_int_eq(drive_setattr(f.d, &fix_root, ino, &in,
+	    DRIVE_SET_SIZE, &a), 0);
+	has_none(ino);
+	/* Content that has to be uploaded first does not hold it up. */
+	give_preview(ino);
+	(void)write_long(ROOT, "a");
+	ck_assert_uint_gt(publish_held(), 0);
+	has_none(ino);
+	fix_publish_all(&f, &jrn);
+	same_elsewhere();
+	/* A file that never had one says nothing of it. */
+	ino = fix_write(&f, ROOT, "b", "x");
+	ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino, "user.k", "v", 1,
+	    0), 0);
+	fix_publish_all(&f, &jrn);
+	(void)fix_write(&f, ROOT, "b", "y");
+	fix_publish_all(&f, &jrn);
+	ck_assert_uint_eq(count(last(), OP_XATTR), 0);
+}
+END_TEST
+
 START_TEST(attributes_too_many_for_one_segment_take_several)
 {
 	uint64_t ino = fix_mkfile(&f, ROOT, "f");
@@ -897,6 +973,7 @@ main(void)
 	tcase_add_test(t, a_move_before_publication_is_a_place_only);
 	tcase_add_test(t, hard_links_travel_and_outlive_the_first_name);
 	tcase_add_test(t, every_attribute_travels);
+	tcase_add_test(t, a_preview_goes_with_the_content_that_it_shows);
 	tcase_add_test(t, attributes_too_many_for_one_segment_take_several);
 	tcase_add_test(t, a_file_waits_for_its_blocks_and_others_overtake);
 	tcase_add_test(t, a_saved_document_is_never_seen_empty_or_missing);
