@@ -38,10 +38,10 @@ open_unasked(fuse_req_t req, fuse_ino_t ino, int flags, struct handle *h)
 {
 	struct ops_ctx *x = ctx_of(req);
 	char name[PROGRAM_NAME_MAX + 1];
+	bool is_own = fuse_req_ctx(req)->uid == getuid(), is_refused;
 	enum program_kind kind;
-	bool is_refused;
 
-	kind = program_of(fuse_req_ctx(req)->pid, flags, name);
+	kind = program_of(fuse_req_ctx(req)->pid, is_own, flags, name);
 	if (kind == PROGRAM_OTHER)
 		return 0;
 	is_refused = x->no_thumbnails && (kind == PROGRAM_THUMBNAILER ||
@@ -51,7 +51,7 @@ open_unasked(fuse_req_t req, fuse_ino_t ino, int flags, struct handle *h)
 	if (is_refused && kind == PROGRAM_THUMBNAILER)
 		refused_add(x->refused, ino, clock_mono_ms());
 	if (is_refused) {
-		if (fuse_req_ctx(req)->uid == getuid())
+		if (is_own)
 			thumbs_refused(x->thumbs, ino);
 		return -EACCES;
 	}

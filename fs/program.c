@@ -77,7 +77,8 @@ name_read(pid_t id, char name[static PROGRAM_NAME_MAX + 1])
 	return true;
 }
 
-/* Does one of the words of its command have that in it? */
+/* Does one of the words of its command have that in it?  Whose it is decides
+ * how long that takes: the kernel reads it from the program's own memory. */
 static bool
 cmdline_has(pid_t id, const char *what)
 {
@@ -126,7 +127,8 @@ is_browser(pid_t tid, char name[static PROGRAM_NAME_MAX + 1])
 }
 
 enum program_kind
-program_of(pid_t tid, int flags, char name[static PROGRAM_NAME_MAX + 1])
+program_of(pid_t tid, bool is_own, int flags,
+    char name[static PROGRAM_NAME_MAX + 1])
 {
 	size_t i;
 
@@ -135,8 +137,8 @@ program_of(pid_t tid, int flags, char name[static PROGRAM_NAME_MAX + 1])
 		return PROGRAM_OTHER;
 	for (i = 0; i < sizeof(threads) / sizeof(*threads); i++) {
 		if (strcmp(name, threads[i].thread) == 0 &&
-		    (!threads[i].cmdline ||
-		    cmdline_has(tid, threads[i].cmdline)))
+		    (!threads[i].cmdline || (is_own &&
+		    cmdline_has(tid, threads[i].cmdline))))
 			return threads[i].kind;
 	}
 	if ((flags & O_NOATIME) && is_browser(tid, name))

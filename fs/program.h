@@ -23,11 +23,14 @@ enum program_kind {
 };
 
 /* The kind of the thread tid, which opens a file with these flags, and its
- * name.  What cannot be known is PROGRAM_OTHER. */
-enum program_kind program_of(pid_t tid, int flags,
+ * name.  What cannot be known is PROGRAM_OTHER; so is what only its command
+ * tells, unless is_own: the process is the user's own.  Others could let
+ * whoever reads their command wait for ever. */
+enum program_kind program_of(pid_t tid, bool is_own, int flags,
     char name[static PROGRAM_NAME_MAX + 1]);
 
-/* Does the thread tid list folders for a person to look at? */
+/* Does the thread tid, of a process of the user's own, list folders for a
+ * person to look at? */
 bool program_lists(pid_t tid);
 
 #endif
