@@ -13,6 +13,7 @@
 #include "fs/cli.h"
 #include "fs/pass.h"
 #include "util/err.h"
+#include "util/text.h"
 #include "util/tr.h"
 
 /* The other screen of a terminal, which nobody can scroll back to. */
@@ -257,6 +258,7 @@ ask_tell(struct ask *a, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), tr(fmt), ap);
 	va_end(ap);
+	text_clean(text);
 	a->ops->tell(a, text);
 }
 
@@ -269,5 +271,6 @@ ask_busy(struct ask *a, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), tr(fmt), ap);
 	va_end(ap);
+	text_clean(text);
 	a->ops->busy(a, text);
 }

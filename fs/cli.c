@@ -242,6 +242,39 @@ cli_next(struct cli *c)
 	}
 }
 
+/* A store's words, or a file's name, are to do nothing to a terminal.  As
+ * other programs get them they stay as they are. */
+static void
+vput(FILE *f, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+
+static void
+vput(FILE *f, const char *fmt, va_list ap)
+{
+	char *text;
+
+	if (!isatty(fileno(f))) {
+		(void)vfprintf(f, fmt, ap);
+	} else if (vasprintf(&text, fmt, ap) >= 0) {
+		text_clean(text);
+		(void)fputs(text, f);
+		free(text);
+	}
+}
+
+static void
+put(FILE *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void
+put(FILE *f, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vput(f, fmt, ap);
+	va_end(ap);
+}
+
 /* In the reader's language. */
 static void
 vsay(FILE *f, const char *fmt, va_list ap)
@@ -253,11 +286,11 @@ vsay(FILE *f, const char *fmt, va_list ap)
 	char text[2 * TR_MAX], out[TR_MAX];
 
 	if (tr(fmt) != fmt || !tr_is_on()) {
-		(void)vfprintf(f, tr(fmt), ap);
+		vput(f, tr(fmt), ap);
 		return;
 	}
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	(void)fputs(tr_text(text, out), f);
+	put(f, "%s", tr_text(text, out));
 }
 
 int
@@ -367,7 +400,7 @@ cli_out_n(uint64_t n, const char *one, const char *many, ...)
 	va_list ap;
 
 	va_start(ap, many);
-	(void)vfprintf(stdout, tr_n(one, many, n), ap);
+	vput(stdout, tr_n(one, many, n), ap);
 	va_end(ap);
 }
 
@@ -377,7 +410,7 @@ cli_say_n(uint64_t n, const char *one, const char *many, ...)
 	va_list ap;
 
 	va_start(ap, many);
-	(void)vfprintf(stdout, tr_n(one, many, n), ap);
+	vput(stdout, tr_n(one, many, n), ap);
 	va_end(ap);
 	(void)fputc('\n', stdout);
 }
@@ -390,7 +423,7 @@ cli_note_n(uint64_t n, const char *one, const char *many, ...)
 	cli_progress_end();
 	(void)fputs("coffre: ", stderr);
 	va_start(ap, many);
-	(void)vfprintf(stderr, tr_n(one, many, n), ap);
+	vput(stderr, tr_n(one, many, n), ap);
 	va_end(ap);
 	(void)fputc('\n', stderr);
 }

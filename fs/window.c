@@ -17,6 +17,7 @@
 #include "fs/pinentry.h"
 #include "util/buf.h"
 #include "util/err.h"
+#include "util/text.h"
 
 #define TITLE "Coffre"
 #define WIDTH 72		/* columns of text in a window */
@@ -107,38 +108,16 @@ char_put(enum window_form form, char c, struct buf *out)
 	(void)buf_put_u8(out, (uint8_t)c);
 }
 
-/* Bytes of the character of UTF-8 at s; 0: there is none. */
-static size_t
-utf8_len(const char *s)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *u = (const unsigned char *)s;
-	size_t n = u[0] < 0x80 ? 1 : u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 :
-	    u[0] >= 0xc0 ? 2 : 0, i;
-	uint32_t c = n < 2 ? u[0] : u[0] & (0x7fu >> n);
-
-	if (u[0] >= 0xf8)
-		return 0;
-	for (i = 1; i < n; i++) {
-		if ((u[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (u[i] & 0x3f);
-	}
-	if (n > 1 && (c < least[n] || c > 0x10ffff ||
-	    (c >= 0xd800 && c < 0xe000)))
-		return 0;
-	return n;
-}
-
 /* A word, or the blanks between two; its columns. */
 static size_t
 part_put(enum window_form form, const char *s, size_t len, struct buf *out)
 {
 	size_t at = 0, cols = 0, n;
+	uint32_t c;
 
 	for (; at < len; cols++) {
-		n = utf8_len(s + at);
-		if (n == 0 || (unsigned char)s[at] < ' ' || s[at] == 0x7f)
+		n = utf8_get(s + at, &c);
+		if (n == 0 || text_is_control(c))
 			(void)buf_put_u8(out, '?');
 		else if (n == 1)
 			char_put(form, s[at], out);

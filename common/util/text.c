@@ -118,6 +118,57 @@ base64_encode(const void *p, size_t len, char *out)
 	*out = '\0';
 }
 
+size_t
+utf8_get(const char *s, uint32_t *ret)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *u = (const unsigned char *)s;
+	size_t n = u[0] < 0x80 ? 1 : u[0] >= 0xf0 ? 4 : u[0] >= 0xe0 ? 3 :
+	    u[0] >= 0xc0 ? 2 : 0, i;
+	uint32_t c = n < 2 ? u[0] : u[0] & (0x7fu >> n);
+
+	if (u[0] >= 0xf8)
+		return 0;
+	for (i = 1; i < n; i++) {
+		if ((u[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (u[i] & 0x3f);
+	}
+	if (n > 1 && (c < least[n] || c > 0x10ffff ||
+	    (c >= 0xd800 && c < 0xe000)))
+		return 0;
+	*ret = c;
+	return n;
+}
+
+bool
+text_is_control(uint32_t c)
+{
+	return c < ' ' || (c >= 0x7f && c < 0xa0) || c == 0x61c ||
+	    c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+	    (c >= 0x2066 && c <= 0x2069);
+}
+
+void
+text_clean(char *s)
+{
+	char *to = s;
+	uint32_t c;
+	size_t n;
+
+	for (; *s; s += n ? n : 1) {
+		n = utf8_get(s, &c);
+		if (n == 0 || (text_is_control(c) && c != '\t' &&
+		    c != '\n')) {
+			*to++ = '?';
+		} else {
+			memmove(to, s, n);
+			to += n;
+		}
+	}
+	*to = '\0';
+}
+
 int
 size_parse(const char *s, uint64_t *ret)
 {

@@ -2,6 +2,7 @@
 #ifndef UTIL_TEXT_H
 #define UTIL_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,15 @@ int base32_decode(const char *s, void *out, size_t len);
 /* RFC 4648 base64 with padding; out has room for BASE64_LEN(len) + 1. */
 #define BASE64_LEN(n) (((n) + 2) / 3 * 4)
 void base64_encode(const void *p, size_t len, char *out);
+
+/* Bytes of the character of UTF-8 at s, which is *ret; 0: there is none. */
+size_t utf8_get(const char *s, uint32_t *ret);
+/* Does it do other than stand there: a control character, a line end too, or
+ * one that turns the direction of what is around it? */
+bool text_is_control(uint32_t c);
+/* Before others' words are shown: '?' in place of those, but for tabs and line
+ * ends, and of what is no UTF-8. */
+void text_clean(char *s);
 
 /* A size such as "512M", "1.5G" or "100" (bytes); powers of 1024.  -EINVAL,
  * or -ERANGE over 2^62. */

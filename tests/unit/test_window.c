@@ -53,6 +53,25 @@ START_TEST(what_is_no_text_is_a_question_mark)
 }
 END_TEST
 
+START_TEST(no_text_turns_what_is_around_it)
+{
+	char s[] = "a\xd8\x9c" "b\xe2\x80\xae" "c\xe2\x81\xa6" "d\xc2\x9b"
+	    "1m\033[1m\te\nf\xff\xc3\xa9\xe2\x80\x8b";
+
+	is_written(WINDOW_PLAIN, 0, "a\xc2\x80\xc2\x9f" "b\xc2\xa0", "a??b"
+	    "\xc2\xa0");
+	is_written(WINDOW_PLAIN, 0, "\xe2\x80\xaa\xe2\x80\xab\xe2\x80\xac"
+	    "\xe2\x80\xad\xe2\x80\xae", "?????");
+	is_written(WINDOW_PLAIN, 0, "\xe2\x81\xa6\xe2\x81\xa7\xe2\x81\xa8"
+	    "\xe2\x81\xa9\xe2\x81\xaa", "????\xe2\x81\xaa");
+	is_written(WINDOW_PLAIN, 0, "\xe2\x80\x8d\xe2\x80\x8e\xe2\x80\x8f"
+	    "\xd8\x9c", "\xe2\x80\x8d???");
+	is_written(WINDOW_HTML, 0, "\xe2\x80\xa8<", "?&lt;");
+	text_clean(s);
+	ck_assert_str_eq(s, "a?b?c?d?1m?[1m\te\nf?\xc3\xa9\xe2\x80\x8b");
+}
+END_TEST
+
 START_TEST(lines_are_broken_between_words)
 {
 	is_written(WINDOW_PLAIN, 9, "one two three four",
@@ -145,6 +164,7 @@ main(void)
 
 	tcase_add_test(t, nothing_in_a_text_means_anything);
 	tcase_add_test(t, what_is_no_text_is_a_question_mark);
+	tcase_add_test(t, no_text_turns_what_is_around_it);
 	tcase_add_test(t, lines_are_broken_between_words);
 	tcase_add_test(t, what_is_shown_is_no_rich_text);
 	tcase_add_test(t, no_text_is_an_option);

@@ -111,6 +111,32 @@ check "unmounted" gone
 check "the state is free again" state_free
 refuse "unmounting what is not mounted fails" "$COFFRE" unmount "$NAME"
 refuse "an unknown drive is named as such" "$COFFRE" status nosuchdrive
+# on_terminal COMMAND...: what it writes to one.
+on_terminal() {
+	python3 - "$@" <<'PY'
+import os, pty, sys
+pid, fd = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[1], sys.argv[1:])
+said = b""
+try:
+    while got := os.read(fd, 4096):
+        said += got
+except OSError:
+    pass
+os.waitpid(pid, 0)
+sys.stdout.buffer.write(said)
+PY
+}
+wild=$(printf 'a\033[31m\342\200\256b\302\233c')
+tame() {
+	on_terminal "$COFFRE" status "$wild" | grep -qF "'a?[31m?b?c'"
+}
+check "a terminal is not told what to do by a name" tame
+is_kept() {
+	"$COFFRE" status "$wild" 2>&1 | grep -qF "'$wild'"
+}
+check "which a program gets as it is" is_kept
 refuse "an unknown option is refused" "$COFFRE" mount --nonsense "$NAME"
 
 need "it is mounted" drive_mount
