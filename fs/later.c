@@ -20,11 +20,14 @@ struct later {
 	struct later_conf c;
 	pthread_t thread;
 	struct mutex lock;
-	struct cond more;	/* an item came, or stop */
+	struct cond more;	/* an item came, stop, hold or go; the work
+				 * under way is done */
 	/* Soonest first. */
 	TAILQ_HEAD(items, item) queue GUARDED_BY(lock);
 	unsigned n GUARDED_BY(lock);
 	bool is_stopping GUARDED_BY(lock);
+	bool is_held GUARDED_BY(lock);
+	bool is_busy GUARDED_BY(lock);
 };
 
 /* Most come behind all others, or before. */
@@ -62,12 +65,12 @@ item_add(struct later *l, struct item *it, int64_t delay_ms)
 	} else {
 		insert(l, it);
 		l->n++;
-		cond_signal(&l->more);
+		cond_broadcast(&l->more);
 	}
 	mutex_unlock(&l->lock);
 }
 
-/* The first item, once it is due; NULL: stop. */
+/* The first item, once it is due and nothing is held; NULL: stop. */
 static struct item *
 item_next(struct later *l)
 {
@@ -75,9 +78,8 @@ item_next(struct later *l)
 
 	mutex_lock(&l->lock);
 	for (;;) {
-		it = TAILQ_FIRST(&l->queue);
-		if (l->is_stopping)
-			it = NULL;
+		it = l->is_stopping || l->is_held ? NULL :
+		    TAILQ_FIRST(&l->queue);
 		if (l->is_stopping || (it && it->due_ms <= clock_mono_ms()))
 			break;
 		if (it)
@@ -88,9 +90,29 @@ item_next(struct later *l)
 	if (it) {
 		TAILQ_REMOVE(&l->queue, it, link);
 		l->n--;
+		l->is_busy = true;
 	}
 	mutex_unlock(&l->lock);
 	return it;
+}
+
+/* Takes over it.  What was cut short comes again. */
+static void
+item_end(struct later *l, struct item *it, int r)
+{
+	bool is_cut;
+
+	mutex_lock(&l->lock);
+	is_cut = l->is_held;
+	l->is_busy = false;
+	cond_broadcast(&l->more);
+	mutex_unlock(&l->lock);
+	if (is_cut)
+		item_add(l, it, 0);
+	else if (r == 1 && ++it->tries < l->c.tries)
+		item_add(l, it, l->c.retry_ms << (it->tries - 1));
+	else
+		free(it);
 }
 
 static void
@@ -104,10 +126,7 @@ later_run(void *arg)
 		r = l->c.work(l->c.arg, it->kind, it->ino);
 		if (r < 0 && r != -ENOENT)
 			log_debug("%s: r=%d", l->c.name, r);
-		if (r == 1 && ++it->tries < l->c.tries)
-			item_add(l, it, l->c.retry_ms << (it->tries - 1));
-		else
-			free(it);
+		item_end(l, it, r);
 	}
 }
 
@@ -152,9 +171,29 @@ later_is_stopping(struct later *l)
 	bool is;
 
 	mutex_lock(&l->lock);
-	is = l->is_stopping;
+	is = l->is_stopping || l->is_held;
 	mutex_unlock(&l->lock);
 	return is;
+}
+
+void
+later_hold(struct later *l)
+{
+	mutex_lock(&l->lock);
+	l->is_held = true;
+	cond_broadcast(&l->more);
+	while (l->is_busy)
+		cond_wait(&l->more, &l->lock);
+	mutex_unlock(&l->lock);
+}
+
+void
+later_go(struct later *l)
+{
+	mutex_lock(&l->lock);
+	l->is_held = false;
+	cond_broadcast(&l->more);
+	mutex_unlock(&l->lock);
 }
 
 void
@@ -166,7 +205,7 @@ later_stop(struct later *l) NO_TSA
 		return;
 	mutex_lock(&l->lock);
 	l->is_stopping = true;
-	cond_signal(&l->more);
+	cond_broadcast(&l->more);
 	mutex_unlock(&l->lock);
 	thread_join(l->thread);
 	while ((it = TAILQ_FIRST(&l->queue)) != NULL) {

@@ -7,7 +7,8 @@
 
 /*
  * later - a thread that does something with inodes, a while after somebody
- * said so.  Any thread may call; but for later_stop nothing waits.
+ * said so.  Any thread may call; but for later_hold and later_stop nothing
+ * waits.
  */
 struct later;
 
@@ -29,6 +30,10 @@ void later_add(struct later *l, unsigned kind, uint64_t ino,
     int64_t delay_ms);
 /* For work that is long: is it to end? */
 bool later_is_stopping(struct later *l);
+/* Wait for the work under way, which is to end soon; it is done again, and
+ * what else there is, after later_go. */
+void later_hold(struct later *l);
+void later_go(struct later *l);
 /* Wait for the work under way, drop the rest.  NULL is ignored. */
 void later_stop(struct later *l);
 

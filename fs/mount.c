@@ -22,6 +22,7 @@
 #include "fs/desktop.h"
 #include "fs/mountpoint.h"
 #include "fs/inval.h"
+#include "fs/leftover.h"
 #include "fs/live.h"
 #include "fs/loop.h"
 #include "fs/manager.h"
@@ -60,6 +61,7 @@ struct mount {
 	struct control *control;
 	struct await *await;
 	struct desktop *desktop;
+	struct leftover *leftover;
 	pthread_t watch;
 	int end_signal;		/* that has asked for the end; 0: none */
 	bool is_mounted, has_watch;
@@ -308,7 +310,7 @@ static int
 mount_up(struct mount *m, struct err *e)
 {
 	struct parts *p = m->p;
-	char def[PATH_MAX];
+	char def[PATH_MAX], former[PATH_MAX];
 	const char *where = m->conf->mountpoint;
 	int r;
 
@@ -328,12 +330,18 @@ mount_up(struct mount *m, struct err *e)
 	r = mountpoint_prepare(where, m->mp, e);
 	if (r < 0)
 		return r;
+	mountpoint_noted(p->name, former);
 	mountpoint_note(m->lock_fd, m->mp);
 	r = stage_init(&m->stage, p, m->mp, e);
 	if (r == 0) {
 		r = desktop_new(p, &m->stage, &m->desktop);
 		if (r < 0)
 			return err_set(e, r, "%s", strerror(-r));
+	}
+	if (r == 0) {
+		r = leftover_start(m->mp, former, &m->leftover);
+		if (r < 0)
+			return err_set(e, r, "thread: %s", strerror(-r));
 	}
 	if (r == 0 && p->keys)
 		r = stage_up(&m->stage, e);
@@ -400,6 +408,7 @@ mount_down(struct mount *m, struct mount_left *ret)
 	await_stop(m->await);
 	desktop_stop(m->desktop);
 	control_stop(m->control);
+	leftover_stop(m->leftover);
 	/* Still open at a forced unmount: flushed and closed here. */
 	stage_done(&m->stage);
 	sync_end(m);

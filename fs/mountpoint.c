@@ -119,9 +119,16 @@ mounted_find(const char *name, const char *path, struct mounted *ret)
 	return r;
 }
 
-/* "": nothing is noted, or not all of it. */
-static void
-noted(const char *name, char out[static PATH_MAX])
+int
+mounted_at(const char *real, struct mounted *ret)
+{
+	int r = mounted_find(NULL, real, ret);
+
+	return r == 0 && strcmp(ret->path, real) != 0 ? -ENOENT : r;
+}
+
+void
+mountpoint_noted(const char *name, char out[static PATH_MAX])
 {
 	char dir[PATH_MAX], path[PATH_MAX + 16], *end;
 	ssize_t n = -1;
@@ -157,7 +164,7 @@ mounted_by_name(const char *name, struct mounted *ret)
 {
 	char path[PATH_MAX];
 
-	noted(name, path);
+	mountpoint_noted(name, path);
 	return mounted_find(name, path[0] ? path : NULL, ret);
 }
 
@@ -253,7 +260,7 @@ mountpoint_prepare(const char *path, char out[static PATH_MAX],
 	if (r < 0)
 		return err_set(e, r, "mount point '%s': %s", path,
 		    strerror(-r));
-	if (mounted_by_path(out, &m) == 0 && strcmp(m.path, out) == 0)
+	if (mounted_at(out, &m) == 0)
 		return err_set(e, -EBUSY, "drive '%s' is mounted on '%s': "
 		    "unmount it or name another folder", m.name, out);
 	return dir_check_empty(out, e);

@@ -32,6 +32,11 @@ void mountpoint_note(int lock_fd, const char *path);
 /* The topmost mount of the drive by this user and, as far as it was noted,
  * this home; -ENOENT. */
 int mounted_by_name(const char *name, struct mounted *ret);
+/* The mount point that was noted last; "": none, or not all of it. */
+void mountpoint_noted(const char *name, char out[static PATH_MAX]);
+/* The Coffre drive that is mounted just there; -ENOENT.  Asks none.  real is
+ * of mountpoint_real. */
+int mounted_at(const char *real, struct mounted *ret);
 /* The Coffre drive that path lies in; -ENOENT.  Also for a mount point whose
  * process has died. */
 int mounted_by_path(const char *path, struct mounted *ret);

@@ -261,6 +261,26 @@ seeder_problem(struct seeder *s)
 }
 
 void
+seeder_hold(struct seeder *s)
+{
+	if (!s)
+		return;
+	(void)eventfd_write(s->stop_fd, 1);
+	later_hold(s->later);
+}
+
+void
+seeder_go(struct seeder *s)
+{
+	eventfd_t n;
+
+	if (!s)
+		return;
+	(void)eventfd_read(s->stop_fd, &n);
+	later_go(s->later);
+}
+
+void
 seeder_stop(struct seeder *s)
 {
 	if (!s)

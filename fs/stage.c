@@ -278,13 +278,13 @@ hold(struct stage *s, bool is_forced, struct err *e)
 			return in_use(s, e);
 		(void)usleep(LOCK_LOOK_US);
 	}
-	end = clock_mono_ms() + LOCK_WAIT_MS;
-	if (gate_hold(s->commands, end) < 0)
+	if (gate_hold(s->commands, clock_mono_ms() + LOCK_WAIT_MS) < 0)
 		return err_set(e, -EBUSY, "a command is at work on drive '%s': "
 		    "try again when it is done", s->p->name);
+	thumbs_hold(s->ctx.thumbs);
 	/* Who waits for the network gives up. */
 	s->ctx.is_locking = true;
-	r = gate_hold(s->requests, end);
+	r = gate_hold(s->requests, clock_mono_ms() + LOCK_WAIT_MS);
 	s->ctx.is_locking = false;
 	if (r < 0)
 		r = err_set(e, r, "drive '%s' is busy: try again", s->p->name);
@@ -293,6 +293,7 @@ hold(struct stage *s, bool is_forced, struct err *e)
 	else
 		return 0;
 	gate_open(s->requests);
+	thumbs_go(s->ctx.thumbs);
 	gate_open(s->commands);
 	return r;
 }

@@ -10,9 +10,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "fs/mountpoint.h"
 #include "fs/place.h"
 #include "fs/png.h"
 #include "fs/preview.h"
@@ -90,6 +92,38 @@ is_on_drive(const struct thumbcache *t, const char *path)
 	    (real[n] == '/' || real[n] == '\0');
 }
 
+/* Is an open folder?  The cache may have been moved there since. */
+static bool
+is_own_folder(const struct thumbcache *t, int dir)
+{
+	struct mounted m;
+	struct stat st;
+
+	/* A mount of no disk has no major number. */
+	return fstat(dir, &st) == 0 && major(st.st_dev) == 0 &&
+	    mounted_at(t->mountpoint, &m) == 0 &&
+	    st.st_dev == makedev(m.major, m.minor);
+}
+
+/* A folder of the cache.  On the drive it would be one that is open there,
+ * while the drive is to be locked. */
+static int
+folder_open(const struct thumbcache *t, const char *path)
+{
+	int at = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC), r;
+
+	if (at < 0)
+		return -errno;
+	r = -EXDEV;
+	if (!is_own_folder(t, at)) {
+		r = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (r < 0)
+			r = -errno;
+	}
+	(void)close(at);
+	return r;
+}
+
 int
 thumbcache_init(struct thumbcache *t, const char *mountpoint, uint64_t floor)
 {
@@ -120,9 +154,9 @@ mark_remove(const struct thumbcache *t, const char *name)
 {
 	int dir, r;
 
-	dir = open(t->marks, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = folder_open(t, t->marks);
 	if (dir < 0)
-		return -errno;
+		return dir;
 	r = unlinkat(dir, name, 0) < 0 ? -errno : 0;
 	(void)close(dir);
 	return r;
@@ -189,15 +223,13 @@ dir_open(const struct thumbcache *t)
 	struct statvfs st;
 	int dir, r;
 
-	dir = open(t->pictures, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0 && errno == ENOENT) {
+	dir = folder_open(t, t->pictures);
+	if (dir == -ENOENT) {
 		r = file_mkdirs(t->pictures);
-		if (r < 0)
-			return r;
-		dir = open(t->pictures, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		dir = r < 0 ? r : folder_open(t, t->pictures);
 	}
 	if (dir < 0)
-		return -errno;
+		return dir;
 	if (fstatvfs(dir, &st) < 0 ||
 	    (uint64_t)st.f_bavail * st.f_frsize >= t->floor + PREVIEW_MAX)
 		return dir;
@@ -261,6 +293,20 @@ thumbcache_put(const struct thumbcache *t, const char *path,
 
 /* ---- out again ---------------------------------------------------------- */
 
+static bool
+is_since(int dir, const char *name, const struct timespec *start)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return true;
+	/* Some disks keep whole seconds only. */
+	return st.st_mtim.tv_sec > start->tv_sec ||
+	    (st.st_mtim.tv_sec == start->tv_sec &&
+	    (st.st_mtim.tv_nsec == 0 ||
+	    st.st_mtim.tv_nsec >= start->tv_nsec));
+}
+
 /* Is it one that was put there for a file whose address begins so? */
 static bool
 is_ours(int dir, const char *name, const struct buf *uri)
@@ -278,23 +324,29 @@ is_ours(int dir, const char *name, const struct buf *uri)
 }
 
 int
-thumbcache_sweep(const struct thumbcache *t, bool (*stopped)(void *arg),
-    void *arg)
+thumbcache_sweep(const struct thumbcache *t, const struct timespec *before,
+    bool (*stopped)(void *arg), void *arg)
 {
 	struct buf uri = BUF_INIT(URI_LIMIT);
 	char name[NAME_LEN + 1];
 	struct dirent *e;
+	int dir = folder_open(t, t->pictures), r;
 	DIR *d;
-	int r;
 
-	d = opendir(t->pictures);
-	if (!d)
-		return errno == ENOENT ? 0 : -errno;
+	if (dir < 0)
+		return dir == -ENOENT ? 0 : dir;
+	d = fdopendir(dir);
+	if (!d) {
+		r = -errno;
+		(void)close(dir);
+		return r;
+	}
 	r = uri_of(t, "/", &uri, name);
 	while (r == 0 && !stopped(arg) && (e = readdir(d)) != NULL) {
 		if ((strlen(e->d_name) == NAME_LEN ||
 		    strncmp(e->d_name, TEMP, strlen(TEMP)) == 0) &&
-		    is_ours(dirfd(d), e->d_name, &uri))
+		    is_ours(dirfd(d), e->d_name, &uri) &&
+		    !(before && is_since(dirfd(d), e->d_name, before)))
 			(void)unlinkat(dirfd(d), e->d_name, 0);
 	}
 	(void)closedir(d);

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 struct preview;
 
@@ -12,7 +13,7 @@ struct preview;
  * thumbcache - the user's thumbnail cache, where file managers look for
  * previews of files by a hash of their addresses, and note those that could
  * not be made.  Paths in the drive begin with '/'.  Results: 0 or a negative
- * errno.  Any thread may call.
+ * errno; -EXDEV: it is on the drive itself.  Any thread may call.
  */
 struct thumbcache {
 	const char *mountpoint;	/* borrowed */
@@ -33,8 +34,9 @@ int thumbcache_unmark(const struct thumbcache *t, const char *path);
 int thumbcache_put(const struct thumbcache *t, const char *path,
     const struct preview *v);
 /* Remove all that were put there, by this process or others, for files below
- * the mount point.  Ends early if stopped(arg), which is asked for each. */
-int thumbcache_sweep(const struct thumbcache *t, bool (*stopped)(void *arg),
-    void *arg);
+ * the mount point; with before, what was written since stays.  Ends early if
+ * stopped(arg), which is asked for each. */
+int thumbcache_sweep(const struct thumbcache *t,
+    const struct timespec *before, bool (*stopped)(void *arg), void *arg);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "drive/drive.h"
 #include "drive/sync.h"
+#include "fs/gate.h"
 #include "fs/later.h"
 #include "fs/preview.h"
 #include "fs/program.h"
@@ -14,6 +15,7 @@
 #include "fs/thumbcache.h"
 #include "util/buf.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 #define QUEUE_MAX 4096u
 #define TRIES 4			/* looks at whether all of it is here */
@@ -23,15 +25,18 @@
 #define PUT_MAX 4000u		/* previews that a listing brings */
 #define ROUND_MS 2000		/* the same folder once in that time */
 #define ROUNDS 16
+#define PUT_MS 2000		/* that the last put of an open may take */
 #define SWEEP_MS 3000		/* what is left then goes at the next start */
 
-enum { UNMARK, LIST, SWEEP };
+enum { UNMARK, LIST };
 
 struct thumbs {
 	struct thumbs_conf c;
 	struct thumbcache cache;
+	struct gate *opens;	/* those that put a preview there */
 	struct later *later;
 	struct seeder *seeder;	/* NULL: none are made */
+	bool is_held;
 	int64_t sweep_end_ms;
 	/* Folders that were looked at last; of the thread. */
 	struct {
@@ -48,6 +53,7 @@ static int
 unmark(struct thumbs *t, uint64_t ino)
 {
 	struct buf b = BUF_INIT(PATH_LIMIT);
+	const char *path = NULL;
 	int64_t missing;
 	int r;
 
@@ -58,7 +64,9 @@ unmark(struct thumbs *t, uint64_t ino)
 		return missing > 0 ? 1 : (int)missing;
 	r = drive_path(t->c.drive, ino, &b);
 	if (r == 0)
-		r = thumbcache_unmark(&t->cache, buf_cstr(&b));
+		path = buf_cstr(&b);
+	if (r == 0)
+		r = path ? thumbcache_unmark(&t->cache, path) : -ENOMEM;
 	buf_done(&b);
 	return r;
 }
@@ -164,8 +172,20 @@ sweep_is_over(void *arg)
 {
 	struct thumbs *t = arg;
 
-	return t->sweep_end_ms ? clock_mono_ms() > t->sweep_end_ms :
-	    later_is_stopping(t->later);
+	return clock_mono_ms() > t->sweep_end_ms;
+}
+
+static void
+sweep(struct thumbs *t)
+{
+	int r;
+
+	if (!t->c.is_seeding)
+		return;
+	t->sweep_end_ms = clock_mono_ms() + SWEEP_MS;
+	r = thumbcache_sweep(&t->cache, NULL, sweep_is_over, t);
+	if (r < 0)
+		log_debug("thumbs: sweep r=%d", r);
 }
 
 static int
@@ -173,15 +193,7 @@ work(void *arg, unsigned kind, uint64_t ino)
 {
 	struct thumbs *t = arg;
 
-	switch (kind) {
-	case UNMARK:
-		return unmark(t, ino);
-	case LIST:
-		return list(t, ino);
-	default:
-		/* What a crash has left. */
-		return thumbcache_sweep(&t->cache, sweep_is_over, t);
-	}
+	return kind == UNMARK ? unmark(t, ino) : list(t, ino);
 }
 
 int
@@ -198,16 +210,18 @@ thumbs_start(const struct thumbs_conf *c, struct thumbs **ret)
 	l.arg = t;
 	r = thumbcache_init(&t->cache, c->mountpoint, c->floor);
 	if (r == 0)
+		r = gate_new(&t->opens);
+	if (r == 0)
 		r = later_start(&l, &t->later);
-	if (r == 0 && c->is_seeding)
-		later_add(t->later, SWEEP, 0, 0);
 	if (r == 0 && c->is_seeding && !c->is_readonly)
 		r = seeder_start(c->drive, &t->seeder);
 	if (r < 0) {
 		later_stop(t->later);
+		gate_free(t->opens);
 		free(t);
 		return r;
 	}
+	gate_open(t->opens);
 	*ret = t;
 	return 0;
 }
@@ -243,7 +257,7 @@ thumbs_refused(struct thumbs *t, uint64_t ino)
 	struct drive_attr a;
 	const char *path;
 
-	if (!t || !t->c.is_seeding)
+	if (!t || !t->c.is_seeding || !gate_enter(t->opens))
 		return;
 	if (drive_getattr(t->c.drive, ino, &a) == 0 &&
 	    drive_path(t->c.drive, ino, &b) == 0) {
@@ -252,6 +266,7 @@ thumbs_refused(struct thumbs *t, uint64_t ino)
 			(void)put(t, &a, path);	/* it may have none */
 	}
 	buf_done(&b);
+	gate_leave(t->opens);
 }
 
 const char *
@@ -261,15 +276,39 @@ thumbs_problem(struct thumbs *t)
 }
 
 void
+thumbs_hold(struct thumbs *t)
+{
+	if (!t)
+		return;
+	/* Nothing comes in behind the sweep. */
+	(void)gate_hold(t->opens, clock_mono_ms() + PUT_MS);
+	gate_shut(t->opens);
+	seeder_hold(t->seeder);
+	later_hold(t->later);
+	sweep(t);
+	t->is_held = true;
+}
+
+void
+thumbs_go(struct thumbs *t)
+{
+	if (!t)
+		return;
+	t->is_held = false;
+	later_go(t->later);
+	seeder_go(t->seeder);
+	gate_open(t->opens);
+}
+
+void
 thumbs_stop(struct thumbs *t)
 {
 	if (!t)
 		return;
 	seeder_stop(t->seeder);
 	later_stop(t->later);
-	if (t->c.is_seeding) {
-		t->sweep_end_ms = clock_mono_ms() + SWEEP_MS;
-		(void)thumbcache_sweep(&t->cache, sweep_is_over, t);
-	}
+	if (!t->is_held)
+		sweep(t);
+	gate_free(t->opens);
 	free(t);
 }

@@ -44,6 +44,15 @@ void thumbs_listed(struct thumbs *t, uint64_t ino, int tid);
 void thumbs_refused(struct thumbs *t, uint64_t ino);
 /* Why no previews are made, for people; NULL: they are, or are not to be. */
 const char *thumbs_problem(struct thumbs *t);
+/*
+ * Nothing runs or is put there until thumbs_go, and what was put there is
+ * gone.  For whoever is about to let requests of the kernel wait: a program
+ * that has one pending does not end before it is answered, and the cache may
+ * lie on the drive by now.  Waits for some seconds at most.
+ */
+void thumbs_hold(struct thumbs *t);
+void thumbs_go(struct thumbs *t);
+/* Requests are answered, or it is held. */
 void thumbs_stop(struct thumbs *t);
 
 #endif
