@@ -3,7 +3,6 @@
 #include <check.h>
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include "store/mirror.h"
 #include "store/store.h"
 #include "sync/mirror_log.h"
+#include "tests/lib/mirror_rig.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -20,106 +20,31 @@
 
 /* Members that come and go while the mirror is in use, and one that hangs. */
 
-static char dir[64];
-static struct store *s;
-
-static int __attribute__((format(printf, 1, 2)))
-sh(const char *fmt, ...)
-{
-	char cmd[512], all[700];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(cmd, sizeof(cmd), fmt, ap);
-	va_end(ap);
-	(void)snprintf(all, sizeof(all), "cd %s && %s", dir, cmd);
-	return system(all);
-}
-
-static struct store *
-folder(const char *name)
-{
-	struct err e = { "" };
-	struct store *ret;
-	char url[128];
-
-	(void)snprintf(url, sizeof(url), "dir:%s/%s", dir, name);
-	ck_assert_msg(store_open(url, NULL, &ret, &e) == 0, "%s", e.msg);
-	return ret;
-}
-
-/* A mirror of "a" alone, with the object that marks a drive. */
-static void
-begin(unsigned copies)
-{
-	struct mirror_conf c = { .n = 1, .copies = copies, .marker = "drive",
-	    .retry_min_ms = 20, .retry_max_ms = 100 };
-
-	(void)strcpy(dir, "/tmp/test-mirror.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
-	ck_assert_int_eq(sh("mkdir a b"), 0);
-	c.members[0].id = "a";
-	c.members[0].store = folder("a");
-	ck_assert_int_eq(store_mirror_new(&c, &s), 0);
-	ck_assert_int_eq(store_put(s, "drive", "it", 2, STORE_IF_ABSENT), 0);
-}
-
-static void
-end(void)
-{
-	store_close(s);
-	ck_assert_int_eq(sh("rm -rf %s", dir), 0);
-}
-
-static void
-put(const char *name, const char *text)
-{
-	int r = store_put(s, name, text, strlen(text), 0);
-
-	ck_assert_msg(r == 0, "%s: %s", name, strerror(-r));
-}
-
 static void
 add(const char *name)
 {
-	struct mirror_member m = { .id = name, .store = folder(name) };
+	struct mirror_member m = { .id = name, .store = mrig_folder(name) };
 	struct mirror_log *log = NULL;
 	struct err e = { "" };
 
-	ck_assert_msg(mirror_log_open(dir, &log, &e) == 0, "%s", e.msg);
-	ck_assert_int_eq(store_mirror_add(s, &m, log), 0);
+	ck_assert_msg(mirror_log_open(mrig_dir, &log, &e) == 0, "%s", e.msg);
+	ck_assert_int_eq(store_mirror_add(mrig_store, &m, log), 0);
 }
 
 static int
 on_name(void *arg, const char *name, uint64_t size)
 {
 	(void)size;
-	return store_mirror_lacks(s, *(size_t *)arg, name);
+	return store_mirror_lacks(mrig_store, *(size_t *)arg, name);
 }
 
 static void
 fill(size_t i)
 {
-	ck_assert_int_eq(store_mirror_lacks(s, i, "drive"), 0);
-	ck_assert_int_eq(store_list(store_mirror_member(s, 0), "", on_name,
-	    &i), 0);
-	store_mirror_filled(s, i);
-}
-
-static void
-settle(void)
-{
-	ck_assert_int_eq(store_mirror_wait(s, clock_mono_ms() + 60000, NULL,
-	    NULL), 0);
-}
-
-static uint64_t
-queued(size_t i)
-{
-	struct mirror_state st;
-
-	store_mirror_state(s, i, &st);
-	return st.queued;
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, i, "drive"), 0);
+	ck_assert_int_eq(store_list(store_mirror_member(mrig_store, 0), "",
+	    on_name, &i), 0);
+	store_mirror_filled(mrig_store, i);
 }
 
 START_TEST(one_alone_is_no_mirror)
@@ -127,19 +52,19 @@ START_TEST(one_alone_is_no_mirror)
 	struct buf b = BUF_INIT(100);
 	char url[128];
 
-	begin(2);
-	(void)snprintf(url, sizeof(url), "dir:%s/a", dir);
-	ck_assert_str_eq(store_url(s), url);
-	ck_assert_uint_eq(store_mirror_count(s), 0);
-	put("d/x", "hello");
-	ck_assert_int_eq(store_get(s, "d/x", &b), 0);
-	ck_assert_int_eq(store_get(s, "d/y", &b), -ENOENT);
-	ck_assert_int_eq(sh("mv a gone"), 0);
-	ck_assert_int_eq(store_get(s, "d/x", &b), -EHOSTUNREACH);
-	ck_assert_int_eq(sh("mv gone a"), 0);
-	ck_assert_int_eq(store_delete(s, "d/x"), 0);
+	mrig_begin(1, 2);
+	(void)snprintf(url, sizeof(url), "dir:%s/a", mrig_dir);
+	ck_assert_str_eq(store_url(mrig_store), url);
+	ck_assert_uint_eq(store_mirror_count(mrig_store), 0);
+	mrig_put("d/x", "hello");
+	ck_assert_int_eq(store_get(mrig_store, "d/x", &b), 0);
+	ck_assert_int_eq(store_get(mrig_store, "d/y", &b), -ENOENT);
+	ck_assert_int_eq(mrig_sh("mv a gone"), 0);
+	ck_assert_int_eq(store_get(mrig_store, "d/x", &b), -EHOSTUNREACH);
+	ck_assert_int_eq(mrig_sh("mv gone a"), 0);
+	ck_assert_int_eq(store_delete(mrig_store, "d/x"), 0);
 	buf_done(&b);
-	end();
+	mrig_end();
 }
 END_TEST
 
@@ -147,39 +72,39 @@ START_TEST(a_new_member_gets_what_was_there_and_what_comes)
 {
 	char want[300];
 
-	begin(2);
-	put("d/old", "before");
+	mrig_begin(1, 2);
+	mrig_put("d/old", "before");
 	add("b");
-	ck_assert_uint_eq(store_mirror_count(s), 2);
+	ck_assert_uint_eq(store_mirror_count(mrig_store), 2);
 	(void)snprintf(want, sizeof(want), "mirror of dir:%s/a and dir:%s/b",
-	    dir, dir);
-	ck_assert_str_eq(store_url(s), want);
+	    mrig_dir, mrig_dir);
+	ck_assert_str_eq(store_url(mrig_store), want);
 	/* It waits until all that it lacks is known, */
-	put("d/new", "while");
+	mrig_put("d/new", "while");
 	(void)usleep(300000);
-	ck_assert_int_eq(sh("test ! -e b/d/new && test ! -e b/drive"), 0);
-	ck_assert_uint_gt(queued(1), 0);
+	ck_assert_int_eq(mrig_sh("test ! -e b/d/new && test ! -e b/drive"), 0);
+	ck_assert_uint_gt(mrig_queued(1), 0);
 	/* and has all of it soon after that. */
 	fill(1);
-	settle();
+	mrig_settle();
 	/* From then on two have it, or it is not done. */
-	put("d/late", "after");
-	ck_assert_uint_eq(queued(1), 0);
-	ck_assert_int_eq(sh("diff -r a b"), 0);
-	end();
+	mrig_put("d/late", "after");
+	ck_assert_uint_eq(mrig_queued(1), 0);
+	ck_assert_int_eq(mrig_sh("diff -r a b"), 0);
+	mrig_end();
 }
 END_TEST
 
 /* What was queued before it counted as one must not wait for the mark. */
 START_TEST(the_mark_reaches_a_new_member_in_time)
 {
-	begin(1);
+	mrig_begin(1, 1);
 	add("b");
-	put("d/first", "queued before the mark");
+	mrig_put("d/first", "queued before the mark");
 	fill(1);
-	settle();
-	ck_assert_int_eq(sh("diff -r a b"), 0);
-	end();
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("diff -r a b"), 0);
+	mrig_end();
 }
 END_TEST
 
@@ -187,41 +112,41 @@ START_TEST(a_member_leaves_and_is_asked_no_more)
 {
 	struct buf b = BUF_INIT(100);
 
-	begin(2);
-	put("d/x", "hello");
+	mrig_begin(1, 2);
+	mrig_put("d/x", "hello");
 	add("b");
 	fill(1);
-	settle();
-	store_mirror_leaving(s, 0, true);
-	put("d/y", "on both");
-	ck_assert_int_eq(sh("diff -r a b"), 0);
-	store_mirror_drop(s, 0);
-	ck_assert_uint_eq(store_mirror_count(s), 0);
-	put("d/z", "on one");
-	ck_assert_int_eq(sh("test ! -e a/d/z && test -e b/d/z"), 0);
-	ck_assert_int_eq(sh("rm -r a"), 0);
-	ck_assert_int_eq(store_get(s, "d/x", &b), 0);
+	mrig_settle();
+	store_mirror_leaving(mrig_store, 0, true);
+	mrig_put("d/y", "on both");
+	ck_assert_int_eq(mrig_sh("diff -r a b"), 0);
+	store_mirror_drop(mrig_store, 0);
+	ck_assert_uint_eq(store_mirror_count(mrig_store), 0);
+	mrig_put("d/z", "on one");
+	ck_assert_int_eq(mrig_sh("test ! -e a/d/z && test -e b/d/z"), 0);
+	ck_assert_int_eq(mrig_sh("rm -r a"), 0);
+	ck_assert_int_eq(store_get(mrig_store, "d/x", &b), 0);
 	buf_done(&b);
-	end();
+	mrig_end();
 }
 END_TEST
 
 START_TEST(what_only_a_leaving_member_has_is_not_done)
 {
-	begin(2);
+	mrig_begin(1, 2);
 	add("b");
 	fill(1);
-	settle();
-	store_mirror_leaving(s, 0, true);
-	ck_assert_int_eq(sh("mv b gone"), 0);
-	ck_assert_int_eq(store_put(s, "d/x", "x", 1, 0), -ETIMEDOUT);
-	ck_assert_int_eq(sh("mv gone b"), 0);
+	mrig_settle();
+	store_mirror_leaving(mrig_store, 0, true);
+	ck_assert_int_eq(mrig_sh("mv b gone"), 0);
+	ck_assert_int_eq(store_put(mrig_store, "d/x", "x", 1, 0), -ETIMEDOUT);
+	ck_assert_int_eq(mrig_sh("mv gone b"), 0);
 	/* It stays after all. */
-	store_mirror_leaving(s, 0, false);
-	put("d/x", "x");
-	settle();
-	ck_assert_int_eq(sh("diff -r a b"), 0);
-	end();
+	store_mirror_leaving(mrig_store, 0, false);
+	mrig_put("d/x", "x");
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("diff -r a b"), 0);
+	mrig_end();
 }
 END_TEST
 
@@ -239,8 +164,9 @@ worker(void *arg)
 		(void)snprintf(name, sizeof(name), "d/w%d-%u",
 		    *(int *)arg, i % 50);
 		buf_reset(&b);
-		if (store_put(s, name, name, strlen(name), 0) != 0 ||
-		    store_get(s, name, &b) != 0 || b.len != strlen(name))
+		if (store_put(mrig_store, name, name, strlen(name), 0) != 0 ||
+		    store_get(mrig_store, name,
+		        &b) != 0 || b.len != strlen(name))
 			bad++;
 		/* A member that owes something catches up in pauses. */
 		(void)usleep(50000);
@@ -253,27 +179,27 @@ START_TEST(members_come_and_go_under_load)
 	pthread_t t[3];
 	int id[3] = { 0, 1, 2 }, i;
 
-	begin(1);
+	mrig_begin(1, 1);
 	is_over = false;
 	for (i = 0; i < 3; i++)
 		ck_assert_int_eq(thread_start(&t[i], "w", worker, &id[i]), 0);
 	for (i = 0; i < 4; i++) {
 		add("b");
 		fill(1);
-		settle();
-		store_mirror_leaving(s, 1, true);
-		store_mirror_drop(s, 1);
-		ck_assert_int_eq(sh("rm -r b && mkdir b"), 0);
+		mrig_settle();
+		store_mirror_leaving(mrig_store, 1, true);
+		store_mirror_drop(mrig_store, 1);
+		ck_assert_int_eq(mrig_sh("rm -r b && mkdir b"), 0);
 	}
 	add("b");
 	fill(1);
 	is_over = true;
 	for (i = 0; i < 3; i++)
 		thread_join(t[i]);
-	settle();
+	mrig_settle();
 	ck_assert_int_eq(bad, 0);
-	ck_assert_int_eq(sh("diff -r a b"), 0);
-	end();
+	ck_assert_int_eq(mrig_sh("diff -r a b"), 0);
+	mrig_end();
 }
 END_TEST
 
@@ -305,31 +231,31 @@ START_TEST(who_reads_waits_for_one_that_hangs_once)
 	unsigned port;
 	int fd;
 
-	begin(2);
-	put("d/x", "hello");
-	store_close(s);
+	mrig_begin(1, 2);
+	mrig_put("d/x", "hello");
+	store_close(mrig_store);
 	fd = hanging(&port);
 	(void)snprintf(url, sizeof(url), "webdav://127.0.0.1:%u/", port);
 	c.members[0].id = "a";
-	c.members[0].store = folder("a");
+	c.members[0].store = mrig_folder("a");
 	c.members[1].id = "b";
 	ck_assert_int_eq(store_open(url, &conf, &c.members[1].store, &e), 0);
-	ck_assert_int_eq(mirror_log_open(dir, &c.log, &e), 0);
-	ck_assert_int_eq(store_mirror_new(&c, &s), 0);
+	ck_assert_int_eq(mirror_log_open(mrig_dir, &c.log, &e), 0);
+	ck_assert_int_eq(store_mirror_new(&c, &mrig_store), 0);
 	/* How fast the other one is nobody knows yet: it is asked once. */
-	ck_assert_int_eq(store_get(s, "d/x", &b), 0);
-	ck_assert_int_eq(store_get(s, "d/x", &b), 0);
+	ck_assert_int_eq(store_get(mrig_store, "d/x", &b), 0);
+	ck_assert_int_eq(store_get(mrig_store, "d/x", &b), 0);
 	until = clock_mono_ms() + 3000;
 	while (clock_mono_ms() < until) {
 		buf_reset(&b);
 		start = clock_mono_ms();
-		ck_assert_int_eq(store_get(s, "d/x", &b), 0);
+		ck_assert_int_eq(store_get(mrig_store, "d/x", &b), 0);
 		if (clock_mono_ms() - start > slow)
 			slow = clock_mono_ms() - start;
 	}
 	ck_assert_int_lt(slow, 700);
 	buf_done(&b);
-	end();
+	mrig_end();
 	(void)close(fd);
 }
 END_TEST
