@@ -26,7 +26,8 @@ ROOT=${DESKTOP_ROOT:-$SHOTS/root}
 MANAGERS=${MANAGERS-thunar pcmanfm caja nemo nautilus dolphin}
 PHOTOS=${PHOTOS:-1000}
 GROUPS_WANTED="$MANAGERS editors office windows"
-ALL='login sidebar windows crash poweroff keyring editors blackhole photos'
+ALL='login sidebar fstab windows crash poweroff keyring editors blackhole seeds
+photos'
 PART=rig
 T=
 
