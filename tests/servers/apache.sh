@@ -97,6 +97,7 @@ DavLockDB $dir/lock/DavLock
 DocumentRoot $dir/data
 KeepAlive On
 MaxKeepAliveRequests 0
+LimitRequestBody 0
 LimitXMLRequestBody 0
 <Directory $dir/data>
   Dav On
