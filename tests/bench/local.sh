@@ -10,11 +10,14 @@
 # scheduler shares a busy machine among sessions first.
 peers_start() {
 	peers="coffre disk"
-	mkdir -p "$T/null" "$T/gcf" "$T/gcf.cipher" "$T/disk"
+	mkdir -p "$T/null" "$T/nullacl" "$T/gcf" "$T/gcf.cipher" "$T/disk"
 	if [ "$1" = null ]; then
 		"$B/tests/bench/nullfs" "$T/null" -f \
 		    -o default_permissions,allow_other &
 		until_ok 30 mountpoint -q "$T/null" || return 1
+		NULLFS_ACL=1 "$B/tests/bench/nullfs" "$T/nullacl" -f \
+		    -o default_permissions,allow_other &
+		until_ok 30 mountpoint -q "$T/nullacl" || return 1
 		peers="coffre null disk"
 	fi
 	command -v gocryptfs >/dev/null || return 0
@@ -30,6 +33,7 @@ peers_start() {
 peers_stop() {
 	cd / || return 1
 	! mountpoint -q "$T/null" || fusermount3 -u "$T/null"
+	! mountpoint -q "$T/nullacl" || fusermount3 -u "$T/nullacl"
 	! mountpoint -q "$T/gcf" || fusermount3 -u "$T/gcf"
 	rm -rf "$T/disk" "$T/gcf.cipher"
 }
@@ -37,10 +41,16 @@ peers_stop() {
 where() {
 	case $1 in
 	coffre) echo "$T/mnt/work" ;;
-	null) echo "$T/null" ;;
+	null|nullacl) echo "$T/$1" ;;
 	gocryptfs) echo "$T/gcf" ;;
 	disk) echo "$T/disk" ;;
 	esac
+}
+
+# A listing asks for the ACL of each file.
+peers_of() {
+	[ "$1" != lslr ] || echo nullacl
+	echo "$peers"
 }
 
 # Only some works have a name of their own in the program.
@@ -80,7 +90,7 @@ local_round() {
 		*) wanted "$work" ;;
 		esac || continue
 		tell "round $1 of $rounds: $work"
-		for peer in $peers; do
+		for peer in $(peers_of "$work"); do
 			local_measure "$work" "$peer"
 		done
 		did=1
@@ -97,7 +107,7 @@ local_part() {
 	drive_mount >>"$LOG" 2>&1 && mkdir "$T/mnt/work" &&
 	    peers_start null >>"$LOG" 2>&1 || return 1
 	if wanted lslr; then
-		for peer in $peers; do
+		for peer in $(peers_of lslr); do
 			tell "$many files on $peer"
 			mkdir "$(where "$peer")/many"
 			"$WORK" many "$(where "$peer")/many" "$many" \

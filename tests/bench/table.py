@@ -60,6 +60,7 @@ ROWS = [
     ("storebig", "", LOW, "the same: {mib} MiB in a file", {"": 1.13}),
 ]
 SAID = {"disk": "ext4", "null": "null", "line": "line",
+        "nullacl": "null, asked for each ACL",
         "most": "the most it had", "curl-to-disk": "curl to disk"}
 BEGIN, END = "<!-- speed: made by `make bench` -->", "<!-- speed: end -->"
 
