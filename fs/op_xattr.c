@@ -100,8 +100,7 @@ state_get(fuse_req_t req, fuse_ino_t ino, char *out, size_t size)
 static bool
 is_foreign(const char *name)
 {
-	return strncmp(name, "security.", 9) == 0 ||
-	    strncmp(name, "trusted.", 8) == 0;
+	return strncmp(name, "security.", 9) == 0;
 }
 
 void
@@ -160,7 +159,8 @@ op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 	if (virtual_is(ino))
 		n = 0;
 	else if (size == 0 || p)
-		n = drive_listxattr(drive_of(req), ino, p, size);
+		n = drive_listxattr(drive_of(req), ino,
+		    fuse_req_ctx(req)->uid == 0, p, size);
 	if (size == 0)
 		reply_xattr_size(req, n);
 	else

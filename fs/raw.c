@@ -57,6 +57,7 @@ attr_fill(const struct drive_attr *a, struct fuse_attr *ret)
 	ret->nlink = a->nlink;
 	ret->uid = a->uid;
 	ret->gid = a->gid;
+	ret->rdev = (uint32_t)a->rdev;
 	ret->blksize = OPS_BLKSIZE;
 }
 

@@ -71,14 +71,11 @@ apply_create(struct apply *a, const struct birth *b) NO_TSA
 	i.id = *b->id;
 	i.kind = b->kind;
 	i.created = *b->stamp;
-	i.target_len = b->target_len;
 	memcpy(i.key, b->key, VAULT_KEY_LEN);
 	attr_take(&i, b->attr);
-	if (b->kind == OP_KIND_SYMLINK) {
-		r = symlink_put(d, ino, b->target, b->target_len);
-		if (r < 0)
-			return r;
-	}
+	r = target_take(d, &i, b->target, b->target_len);
+	if (r < 0)
+		return r;
 	/* Without a name it is an orphan until its place comes; a folder
 	 * whose children came first keeps its links. */
 	if (i.flags & INODE_AWAITED) {
@@ -140,7 +137,7 @@ apply_xattr(struct apply *a, const struct vault_id *id, const uint8_t *name,
 	if (strcmp(s, XATTR_ACCESS) == 0 || strcmp(s, XATTR_DEFAULT) == 0) {
 		if (value && acl_mode(value, len, &mode, &is_plain) < 0)
 			return 0;
-	} else if (strncmp(s, "user.", 5) != 0) {
+	} else if (!xattr_known(s)) {
 		return 0;
 	}
 	r = xattr_store(a->d, &i, s, value, len, XATTR_CLEAN);

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "drive/perm.h"
 #include "drive/tree_priv.h"
@@ -19,6 +20,7 @@ struct make {
 	const char *name;
 	uint8_t kind;
 	mode_t mode;
+	dev_t rdev;
 	const char *target;
 };
 
@@ -40,8 +42,11 @@ kind_of(mode_t mode, uint8_t *ret)
 		*ret = OP_KIND_SOCK;
 		return 0;
 	case S_IFCHR:
+		*ret = OP_KIND_CHAR;
+		return 0;
 	case S_IFBLK:
-		return -EPERM;
+		*ret = OP_KIND_BLOCK;
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -63,6 +68,7 @@ inode_new(struct drive *d, const struct make *m, const struct inode *p,
 	crypto_random(i->key, sizeof(i->key));
 	i->kind = m->kind;
 	i->mode = m->mode & 07777;
+	i->rdev = (uint32_t)m->rdev;
 	i->nlink = m->kind == OP_KIND_DIR ? 2 : 1;
 	i->parent = m->parent;
 	i->atime_ns = i->mtime_ns = i->ctime_ns = i->btime_ns = now;
@@ -190,14 +196,28 @@ drive_tmpfile(struct drive *d, const struct drive_cred *c, uint64_t parent,
 }
 
 int
-drive_mknod(struct drive *d, const struct drive_cred *c, uint64_t parent,
-    const char *name, mode_t mode, struct drive_attr *ret)
+drive_mkdev(struct drive *d, const struct drive_cred *c, uint64_t parent,
+    const char *name, mode_t mode, dev_t rdev, struct drive_attr *ret)
 {
 	struct make m = { .c = c, .parent = parent, .name = name,
 	    .mode = mode };
 	int r = kind_of(mode, &m.kind);
 
-	return r < 0 ? r : make(d, &m, ret);
+	if (r < 0)
+		return r;
+	if (S_ISCHR(mode) || S_ISBLK(mode)) {
+		if (major(rdev) > OP_MAJOR_MAX || minor(rdev) > OP_MINOR_MAX)
+			return -EINVAL;
+		m.rdev = rdev;
+	}
+	return make(d, &m, ret);
+}
+
+int
+drive_mknod(struct drive *d, const struct drive_cred *c, uint64_t parent,
+    const char *name, mode_t mode, struct drive_attr *ret)
+{
+	return drive_mkdev(d, c, parent, name, mode, 0, ret);
 }
 
 int

@@ -110,6 +110,10 @@ type_of(uint8_t kind)
 		return 0010000;
 	case OP_KIND_SOCK:
 		return 0140000;
+	case OP_KIND_CHAR:
+		return 0020000;
+	case OP_KIND_BLOCK:
+		return 0060000;
 	default:
 		return 0100000;
 	}

@@ -50,6 +50,7 @@ struct drive_attr {
 	uint32_t uid, gid;	/* local ids */
 	uint64_t size;		/* bytes */
 	uint64_t blocks;	/* of 512 bytes */
+	dev_t rdev;		/* of a device: its numbers */
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;	/* since 1970 */
 };
 
@@ -99,9 +100,13 @@ int drive_setattr(struct drive *d, const struct drive_cred *c, uint64_t ino,
     const struct drive_attr *in, unsigned set, struct drive_attr *ret);
 
 /*
- * Make a node: mode says what (file, folder, FIFO, socket; devices are
- * -EPERM).  Applies the parent's default ACL, the umask and setgid folders.
+ * Make a node: mode says what (file, folder, FIFO, socket, device).  Applies
+ * the parent's default ACL, the umask and setgid folders.  Who may make a
+ * device is the caller's affair, -EINVAL: numbers that Linux has not; mknod
+ * makes it with none.
  */
+int drive_mkdev(struct drive *d, const struct drive_cred *c, uint64_t parent,
+    const char *name, mode_t mode, dev_t rdev, struct drive_attr *ret);
 int drive_mknod(struct drive *d, const struct drive_cred *c, uint64_t parent,
     const char *name, mode_t mode, struct drive_attr *ret);
 int drive_symlink(struct drive *d, const struct drive_cred *c,
@@ -143,15 +148,16 @@ void drive_closedir(struct drive_dir *dir);
 
 /* ---- xattrs ------------------------------------------------------------- */
 
-/* user.*, and the two POSIX ACLs (system.posix_acl_access and _default, in
- * the kernel's xattr form), which are checked and keep the mode in step.
+/* user.*, trusted.* (who may have them is the kernel's affair, but for their
+ * names), and the two POSIX ACLs (system.posix_acl_access and _default, in the
+ * kernel's xattr form), which are checked and keep the mode in step.
  * Others: -EOPNOTSUPP.  Sizes as the system calls: size 0 asks for it. */
 ssize_t drive_getxattr(struct drive *d, uint64_t ino, const char *name,
     void *out, size_t size);
 int drive_setxattr(struct drive *d, const struct drive_cred *c, uint64_t ino,
     const char *name, const void *value, size_t size, int flags);
-ssize_t drive_listxattr(struct drive *d, uint64_t ino, char *out,
-    size_t size);
+ssize_t drive_listxattr(struct drive *d, uint64_t ino, bool with_trusted,
+    char *out, size_t size);
 int drive_removexattr(struct drive *d, const struct drive_cred *c,
     uint64_t ino, const char *name);
 

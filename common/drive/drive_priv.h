@@ -167,6 +167,7 @@ struct inode {
 	struct vault_id id;
 	uint8_t kind;		/* enum op_kind */
 	uint8_t flags;
+	uint32_t rdev;		/* of a device, as in dev_t */
 	uint32_t mode;		/* permission bits only */
 	uint32_t uid, gid;	/* identities */
 	uint32_t nlink;

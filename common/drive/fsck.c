@@ -132,7 +132,7 @@ inodes_scan(struct fsck *f) NO_TSA
 			    "verify", (unsigned long long)ino);
 			continue;
 		}
-		if (i.kind < OP_KIND_FILE || i.kind > OP_KIND_SOCK)
+		if (i.kind < OP_KIND_FILE || i.kind > OP_KIND_BLOCK)
 			fsck_say(f, false, "inode %llu: unknown kind %u",
 			    (unsigned long long)ino, i.kind);
 		r = fsck_add(f, &i);

@@ -66,6 +66,7 @@ inode_encode(const struct inode *i, uint8_t p[static ROW_LEN])
 	put_le32(p + 24, i->uid);
 	put_le32(p + 28, i->gid);
 	put_le32(p + 32, i->nlink);
+	put_le32(p + 36, i->rdev);
 	put_le64(p + 40, i->size);
 	put_le64(p + 48, i->alloc);
 	put_le64(p + 56, (uint64_t)i->atime_ns);
@@ -105,6 +106,7 @@ inode_decode(struct drive *d, uint64_t ino, const void *row, size_t len,
 	ret->uid = get_le32(p + 24);
 	ret->gid = get_le32(p + 28);
 	ret->nlink = get_le32(p + 32);
+	ret->rdev = get_le32(p + 36);
 	ret->size = get_le64(p + 40);
 	ret->alloc = get_le64(p + 48);
 	ret->atime_ns = (int64_t)get_le64(p + 56);
@@ -390,7 +392,8 @@ kind_mode(uint8_t kind)
 	static const uint32_t modes[] = {
 		[OP_KIND_FILE] = 0100000, [OP_KIND_DIR] = 0040000,
 		[OP_KIND_SYMLINK] = 0120000, [OP_KIND_FIFO] = 0010000,
-		[OP_KIND_SOCK] = 0140000,
+		[OP_KIND_SOCK] = 0140000, [OP_KIND_CHAR] = 0020000,
+		[OP_KIND_BLOCK] = 0060000,
 	};
 
 	return kind < sizeof(modes) / sizeof(modes[0]) ? modes[kind] : 0;
@@ -407,6 +410,7 @@ inode_attr(struct drive *d, const struct inode *i, struct drive_attr *ret)
 	ret->gid = owner_to_gid(d, i->gid);
 	ret->size = i->kind == OP_KIND_SYMLINK ? i->target_len : i->size;
 	ret->blocks = (i->alloc + 511) / 512;
+	ret->rdev = i->rdev;
 	ret->atime_ns = i->atime_ns;
 	ret->mtime_ns = i->mtime_ns;
 	ret->ctime_ns = i->ctime_ns;

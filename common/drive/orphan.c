@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Inodes without a name, the numbers of new ones, and targets of symbolic
- * links.
+ * Inodes without a name, the numbers of new ones, and what symbolic links and
+ * devices have besides.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "drive/tree_priv.h"
 #include "util/buf.h"
@@ -141,5 +143,49 @@ symlink_get(struct drive *d, const struct inode *i, char *out)
 	if (r < 0)
 		return r;
 	out[i->target_len] = '\0';
+	return 0;
+}
+
+int
+target_take(struct drive *d, struct inode *i, const uint8_t *p, size_t len)
+{
+	uint32_t maj, min;
+
+	if (i->kind == OP_KIND_SYMLINK) {
+		i->target_len = (uint16_t)len;
+		return symlink_put(d, i->ino, p, len);
+	}
+	if (len == OP_DEVICE_LEN) {
+		op_device_get(p, &maj, &min);
+		i->rdev = (uint32_t)makedev(maj, min);
+	}
+	return 0;
+}
+
+int
+target_give(struct drive *d, const struct inode *i, uint8_t **ret,
+    uint16_t *ret_len)
+{
+	char target[VAULT_SYMLINK_MAX + 1];
+	size_t len = 0;
+	int r;
+
+	if (i->kind == OP_KIND_SYMLINK) {
+		r = symlink_get(d, i, target);
+		if (r < 0)
+			return r;
+		len = i->target_len;
+	} else if (i->kind == OP_KIND_CHAR || i->kind == OP_KIND_BLOCK) {
+		op_device_put((uint8_t *)target, major(i->rdev),
+		    minor(i->rdev));
+		len = OP_DEVICE_LEN;
+	}
+	if (len == 0)
+		return 0;
+	*ret = malloc(len);
+	if (!*ret)
+		return -ENOMEM;
+	memcpy(*ret, target, len);
+	*ret_len = (uint16_t)len;
 	return 0;
 }

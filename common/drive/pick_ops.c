@@ -59,7 +59,6 @@ static int
 add_create(struct ctx *c, const struct outbox_row *row,
     const struct inode *i) NO_TSA
 {
-	char target[VAULT_SYMLINK_MAX + 1];
 	struct op *o;
 	int r;
 
@@ -69,16 +68,9 @@ add_create(struct ctx *c, const struct outbox_row *row,
 	o->create.kind = i->kind;
 	attr_fill(i, &o->create.attr);
 	memcpy(o->create.key, i->key, VAULT_KEY_LEN);
-	if (i->kind == OP_KIND_SYMLINK) {
-		r = symlink_get(c->d, i, target);
-		if (r < 0)
-			return r;
-		o->create.target = malloc(i->target_len + 1u);
-		if (!o->create.target)
-			return -ENOMEM;
-		memcpy(o->create.target, target, i->target_len);
-		o->create.target_len = i->target_len;
-	}
+	r = target_give(c->d, i, &o->create.target, &o->create.target_len);
+	if (r < 0)
+		return r;
 	c->bytes += op_size(o);
 	return 0;
 }

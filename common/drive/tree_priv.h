@@ -187,6 +187,12 @@ int symlink_put(struct drive *d, uint64_t ino, const void *target,
     size_t len) REQUIRES(d->db_lock);
 int symlink_get(struct drive *d, const struct inode *i, char *out)
     REQUIRES(d->db_lock);
+/* The target of a create op into an inode that is not saved yet, and that of
+ * one as bytes to free (untouched if it has none). */
+int target_take(struct drive *d, struct inode *i, const uint8_t *p,
+    size_t len) REQUIRES(d->db_lock);
+int target_give(struct drive *d, const struct inode *i, uint8_t **ret,
+    uint16_t *ret_len) REQUIRES(d->db_lock);
 /* Save i as without a name (nlink 0). */
 int inode_orphan(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
 int inode_unorphan(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
@@ -321,6 +327,8 @@ int xattr_unsent(struct drive *d, uint64_t ino,
 int xattr_sent(struct drive *d, uint64_t ino,
     const uint8_t ntag[static TAG_LEN]) REQUIRES(d->db_lock);
 int xattr_reap(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* Is an attribute of that name ever kept? */
+bool xattr_known(const char *name);
 /* The inode flag of an ACL; 0 for others. */
 uint8_t xattr_flag(const char *name);
 void xattr_tag(struct drive *d, uint64_t ino, const char *name,

@@ -173,7 +173,6 @@ static int
 node_load(struct drive *d, const struct inode *i, struct ckpt_node *n)
     REQUIRES(d->db_lock)
 {
-	char target[VAULT_SYMLINK_MAX + 1];
 	int r;
 
 	n->id = i->id;
@@ -182,17 +181,9 @@ node_load(struct drive *d, const struct inode *i, struct ckpt_node *n)
 	memcpy(n->key, i->key, VAULT_KEY_LEN);
 	n->created = i->created;
 	n->version = i->version;
-	if (i->kind == OP_KIND_SYMLINK) {
-		r = symlink_get(d, i, target);
-		if (r < 0)
-			return r;
-		n->target = malloc(i->target_len + 1u);
-		if (!n->target)
-			return -ENOMEM;
-		memcpy(n->target, target, i->target_len);
-		n->target_len = i->target_len;
-	}
-	r = names_of(d, i, n);
+	r = target_give(d, i, &n->target, &n->target_len);
+	if (r == 0)
+		r = names_of(d, i, n);
 	if (r == 0)
 		r = xattrs_of(d, i, &n->xattrs, &n->nxattrs);
 	if (r == 0 && i->kind == OP_KIND_FILE && stamp_is_set(&i->version))

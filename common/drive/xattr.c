@@ -15,7 +15,16 @@
 
 #define LIST_MAX (64u * 1024)	/* what the kernel lets through, bytes */
 
+/* Root's: the kernel lets nobody else have them, but for their names. */
+#define TRUSTED "trusted."
+
 /* ---- names -------------------------------------------------------------- */
+
+static bool
+is_trusted(const char *name)
+{
+	return strncmp(name, TRUSTED, sizeof(TRUSTED) - 1) == 0;
+}
 
 /* May this inode have it?  -EOPNOTSUPP, -EPERM, -EINVAL. */
 static int
@@ -27,6 +36,8 @@ xattr_allowed(const struct inode *i, const char *name)
 		return i->kind == OP_KIND_FILE || i->kind == OP_KIND_DIR ? 0 :
 		    -EPERM;
 	}
+	if (is_trusted(name))
+		return name[sizeof(TRUSTED) - 1] ? 0 : -EINVAL;
 	if (i->kind == OP_KIND_SYMLINK)
 		return -EOPNOTSUPP;
 	if (strcmp(name, XATTR_ACCESS) == 0)
@@ -42,11 +53,11 @@ xattr_is_hidden(const char *name)
 	return strcmp(name, DRIVE_XATTR_PREVIEW) == 0;
 }
 
-/* The ones that we never keep are answered without a look. */
-static bool
+bool
 xattr_known(const char *name)
 {
-	return strncmp(name, "user.", 5) == 0 || xattr_flag(name) != 0;
+	return strncmp(name, "user.", 5) == 0 || is_trusted(name) ||
+	    xattr_flag(name) != 0;
 }
 
 /* ---- reading ------------------------------------------------------------ */
@@ -92,6 +103,7 @@ drive_getxattr(struct drive *d, uint64_t ino, const char *name, void *out,
 struct list {
 	char *out;
 	size_t size, len;
+	bool with_trusted;
 };
 
 static int
@@ -99,7 +111,8 @@ list_add(void *arg, const struct xattr *x)
 {
 	struct list *l = arg;
 
-	if ((x->dirty & XATTR_REMOVED) || xattr_is_hidden(x->name))
+	if ((x->dirty & XATTR_REMOVED) || xattr_is_hidden(x->name) ||
+	    (is_trusted(x->name) && !l->with_trusted))
 		return 0;
 	if (l->size > 0) {
 		if (l->len + x->name_len + 1u > l->size)
@@ -111,9 +124,11 @@ list_add(void *arg, const struct xattr *x)
 }
 
 ssize_t
-drive_listxattr(struct drive *d, uint64_t ino, char *out, size_t size)
+drive_listxattr(struct drive *d, uint64_t ino, bool with_trusted, char *out,
+    size_t size)
 {
-	struct list l = { .out = out, .size = size };
+	struct list l = { .out = out, .size = size,
+	    .with_trusted = with_trusted };
 	struct inode i;
 	int r;
 
@@ -171,7 +186,7 @@ static int
 set_check(struct drive *d, const struct inode *i, const char *name,
     int flags) REQUIRES(d->db_lock)
 {
-	struct list l = { .size = 0 };
+	struct list l = { .with_trusted = true };
 	uint8_t *old = NULL;
 	ssize_t n = -ENODATA;
 	int r = 0;

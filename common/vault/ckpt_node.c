@@ -105,13 +105,10 @@ node_check(const struct ckpt_node *n)
 {
 	uint32_t i;
 
-	if (vault_id_is_root(&n->id) || n->kind < OP_KIND_FILE ||
-	    n->kind > OP_KIND_SOCK || !op_attr_check(&n->attr) ||
+	if (vault_id_is_root(&n->id) || !op_attr_check(&n->attr) ||
+	    !op_target_check(n->kind, n->target, n->target_len) ||
 	    n->content.trunc != 0 || !op_put_check(&n->content) ||
 	    !ckpt_xattrs_check(n->xattrs, n->nxattrs))
-		return false;
-	if (n->kind == OP_KIND_SYMLINK ?
-	    !op_target_check(n->target, n->target_len) : n->target_len != 0)
 		return false;
 	if (n->ndentries < 1 || (n->kind == OP_KIND_DIR && n->ndentries > 1))
 		return false;

@@ -17,11 +17,40 @@ op_name_valid(const uint8_t *name, size_t len)
 	return !memchr(name, '/', len) && !memchr(name, '\0', len);
 }
 
-bool
-op_target_check(const uint8_t *target, size_t len)
+void
+op_device_put(uint8_t target[static OP_DEVICE_LEN], uint32_t maj,
+    uint32_t min)
 {
-	return len >= 1 && len <= VAULT_SYMLINK_MAX &&
-	    !memchr(target, '\0', len);
+	put_le32(target, maj);
+	put_le32(target + 4, min);
+}
+
+void
+op_device_get(const uint8_t target[static OP_DEVICE_LEN], uint32_t *ret_maj,
+    uint32_t *ret_min)
+{
+	*ret_maj = get_le32(target);
+	*ret_min = get_le32(target + 4);
+}
+
+bool
+op_target_check(uint8_t kind, const uint8_t *target, size_t len)
+{
+	uint32_t maj, min;
+
+	switch (kind) {
+	case OP_KIND_SYMLINK:
+		return len >= 1 && len <= VAULT_SYMLINK_MAX &&
+		    !memchr(target, '\0', len);
+	case OP_KIND_CHAR:
+	case OP_KIND_BLOCK:
+		if (len != OP_DEVICE_LEN)
+			return false;
+		op_device_get(target, &maj, &min);
+		return maj <= OP_MAJOR_MAX && min <= OP_MINOR_MAX;
+	default:
+		return kind >= OP_KIND_FILE && kind <= OP_KIND_SOCK && len == 0;
+	}
 }
 
 bool
@@ -115,13 +144,9 @@ op_stamp_read(struct rd *r, struct op_stamp *ret)
 static bool
 create_check(const struct op *o)
 {
-	if (vault_id_is_root(&o->node) || !op_attr_check(&o->create.attr))
-		return false;
-	if (o->create.kind == OP_KIND_SYMLINK)
-		return op_target_check(o->create.target,
-		    o->create.target_len);
-	return o->create.kind >= OP_KIND_FILE &&
-	    o->create.kind <= OP_KIND_SOCK && !o->create.target_len;
+	return !vault_id_is_root(&o->node) && op_attr_check(&o->create.attr) &&
+	    op_target_check(o->create.kind, o->create.target,
+	    o->create.target_len);
 }
 
 /* The same rules for writer and reader. */

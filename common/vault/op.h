@@ -35,7 +35,18 @@ enum op_kind {
 	OP_KIND_SYMLINK = 3,
 	OP_KIND_FIFO = 4,
 	OP_KIND_SOCK = 5,
+	OP_KIND_CHAR = 6,
+	OP_KIND_BLOCK = 7,
 };
+
+/* Of a device: major u32, minor u32, as wide as Linux has them. */
+#define OP_DEVICE_LEN 8
+#define OP_MAJOR_MAX 0xfffu
+#define OP_MINOR_MAX 0xfffffu
+void op_device_put(uint8_t target[static OP_DEVICE_LEN], uint32_t maj,
+    uint32_t min);
+void op_device_get(const uint8_t target[static OP_DEVICE_LEN],
+    uint32_t *ret_maj, uint32_t *ret_min);
 
 enum op_attr_mask {
 	OP_ATTR_MODE = 1 << 0,
@@ -116,7 +127,8 @@ struct op {
 			uint8_t kind;	/* enum op_kind */
 			struct op_attr attr;
 			uint8_t key[VAULT_KEY_LEN];	/* file key */
-			uint8_t *target;	/* symlink */
+			/* Of a symlink; of a device, see op_device_put. */
+			uint8_t *target;
 			uint16_t target_len;
 		} create;
 		struct {

@@ -30,7 +30,8 @@ size_t op_attr_size(const struct op_attr *a);
 void op_stamp_write(struct buf *out, const struct op_stamp *s);
 void op_stamp_read(struct rd *r, struct op_stamp *ret);
 
-bool op_target_check(const uint8_t *target, size_t len);
+/* Is it a kind, and can it have such a target? */
+bool op_target_check(uint8_t kind, const uint8_t *target, size_t len);
 bool op_xattr_check(const uint8_t *name, size_t name_len, size_t value_len);
 
 bool op_put_check(const struct op_put *p);

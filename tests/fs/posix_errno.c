@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/xattr.h>
 #include <time.h>
@@ -119,6 +120,13 @@ say_make(void)
 	SAY(mknod("s2", S_IFSOCK | 0644, 0));
 	SAY(mknod("r2", S_IFREG | 0644, 0));
 	SAY(mknod("x2", S_IFDIR | 0644, 0));
+	SAY(mknod("c2", S_IFCHR | 0644, makedev(1, 3)));
+	SAY(mknod("c2", S_IFBLK | 0644, makedev(1, 3)));
+	SAY(mknod("none/b2", S_IFBLK | 0644, makedev(8, 1)));
+	SAY(truncate("c2", 0));
+	SAY(setxattr("c2", "user.x", "y", 1, 0));
+	SAY(setxattr("c2", "trusted.x", "y", 1, 0));
+	SAY(unlink("c2"));
 	SAY(symlink("x", "f"));
 	SAY(symlink("x", "none/l"));
 	SAY(symlink("", "empty"));
@@ -316,6 +324,14 @@ say_attr(void)
 	SAY(lsetxattr("l", "user.a", "v", 1, 0));
 	SAY(setxattr("p", "user.a", "v", 1, 0));
 	SAY(setxattr("d", "user.a", "vvv", 3, 0));
+	SAY(setxattr("f", "trusted.", "v", 1, 0));
+	SAY(getxattr("f", "trusted.b", big, sizeof(big)));
+	SAY(setxattr("f", "trusted.a", "v", 1, 0));
+	SAY(lsetxattr("l", "trusted.a", "v", 1, 0));
+	SAY(setxattr("p", "trusted.a", "v", 1, 0));
+	SAY(listxattr("p", big, sizeof(big)));
+	SAY(removexattr("p", "trusted.a"));
+	SAY(removexattr("p", "trusted.a"));
 	SAY(getxattr("d", "user.a", buf, 2));
 	SAY(getxattr("d", "user.b", buf, 2));
 	SAY(getxattr("p", "user.b", buf, 2));

@@ -189,6 +189,8 @@ put_one(const char *path, const char *name, const struct stat *st)
 	if (with_times)
 		printf(" %lld.%09ld", (long long)st->st_mtim.tv_sec,
 		    st->st_mtim.tv_nsec);
+	if (S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode))
+		printf(" dev=%lx", (unsigned long)st->st_rdev);
 	if (S_ISREG(st->st_mode))
 		put_content(name);
 	if (S_ISLNK(st->st_mode)) {

@@ -336,7 +336,7 @@ dump_xattrs(struct fix *f, uint64_t ino, struct buf *b)
 	size_t nnames = 0, k;
 	ssize_t n, len;
 
-	n = drive_listxattr(f->d, ino, list, sizeof(list));
+	n = drive_listxattr(f->d, ino, true, list, sizeof(list));
 	ck_assert_int_ge(n, 0);
 	for (p = list; p < list + n && nnames < 256; p += strlen(p) + 1)
 		names[nnames++] = p;
@@ -366,6 +366,8 @@ dump_node(struct fix *f, const char *path, uint64_t ino, struct lines *l)
 		    sizeof(target)), 0);
 		(void)buf_printf(&b, " -> %s", target);
 	}
+	if (a.rdev)
+		(void)buf_printf(&b, " d%lx", (unsigned long)a.rdev);
 	if (S_ISREG(a.mode) && a.size <= 2048)
 		dump_content(f, &a, &b);
 	dump_xattrs(f, ino, &b);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "crypto/crypto.h"
@@ -310,6 +311,10 @@ fill_odd(struct rig *r, uint64_t dir, const char *top)
 	    "../somewhere/else", &a), 0);
 	ck_assert_int_eq(drive_mknod(r->drive, &cred, dir, "fifo",
 	    S_IFIFO | 0600, &a), 0);
+	ck_assert_int_eq(drive_mkdev(r->drive, &cred, dir, "null",
+	    S_IFCHR | 0600, makedev(1, 3), &a), 0);
+	ck_assert_int_eq(drive_setxattr(r->drive, &cred, a.ino, "trusted.is",
+	    "kept", 4, 0), 0);
 	(void)snprintf(path, sizeof(path), "%s/small", top);
 	ino = rig_lookup(r, path);
 	ck_assert_int_eq(drive_link(r->drive, ino, dir, "hard", &a), 0);

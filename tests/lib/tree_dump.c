@@ -115,7 +115,7 @@ dump_xattrs(struct dump *u, uint64_t ino)
 	size_t i;
 	char *p;
 
-	len = drive_listxattr(u->d, ino, list, sizeof(list));
+	len = drive_listxattr(u->d, ino, true, list, sizeof(list));
 	if (len < 0)
 		return (int)len;
 	for (p = list; p < list + len; p += strlen(p) + 1) {
@@ -174,9 +174,10 @@ dump_node(struct dump *u, const struct drive_attr *a, const char *path)
 			return r;
 		(void)buf_printf(u->out, " -> %s", target);
 	}
+	if (a->rdev)
+		(void)buf_printf(u->out, " dev=%lx", (unsigned long)a->rdev);
 	dump_links(u, a, path);
-	if (!S_ISLNK(a->mode))
-		r = dump_xattrs(u, a->ino);
+	r = dump_xattrs(u, a->ino);
 	if (r == 0 && S_ISREG(a->mode))
 		r = dump_content(u, a->ino);
 	(void)buf_put_u8(u->out, '\n');

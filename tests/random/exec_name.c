@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define MASK 022	/* the process's umask */
@@ -242,19 +243,24 @@ op_mkdir(struct ctx *c, const struct op *o)
 int
 op_mknod(struct ctx *c, const struct op *o)
 {
-	static const mode_t types[] = { S_IFIFO, S_IFSOCK, S_IFREG };
-	mode_t mode = types[o->flags % 3] | (o->mode & 07777);
-	struct mnode *dir = NULL;
+	static const mode_t types[] = { S_IFIFO, S_IFSOCK, S_IFREG, S_IFCHR,
+	    S_IFBLK };
+	mode_t mode = types[o->flags % 5] | (o->mode & 07777);
+	dev_t rdev = makedev(o->seed & 0xfff, o->seed >> 12 & 0xfffff);
+	struct mnode *dir = NULL, *n;
 	int want = can_make(c, &o->p1, &dir), r, e;
 	char path[PATH_MAX];
 
+	if (!want && geteuid() != 0 && (S_ISCHR(mode) || S_ISBLK(mode)))
+		want = EPERM;
 	path_text(c, &o->p1, path, sizeof(path));
-	r = mknod(path, mode, 0);
+	r = mknod(path, mode, rdev);
 	e = expect(c, r, want);
 	if (e < 0 || r < 0)
 		return e;
-	return look(c, o, path, made(c, dir, &o->p1, mode & ~(mode_t)MASK),
-	    dir);
+	n = made(c, dir, &o->p1, mode & ~(mode_t)MASK);
+	n->rdev = rdev;
+	return look(c, o, path, n, dir);
 }
 
 int

@@ -67,6 +67,7 @@ struct mnode {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
+	dev_t rdev;			/* devices */
 	unsigned nlink, refs, nsub;
 	ino_t ino;			/* 0: not seen yet */
 	uint8_t *data;			/* regular files */

@@ -69,6 +69,9 @@ check_stat(struct ctx *c, struct mnode *n, const struct stat *st)
 	if (n->ino && st->st_ino != n->ino)
 		return failf(c, "another inode number");
 	n->ino = st->st_ino;
+	if ((S_ISCHR(n->mode) || S_ISBLK(n->mode)) && st->st_rdev != n->rdev)
+		return failf(c, "device %lx instead of %lx",
+		    (unsigned long)st->st_rdev, (unsigned long)n->rdev);
 	if ((S_ISREG(n->mode) || S_ISLNK(n->mode)) &&
 	    (uint64_t)st->st_size != n->size)
 		return failf(c, "size %lld instead of %zu",

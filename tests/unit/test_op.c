@@ -247,7 +247,7 @@ START_TEST(creates_that_make_no_sense_are_refused)
 
 	o.create.kind = 0;
 	refused(&o);
-	o.create.kind = OP_KIND_SOCK + 1;
+	o.create.kind = OP_KIND_BLOCK + 1;
 	refused(&o);
 	o.create.kind = OP_KIND_SYMLINK;
 	refused(&o);
@@ -265,6 +265,40 @@ START_TEST(creates_that_make_no_sense_are_refused)
 	refused(&o);
 	o.create.attr.mask = 0;
 	o.node = fix_id(0);
+	refused(&o);
+}
+END_TEST
+
+START_TEST(devices_have_numbers_as_linux_has_them)
+{
+	struct op o = { .type = OP_CREATE, .node = fix_id(1) };
+	uint8_t target[OP_DEVICE_LEN + 1] = { 0 };
+	uint32_t maj, min;
+	struct op back;
+	struct buf b;
+	struct rd r;
+
+	o.create.kind = OP_KIND_BLOCK;
+	o.create.target = target;
+	refused(&o);
+	o.create.target_len = OP_DEVICE_LEN + 1;
+	refused(&o);
+	o.create.target_len = OP_DEVICE_LEN;
+	op_device_put(target, OP_MAJOR_MAX + 1, 0);
+	refused(&o);
+	op_device_put(target, 0, OP_MINOR_MAX + 1);
+	refused(&o);
+	op_device_put(target, OP_MAJOR_MAX, OP_MINOR_MAX);
+	b = encoded(&o);
+	r = rd_of(b.data, b.len);
+	ck_assert_int_eq(op_decode(&r, &back), 0);
+	ck_assert_uint_eq(back.create.target_len, OP_DEVICE_LEN);
+	op_device_get(back.create.target, &maj, &min);
+	ck_assert_uint_eq(maj, OP_MAJOR_MAX);
+	ck_assert_uint_eq(min, OP_MINOR_MAX);
+	op_done(&back);
+	buf_done(&b);
+	o.create.kind = OP_KIND_SOCK;
 	refused(&o);
 }
 END_TEST
@@ -479,6 +513,7 @@ main(void)
 	tcase_add_test(t, a_known_op_marked_as_skippable_is_refused);
 	tcase_add_test(t, names_that_no_folder_may_hold_are_refused);
 	tcase_add_test(t, creates_that_make_no_sense_are_refused);
+	tcase_add_test(t, devices_have_numbers_as_linux_has_them);
 	tcase_add_test(t, puts_that_make_no_sense_are_refused);
 	tcase_add_test(t, other_ops_that_make_no_sense_are_refused);
 	tcase_add_test(t,

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -65,6 +66,7 @@ END_TEST
 
 START_TEST(names_are_any_bytes_up_to_255)
 {
+	struct drive_attr a;
 	char name[300];
 	int k;
 
@@ -86,13 +88,24 @@ START_TEST(names_are_any_bytes_up_to_255)
 	ck_assert_int_eq(mknod_r(ROOT, ".", S_IFREG | 0600), -EEXIST);
 	ck_assert_int_eq(mknod_r(ROOT, "..", S_IFDIR | 0700), -EEXIST);
 	ck_assert_int_eq(mknod_r(ROOT, "a/b", S_IFREG | 0600), -EINVAL);
-	ck_assert_int_eq(mknod_r(ROOT, "dev", S_IFCHR | 0600), -EPERM);
+	ck_assert_int_eq(drive_mkdev(f.d, &fix_me, ROOT, "null",
+	    S_IFCHR | 0600, makedev(1, 3), &a), 0);
+	ck_assert_int_eq(drive_mkdev(f.d, &fix_me, ROOT, "last",
+	    S_IFBLK | 0600, makedev(4095, 1048575), &a), 0);
+	ck_assert_int_eq(drive_mkdev(f.d, &fix_me, ROOT, "more",
+	    S_IFBLK | 0600, makedev(4096, 0), &a), -EINVAL);
 	ck_assert_int_eq(mknod_r(ROOT, "fifo", S_IFIFO | 0600), 0);
 	ck_assert_int_eq(mknod_r(ROOT, "sock", S_IFSOCK | 0600), 0);
 	ck_assert_uint_eq(fix_attr(&f, fix_find(&f, "fifo")).mode & S_IFMT,
 	    S_IFIFO);
 	ck_assert_uint_eq(fix_attr(&f, fix_find(&f, "sock")).mode & S_IFMT,
 	    S_IFSOCK);
+	a = fix_attr(&f, fix_find(&f, "null"));
+	ck_assert_uint_eq(a.mode & S_IFMT, S_IFCHR);
+	ck_assert_uint_eq(a.rdev, makedev(1, 3));
+	a = fix_attr(&f, fix_find(&f, "last"));
+	ck_assert_uint_eq(a.mode & S_IFMT, S_IFBLK);
+	ck_assert_uint_eq(a.rdev, makedev(4095, 1048575));
 }
 END_TEST
 
@@ -437,17 +450,23 @@ START_TEST(xattrs_are_set_listed_and_removed)
 	ck_assert_int_eq(drive_getxattr(f.d, ino, "user.empty", out, 64), 0);
 	ck_assert_int_eq(drive_getxattr(f.d, ino, "user.b", out, 64),
 	    -ENODATA);
-	ck_assert_int_eq(drive_listxattr(f.d, ino, out, 0), 18);
-	ck_assert_int_eq(drive_listxattr(f.d, ino, out, 17), -ERANGE);
-	ck_assert_int_eq(drive_listxattr(f.d, ino, out, 64), 18);
+	ck_assert_int_eq(drive_listxattr(f.d, ino, true, out, 0), 18);
+	ck_assert_int_eq(drive_listxattr(f.d, ino, true, out, 17), -ERANGE);
+	ck_assert_int_eq(drive_listxattr(f.d, ino, true, out, 64), 18);
 	ck_assert_int_eq(drive_removexattr(f.d, &fix_me, ino, "user.a"), 0);
 	ck_assert_int_eq(drive_removexattr(f.d, &fix_me, ino, "user.a"),
 	    -ENODATA);
-	ck_assert_int_eq(drive_listxattr(f.d, ino, out, 64), 11);
+	ck_assert_int_eq(drive_listxattr(f.d, ino, true, out, 64), 11);
 	ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino, "user.", "x", 1,
 	    0), -EINVAL);
+	ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino, "trusted.", "x",
+	    1, 0), -EINVAL);
 	ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino, "trusted.x", "x",
-	    1, 0), -EOPNOTSUPP);
+	    1, 0), 0);
+	ck_assert_int_eq(drive_listxattr(f.d, ino, true, out, 64), 21);
+	ck_assert_int_eq(drive_listxattr(f.d, ino, false, out, 64), 11);
+	ck_assert_int_eq(drive_removexattr(f.d, &fix_me, ino, "trusted.x"),
+	    0);
 	ck_assert_int_eq(drive_getxattr(f.d, ino, "security.selinux", out,
 	    64), -EOPNOTSUPP);
 	ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino, "user.big", big,
@@ -481,7 +500,7 @@ START_TEST(a_preview_is_kept_unseen_with_what_it_shows)
 	ck_assert_int_eq(drive_getattr(f.d, ino, &b), 0);
 	ck_assert_int_eq(memcmp(&a, &b, sizeof(a)), 0);
 	/* For users there is none. */
-	ck_assert_int_eq(drive_listxattr(f.d, ino, out, 64), 0);
+	ck_assert_int_eq(drive_listxattr(f.d, ino, true, out, 64), 0);
 	ck_assert_int_eq(drive_getxattr(f.d, ino, name, out, 64), -ENODATA);
 	ck_assert_int_eq(drive_removexattr(f.d, &fix_me, ino, name),
 	    -ENODATA);
@@ -514,7 +533,7 @@ START_TEST(a_list_never_outgrows_what_the_kernel_takes)
 		r = drive_setxattr(f.d, &fix_me, ino, name, "v", 1, 0);
 	}
 	ck_assert_int_eq(r, -ENOSPC);
-	ck_assert_int_gt(drive_listxattr(f.d, ino, list, 65536), 60000);
+	ck_assert_int_gt(drive_listxattr(f.d, ino, true, list, 65536), 60000);
 }
 END_TEST
 
