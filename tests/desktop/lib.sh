@@ -99,7 +99,11 @@ machine_up() {
 machine_boot() {
 	# Keyrings lock their memory; without it they take no password.
 	local capability=CAP_SYS_ADMIN,CAP_NET_ADMIN,CAP_IPC_LOCK
+	# A machine has them; containers of this systemd are refused them.
+	local calls=landlock_create_ruleset
+	calls="$calls landlock_add_rule landlock_restrict_self"
 	SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 setsid systemd-nspawn -q \
+	    --system-call-filter="$calls" \
 	    -D "$T/root" --machine="coffre-$$" --register=no --keep-unit \
 	    --private-network --capability="$capability" --bind=/dev/fuse \
 	    --bind-ro="$PWD:/src" --bind-ro="$ABS_B:/build" \
