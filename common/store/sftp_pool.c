@@ -183,11 +183,11 @@ conn_open(struct sftp_conn *c)
 
 /* Out of the list. */
 static void
-conn_unlink_locked(struct sftp_conn *c) REQUIRES(c->store->lock)
+conn_unlink_locked(struct sftp *s, struct sftp_conn *c) REQUIRES(s->lock)
 {
 	LIST_REMOVE(c, entry);
-	c->store->nconns--;
-	c->store->nready -= c->is_ready;
+	s->nconns--;
+	s->nready -= c->is_ready;
 }
 
 /* Before any is let in one caller tries: hosts shut out who is refused many
@@ -259,7 +259,7 @@ give(struct sftp_conn *c)
 	c->is_used = false;
 	c->is_old = true;
 	if (is_dead)
-		conn_unlink_locked(c);
+		conn_unlink_locked(s, c);
 	cond_broadcast(&s->changed);
 	mutex_unlock(&s->lock);
 	if (is_dead)
@@ -341,7 +341,7 @@ sftp_interrupt(struct store *st, bool on)
 		if (c->is_used)
 			continue;
 		/* After a suspend it would be dead. */
-		conn_unlink_locked(c);
+		conn_unlink_locked(s, c);
 		LIST_INSERT_HEAD(&idle, c, entry);
 	}
 	cond_broadcast(&s->changed);
