@@ -14,7 +14,7 @@ seeds_photos() {
 	    $SEEDS 430000 && chown -R alice: '$HOME_IN/seeds'"
 }
 seeds_made() {
-	[ "$(on journalctl -q -o cat _UID=$UID_IN |
+	[ "$(on journalctl -q -o cat _UID="$UID_IN" |
 	    grep -c 'seeds: made r=0')" -ge "$SEEDS" ]
 }
 previews() {
@@ -46,7 +46,7 @@ part_seeds() {
 		n=$(fetched_since "$n0")
 		picture "$m-seeds"
 		say "$m: $n bytes fetched"
-		check "$m: nothing is fetched for them" [ "$n" -le $NEWS ]
+		check "$m: nothing is fetched for them" [ "$n" -le "$NEWS" ]
 		fm_close "$m"
 	done
 	as rm -rf "$MNT/seeds" "$HOME_IN/seeds"
