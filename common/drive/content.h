@@ -274,7 +274,8 @@ void pending_free(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
 /* Freeze a round of what is due.  1: there may be more.  A failure is that of
  * the last one; others are not held up by it. */
 int stage_freeze_due(struct drive *d);
-/* Delete the superseded rows that a flush has made superfluous. */
+/* Delete the superseded rows that a flush has made superfluous: the first n of
+ * stage.dead. */
 int stage_bury(struct drive *d, size_t n);
 
 /* ---- scan.c --- */

@@ -98,27 +98,6 @@ off_tag(uint64_t off, uint8_t tag[static TAG_LEN])
 
 /* ---- reading ------------------------------------------------------------ */
 
-static uint32_t
-type_of(uint8_t kind)
-{
-	switch (kind) {
-	case OP_KIND_DIR:
-		return 0040000;
-	case OP_KIND_SYMLINK:
-		return 0120000;
-	case OP_KIND_FIFO:
-		return 0010000;
-	case OP_KIND_SOCK:
-		return 0140000;
-	case OP_KIND_CHAR:
-		return 0020000;
-	case OP_KIND_BLOCK:
-		return 0060000;
-	default:
-		return 0100000;
-	}
-}
-
 /* Up to max entries from a tag on. */
 static int
 dir_load(struct drive *d, struct drive_dir *dir, const uint8_t *from,
@@ -139,7 +118,7 @@ dir_load(struct drive *d, struct drive_dir *dir, const uint8_t *from,
 		struct item *it = &dir->items[k];
 
 		it->x = dir->rows[k];
-		it->mode = type_of(it->x.kind);
+		it->mode = kind_mode(it->x.kind);
 		it->has_attr = false;
 		if (!with_attr)
 			continue;

@@ -204,6 +204,8 @@ void forgotten_tend(struct drive *d, struct rest *rest);
 bool is_forgotten(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 /* It has a name again. */
 void forgotten_drop(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* The type as in a mode; 0: there is no such kind. */
+uint32_t kind_mode(uint8_t kind);
 /* attr as the caller sees it, with what open files have not committed. */
 void inode_attr(struct drive *d, const struct inode *i,
     struct drive_attr *ret) REQUIRES(d->db_lock);

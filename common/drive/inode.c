@@ -386,7 +386,7 @@ inode_reap(struct drive *d, uint64_t ino)
 	return 0;
 }
 
-static uint32_t
+uint32_t
 kind_mode(uint8_t kind)
 {
 	static const uint32_t modes[] = {

@@ -79,6 +79,19 @@ xattr_each(struct drive *d, uint64_t ino, unsigned mask,
 	return r;
 }
 
+/* The row of a name: 1, with what is dirty and the sealed row as columns of
+ * *ret, which the caller resets. */
+static int
+xattr_find(struct drive *d, uint64_t ino, const uint8_t *ntag,
+    struct stmt **ret) REQUIRES(d->db_lock)
+{
+	*ret = db_stmt(d->db, STMT_XATTR_GET,
+	    "SELECT dirty, row FROM xattr WHERE ino = ?1 AND ntag = ?2");
+	stmt_i64(*ret, 1, (int64_t)ino);
+	stmt_blob(*ret, 2, ntag, TAG_LEN);
+	return stmt_step(*ret);
+}
+
 ssize_t
 xattr_load(struct drive *d, uint64_t ino, const char *name, uint8_t **ret)
 {
@@ -90,11 +103,7 @@ xattr_load(struct drive *d, uint64_t ino, const char *name, uint8_t **ret)
 	int r;
 
 	xattr_tag(d, ino, name, ntag);
-	s = db_stmt(d->db, STMT_XATTR_GET,
-	    "SELECT dirty, row FROM xattr WHERE ino = ?1 AND ntag = ?2");
-	stmt_i64(s, 1, (int64_t)ino);
-	stmt_blob(s, 2, ntag, TAG_LEN);
-	r = stmt_step(s);
+	r = xattr_find(d, ino, ntag, &s);
 	if (r <= 0)
 		return r < 0 ? r : -ENODATA;
 	if (stmt_get_i64(s, 0) & XATTR_REMOVED) {
@@ -128,11 +137,7 @@ xattr_has(struct drive *d, uint64_t ino, const char *name)
 	int r;
 
 	xattr_tag(d, ino, name, ntag);
-	s = db_stmt(d->db, STMT_XATTR_GET,
-	    "SELECT dirty, row FROM xattr WHERE ino = ?1 AND ntag = ?2");
-	stmt_i64(s, 1, (int64_t)ino);
-	stmt_blob(s, 2, ntag, TAG_LEN);
-	r = stmt_step(s);
+	r = xattr_find(d, ino, ntag, &s);
 	if (r > 0)
 		r = !(stmt_get_i64(s, 0) & XATTR_REMOVED);
 	stmt_reset(s);
@@ -261,11 +266,7 @@ xattr_sealed(struct drive *d, uint64_t ino,
 	unsigned dirty;
 	int r;
 
-	s = db_stmt(d->db, STMT_XATTR_GET,
-	    "SELECT dirty, row FROM xattr WHERE ino = ?1 AND ntag = ?2");
-	stmt_i64(s, 1, (int64_t)ino);
-	stmt_blob(s, 2, ntag, TAG_LEN);
-	r = stmt_step(s);
+	r = xattr_find(d, ino, ntag, &s);
 	if (r <= 0)
 		return r;
 	dirty = (unsigned)stmt_get_i64(s, 0);
