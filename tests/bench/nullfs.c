@@ -400,13 +400,15 @@ op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	list(req, ino, size, off, true);
 }
 
+static int no_xattr = ENOSYS;	/* what asking for one is answered */
+
 static void
 op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	(void)ino;
 	(void)name;
 	(void)size;
-	fuse_reply_err(req, getenv("NULLFS_ACL") ? ENODATA : ENOSYS);
+	fuse_reply_err(req, no_xattr);
 }
 
 static const struct fuse_lowlevel_ops ops = {
@@ -465,6 +467,8 @@ main(int argc, char **argv)
 	struct loop *loop;
 	int r = 1;
 
+	if (getenv("NULLFS_ACL"))
+		no_xattr = ENODATA;
 	nodes = calloc(NODES_MAX, sizeof(*nodes));
 	if (!nodes || root_make() < 0 ||
 	    fuse_parse_cmdline(&args, &o) != 0 || !o.mountpoint) {

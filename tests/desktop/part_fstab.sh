@@ -9,15 +9,6 @@ ENTRY_NAME='Drive of fstab'
 fstab_line() {
 	on sh -c "echo '$NAME $MNT fuse.coffre user,noauto,nosuid,nodev,_netdev,x-gvfs-show,x-gvfs-name=Drive%20of%20fstab,x-gvfs-icon=folder-remote 0 0' >>/etc/fstab"
 }
-# A click, or two, on the row of the sidebar.
-fm_click() {
-	local x y w h X Y
-	read -r x y w h <<<"$(as look.py "$(fm_program "$1")" where "$2")"
-	[ -n "$h" ] || return 1
-	read -r X Y <<<"$(fm_window "$1")"
-	as xdotool mousemove $((X + x + w / 3)) $((Y + y + h / 2)) \
-	    sleep 0.5 click 1
-}
 part_fstab() {
 	local m where
 

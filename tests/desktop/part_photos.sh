@@ -8,10 +8,11 @@ AT_MOST=20000000
 # What asking the store for news takes meanwhile.
 NEWS=65536
 
+# photos_made FOLDER N WHAT: of what ImageMagick makes of that.
 photos_made() {
-	on sh -c "convert -size 1000x750 xc: +noise Random -quality 60 \
-	    /tmp/noise.jpg && photos.py /tmp/noise.jpg '$HOME_IN/photos' \
-	    $PHOTOS 430000 && chown -R alice: '$HOME_IN/photos'"
+	on sh -c "convert -size 1000x750 $3 -quality 60 /tmp/photo.jpg &&
+	    photos.py /tmp/photo.jpg '$HOME_IN/$1' $2 430000 &&
+	    chown -R alice: '$HOME_IN/$1'"
 }
 fetched_since() {
 	echo $(($(given_out) - $1))
@@ -19,7 +20,8 @@ fetched_since() {
 part_photos() {
 	local m n0 n
 
-	check "$PHOTOS photos are made" photos_made || return
+	check "$PHOTOS photos are made" \
+	    photos_made photos "$PHOTOS" "xc: +noise Random" || return
 	check "they are copied to the drive" \
 	    as cp -r "$HOME_IN/photos" "$MNT/photos"
 	check "and stored" drive_sync 590 || return

@@ -8,11 +8,6 @@
 SEEDS=${SEEDS:-60}
 PREVIEWS=$HOME_IN/.cache/thumbnails/normal
 
-seeds_photos() {
-	on sh -c "convert -size 1000x750 -seed 7 plasma:red-blue -quality 60 \
-	    /tmp/plasma.jpg && photos.py /tmp/plasma.jpg '$HOME_IN/seeds' \
-	    $SEEDS 430000 && chown -R alice: '$HOME_IN/seeds'"
-}
 seeds_made() {
 	[ "$(on journalctl -q -o cat _UID="$UID_IN" |
 	    grep -c 'seeds: made r=0')" -ge "$SEEDS" ]
@@ -29,7 +24,8 @@ part_seeds() {
 	set_conf thumbnails seed
 	set_conf log_level debug
 	check "previews are to be seeded" restart || return
-	check "$SEEDS photos are made" seeds_photos || return
+	check "$SEEDS photos are made" \
+	    photos_made seeds "$SEEDS" "-seed 7 plasma:red-blue" || return
 	check "they are copied to the drive" \
 	    as cp -r "$HOME_IN/seeds" "$MNT/seeds"
 	check "a preview of each is made" until_ok 120 seeds_made

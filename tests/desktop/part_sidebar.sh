@@ -48,19 +48,35 @@ fm_window() {
 	    "$(xdotool search --onlyvisible --class nautilus | tail -n 1)"')"
 	echo "$X $Y"
 }
-# A click on its row, then on "Unmount" in the menu; in Nautilus on the mark
-# that is at the end of the row.
-fm_eject() {
-	local x y w h X Y entry
+# Where its row is on the display: left, middle of its height, width.
+fm_row() {
+	local x y w h X Y
 	read -r x y w h <<<"$(as look.py "$(fm_program "$1")" where "$2")"
 	[ -n "$h" ] || return 1
 	read -r X Y <<<"$(fm_window "$1")"
-	y=$((Y + y + h / 2))
+	echo $((X + x)) $((Y + y + h / 2)) "$w"
+}
+# fm_click MANAGER ROW [BUTTON]
+fm_click() {
+	local row
+	read -ra row <<<"$(fm_row "$1" "$2")"
+	[ "${#row[@]}" -eq 3 ] &&
+	    as xdotool mousemove $((row[0] + row[2] / 3)) "${row[1]}" \
+		sleep 0.5 click "${3:-1}"
+}
+# A click on its row, then on "Unmount" in the menu; in Nautilus on the mark
+# that is at the end of the row.
+fm_eject() {
+	local row entry
 	if [ "$1" = nautilus ]; then
-		as xdotool mousemove $((X + x + w + 24)) $y sleep 0.5 click 1
+		read -ra row <<<"$(fm_row "$1" "$2")"
+		[ "${#row[@]}" -eq 3 ] &&
+		    as xdotool mousemove $((row[0] + row[2] + 24)) \
+			"${row[1]}" sleep 0.5 click 1
 		return
 	fi
-	as xdotool mousemove $((X + x + w / 3)) $y sleep 0.5 click 3 sleep 1
+	fm_click "$1" "$2" 3 || return
+	sleep 1
 	picture "$1-menu"
 	for entry in Eject Unmount "Unmount Volume"; do
 		as look.py "$(fm_program "$1")" press "$entry" && return

@@ -278,37 +278,30 @@ check "and nothing is kept here" \
 
 # ---- a login in the browser --------------------------------------------------
 
-cloud() {
-	"$TOP/tests/servers/nextcloud.sh" "$@"
-}
-cloud_end() {
-	cloud stop "$T/cloud"
-	fs_cleanup
-}
 fetched() {
 	until_ok 5 grep -q '/login/v2/flow/' "$T/xdg-open.words"
 }
+CLOUD_STOP="$TOP/tests/servers/nextcloud.sh stop $T/cloud"
 rc=0
-cloud start "$T/cloud" >"$T/cloud.vars" || rc=$?
+"$TOP/tests/servers/nextcloud.sh" start "$T/cloud" >"$T/cloud.vars" || rc=$?
 if [ "$rc" -eq 77 ]; then
 	say "no Nextcloud: $(cat "$T/cloud.vars")"
 else
-	trap cloud_end EXIT
 	PORT=$(sed -n 's/^HTTP=.*:\([0-9]*\).*/\1/p' "$T/cloud.vars")
-	CLOUD="What would => Make a new drive
+	ASKED="What would => Make a new drive
 What to call => cloud
 kept => another address
 Address => nextcloud://127.0.0.1:$PORT/drive?tls=no"
 	rm -f "$T/xdg-open.words"
 	check "a login that is not granted can be given up" ends_with 75 \
-	    windows zenity <<<"$CLOUD
+	    windows zenity <<<"$ASKED
 Log in and grant => !close"
 	check "the browser was opened for it" fetched
 	# The page is asked for, as by a browser in which the user agrees.
 	for p in zenity kdialog; do
 		printf '#!/bin/sh\ncurl -so "%s/page" "$1"\n' "$T" >"$T/$p/xdg-open"
 		check "$p: one that is granted goes on by itself" \
-		    ends_with 75 windows $p <<<"$CLOUD
+		    ends_with 75 windows $p <<<"$ASKED
 Log in and grant => !wait
 The store works => !cancel"
 		check "$p: and what was the window is gone" until_ok 5 \
