@@ -96,6 +96,8 @@ block_row(struct drive *d, struct stmt *s, struct block *b)
 		r = org_open(d, b, p, len);
 	}
 	b->is_end = stmt_is_null(s, 7) && !stmt_is_null(s, 8);
+	if (b->is_end)
+		b->end = (uint64_t)stmt_get_i64(s, 8);
 	if (r == 0 && !stmt_is_null(s, 7)) {
 		p = stmt_get_blob(s, 9, &len);
 		if (len != VAULT_HASH_LEN)
@@ -301,7 +303,7 @@ block_bind(struct drive *d, struct stmt *s, int i, const struct block *b,
 	    b->has_data ? FRAME_DATA : FRAME_NOT);
 	stmt_blob(s, i + 3, nt, AEAD_OVERHEAD);
 	if (b->is_end && !b->has_ref)
-		stmt_i64(s, i + 5, 0);
+		stmt_i64(s, i + 5, (int64_t)b->end);
 	if (!b->has_ref)
 		return 0;
 	r = pack_number(d, &b->ref.pack, &pid);

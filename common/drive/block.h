@@ -32,8 +32,9 @@ struct block {
 	uint32_t len;		/* plaintext bytes */
 	uint32_t frame;		/* in the slab, or SLAB_NONE */
 	bool has_data;		/* in the table of small ones */
-	bool is_end;		/* not on the store yet, and written where
-				 * the file had ended before */
+	bool is_end;		/* not on the store yet, and reaches behind
+				 * where the file had ended before: */
+	uint64_t end;		/* its size then */
 	uint8_t nonce[AEAD_NONCE_LEN], tag[AEAD_TAG_LEN];
 	bool has_ref;		/* ref is where it lies on the store */
 	struct block_ref ref;

@@ -120,14 +120,20 @@ node_key(struct node *n)
 }
 
 void
-dirty_free(struct drive *d, struct node *n, struct dirty *b)
+dirty_drop(struct drive *d, struct dirty *b)
 {
-	HASH_DEL(n->dirty, b);
 	__atomic_sub_fetch(&d->nodes->dirty_bytes, b->cap, __ATOMIC_RELAXED);
 	if (b->buf)
 		explicit_bzero(b->buf, b->len);
 	free(b->buf);
 	free(b->have);
+}
+
+void
+dirty_free(struct drive *d, struct node *n, struct dirty *b)
+{
+	HASH_DEL(n->dirty, b);
+	dirty_drop(d, b);
 	free(b);
 }
 
@@ -230,28 +236,13 @@ struct making {
 static int
 making_patch(struct drive *d, const struct dirty *b, struct making *ret)
 {
-	static const uint8_t none[16];
-	uint8_t *p = content_scratch(1);
-	size_t len = 4 + PATCH_MAP + b->len;
-	int r;
-
 	/* The bid is the row's name and is needed for sealing. */
 	mutex_lock(&d->db_lock);
 	ret->b.bid = d->stage->next_bid++;
 	mutex_unlock(&d->db_lock);
-	ret->data = malloc(len + AEAD_OVERHEAD);
-	if (!p || !ret->data)
-		return -ENOMEM;
-	put_le32(p, b->len);
-	memcpy(p + 4, b->have, PATCH_MAP);
-	memcpy(p + 4 + PATCH_MAP, b->buf, b->len);
-	r = row_seal_apart(d, "ptch", ret->b.bid, none, p, len,
-	    ret->data);
-	crypto_wipe(p, len);
-	ret->data_len = len + AEAD_OVERHEAD;
 	ret->b.state = BLOCK_PATCH;
 	ret->b.has_data = true;
-	return r;
+	return patch_seal(d, b, ret->b.bid, &ret->data, &ret->data_len);
 }
 
 static int

@@ -164,6 +164,8 @@ int node_key(struct node *n) REQUIRES(n->lock);
 int node_commit(struct drive *d, struct node *n) REQUIRES(n->lock);
 void node_touch(struct drive *d, struct node *n, bool set_mtime)
     REQUIRES(n->lock);
+/* What b holds; what holds b too. */
+void dirty_drop(struct drive *d, struct dirty *b);
 void dirty_free(struct drive *d, struct node *n, struct dirty *b)
     REQUIRES(n->lock);
 int dirty_grow(struct drive *d, struct dirty *b, uint32_t cap);
@@ -202,9 +204,17 @@ uint8_t *content_scratch(unsigned which);
 
 /* A patch row's plaintext: len u32 | bitmap | bytes. */
 #define PATCH_MAP (BLOCK_SIZE / 8)
+/* Sealed as the row bid: the caller frees it, also after an error. */
+int patch_seal(struct drive *d, const struct dirty *b, uint64_t bid,
+    uint8_t **ret, size_t *ret_len);
 int patch_load(struct drive *d, const struct block *b, struct dirty *ret);
+int patch_load_held(struct drive *d, const struct block *b,
+    struct dirty *ret) REQUIRES(d->db_lock);
 
 /* ---- write.c --- */
+
+/* Bytes [from, to) are known. */
+void have_set(uint8_t *map, uint32_t from, uint32_t to);
 
 /* Part of one block, into memory. */
 int node_write_part(struct drive *d, struct node *n, uint64_t idx, uint32_t o,

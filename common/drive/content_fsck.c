@@ -55,10 +55,7 @@ block_opens(struct check *c, const struct block *b)
 		struct dirty t = { .idx = b->idx };
 
 		r = patch_load(c->d, b, &t);
-		__atomic_sub_fetch(&c->d->nodes->dirty_bytes, t.cap,
-		    __ATOMIC_RELAXED);
-		free(t.buf);
-		free(t.have);
+		dirty_drop(c->d, &t);
 		return r == -EIO ? 0 : r < 0 ? r : 1;
 	}
 	p = malloc(b->len ? b->len : 1);

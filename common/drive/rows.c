@@ -147,8 +147,10 @@ supersede(struct drive *d, struct inode *i, struct block *b)
 	i->alloc -= i->alloc < old.len ? i->alloc : old.len;
 	if (b->state == BLOCK_PATCH && old.state != BLOCK_PATCH)
 		return 0;	/* the base stays below */
-	if (old.is_end && !must_stay(d, &old))
+	if (old.is_end && !must_stay(d, &old)) {
 		b->is_end = true;
+		b->end = old.end;
+	}
 	r = block_gone(d, &old, must_stay(d, &old));
 	if (r == 0 && old.state == BLOCK_PATCH && b->state != BLOCK_PATCH) {
 		r = block_below(d, &old, &base);
@@ -162,10 +164,12 @@ int
 block_put(struct drive *d, struct inode *i, struct block *b, const void *data,
     size_t data_len)
 {
+	uint64_t at = b->idx * BLOCK_SIZE;
 	int r = 0;
 
-	b->is_end = b->idx >= (i->size + BLOCK_SIZE - 1) / BLOCK_SIZE;
-	if (!b->is_end)
+	b->is_end = at + b->len > i->size;
+	b->end = b->is_end ? i->size : 0;
+	if (at < i->size)
 		r = supersede(d, i, b);
 	if (r < 0)
 		return r;

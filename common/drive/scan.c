@@ -7,8 +7,9 @@
  * After a power cut (the boot id is another, the drive was not closed) rows
  * newer than the last flush may name frames that never reached the disk.
  * Those are opened; one that does not open gives way to the row below it,
- * and where there is none it was a hole before, or the file ends before it:
- * what it had behind its old end is never a hole.
+ * and where there is none it was a hole before.  A file that it had made
+ * longer ends where it had ended; what the row below has behind the end of
+ * the lost one, which a truncation had taken, is zeros.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,8 +26,12 @@
 #define BOOT_LEN 36
 #define CUT_ROWS 64
 
+/* What was lost at an index. */
 struct cut {
 	uint64_t ino, idx;
+	uint32_t len;		/* of the newest row */
+	bool is_end;		/* the file had ended at end before */
+	uint64_t end;
 };
 
 struct scan {
@@ -34,8 +39,8 @@ struct scan {
 	uint64_t ino, idx;	/* of the row before */
 	bool is_covered;	/* a whole row was above */
 	bool is_patched;	/* a patch was above */
-	bool is_cut;		/* only rows that do not open were above, ... */
-	bool is_end;		/* ... and the file had ended before the last */
+	bool is_cut;		/* only rows that do not open were above: */
+	struct cut cut;
 	bool is_suspect;	/* after a power cut */
 	uint64_t synced;	/* rows up to this bid need no look */
 	struct inode i;
@@ -78,7 +83,7 @@ scan_cut(struct scan *s)
 	struct cut *c;
 	size_t cap;
 
-	if (!s->is_cut || !s->is_end)
+	if (!s->is_cut)
 		return 0;
 	if (s->ncuts == s->capcuts) {
 		cap = s->capcuts ? s->capcuts * 2 : 16;
@@ -88,8 +93,32 @@ scan_cut(struct scan *s)
 		s->cuts = c;
 		s->capcuts = cap;
 	}
-	s->cuts[s->ncuts++] = (struct cut){ s->ino, s->idx };
+	s->cuts[s->ncuts++] = s->cut;
 	return 0;
+}
+
+/* A row that does not open. */
+static void
+scan_lost(struct scan *s, const struct block *b)
+{
+	if (!s->is_cut)
+		s->cut = (struct cut){ b->ino, b->idx, b->len, false, 0 };
+	s->is_cut = true;
+	if (b->is_end) {
+		s->cut.is_end = true;
+		s->cut.end = b->end;
+	}
+}
+
+/* What is below it: is there more to do than to take this?  A hole that a
+ * truncation left is not what the file had here. */
+static bool
+is_cut_over(struct scan *s, const struct block *b)
+{
+	if (b->state != BLOCK_HOLE && s->cut.end <= s->idx * BLOCK_SIZE)
+		s->cut.is_end = false;
+	return s->cut.is_end || b->state == BLOCK_PATCH ||
+	    b->state == BLOCK_CLEAN || b->len > s->cut.len;
 }
 
 static int
@@ -113,7 +142,7 @@ scan_row(void *arg, const struct block *b) NO_TSA
 		if (r < 0)
 			return r;
 		s->is_covered = s->is_patched = false;
-		s->is_cut = s->is_end = false;
+		s->is_cut = false;
 	}
 	s->ino = b->ino;
 	s->idx = b->idx;
@@ -125,14 +154,11 @@ scan_row(void *arg, const struct block *b) NO_TSA
 		if (r < 0)
 			return r;
 		if (r == 0) {
-			s->is_cut = true;
-			s->is_end = b->is_end;
+			scan_lost(s, b);
 			return gones_add(&s->extra, &g);
 		}
 	}
-	/* A hole that a truncation left is not what the file had here. */
-	if (b->state != BLOCK_HOLE || !s->is_end)
-		s->is_cut = false;
+	s->is_cut = s->is_cut && is_cut_over(s, b);
 	if (b->state == BLOCK_PATCH)
 		s->is_patched = true;
 	else
@@ -207,25 +233,104 @@ cut_rows(struct drive *d, struct inode *i, uint64_t idx) REQUIRES(d->db_lock)
 	return n < 0 ? n : r;
 }
 
+/* The file is as long as it was before what was lost; what came between is
+ * kept, and nothing behind. */
+static int
+cut_end(struct drive *d, struct inode *i, const struct cut *c)
+    REQUIRES(d->db_lock)
+{
+	uint64_t end = c->end, idx;
+	struct block b;
+	int r;
+
+	r = block_last(d, i->ino, 0, c->idx, 0, &idx);
+	if (r == 1)
+		r = block_get(d, i->ino, idx, &b);
+	if (r < 0)
+		return r;
+	if (r == 1 && end < idx * BLOCK_SIZE + b.len)
+		end = idx * BLOCK_SIZE + b.len;
+	if (end >= i->size)
+		return 0;
+	r = cut_rows(d, i, (end + BLOCK_SIZE - 1) / BLOCK_SIZE);
+	if (r < 0)
+		return r;
+	log_error("drive: inode %llu ends at %llu: the power cut took what "
+	    "had not been flushed", (unsigned long long)i->ino,
+	    (unsigned long long)end);
+	i->size = end;
+	if (i->trunc > end)
+		i->trunc = end;
+	return 0;
+}
+
+/* Zeros from byte len of the block on: a patch of t, which is empty. */
+static int
+cut_patch(struct drive *d, struct inode *i, uint64_t idx, uint32_t len,
+    struct dirty *t) REQUIRES(d->db_lock)
+{
+	struct block top, base, p = { .ino = i->ino, .idx = idx,
+	    .state = BLOCK_PATCH, .frame = SLAB_NONE, .has_data = true };
+	uint8_t *box = NULL;
+	size_t box_len;
+	int r;
+
+	r = block_get(d, i->ino, idx, &top);
+	if (r <= 0 || top.state == BLOCK_HOLE)
+		return r < 0 ? r : 0;
+	p.len = top.len;
+	/* Others have cut it off already, if it is not said again. */
+	if (top.state == BLOCK_CLEAN && i->trunc < idx * BLOCK_SIZE + len)
+		len = i->trunc > idx * BLOCK_SIZE ?
+		    (uint32_t)(i->trunc % BLOCK_SIZE) : 0;
+	if (top.state == BLOCK_PATCH) {
+		r = patch_load_held(d, &top, t);
+		if (r == 0)
+			r = block_below(d, &top, &base);
+		if (r == 1 && p.len < base.len)
+			p.len = base.len;
+	} else {
+		t->have = calloc(1, PATCH_MAP);
+		r = t->have ? 0 : -ENOMEM;
+	}
+	if (r < 0 || p.len <= len)
+		return r < 0 ? r : 0;
+	r = dirty_grow(d, t, p.len);
+	if (r < 0)
+		return r;
+	memset(t->buf + len, 0, p.len - len);
+	have_set(t->have, len, p.len);
+	t->len = p.len;
+	p.bid = d->stage->next_bid++;
+	r = patch_seal(d, t, p.bid, &box, &box_len);
+	if (r == 0)
+		r = block_put(d, i, &p, box, box_len);
+	free(box);
+	return r;
+}
+
 static int
 cut_file(struct drive *d, const struct cut *c) REQUIRES(d->db_lock)
 {
+	uint64_t at = c->idx * BLOCK_SIZE;
+	struct dirty t = { .idx = c->idx };
+	uint32_t len = c->len;
 	struct inode i;
 	int r;
 
 	r = inode_load(d, c->ino, &i);
-	if (r < 0 || i.size <= c->idx * BLOCK_SIZE)
+	if (r < 0 || i.size <= at)
 		return r == -ENOENT ? 0 : r;
-	r = cut_rows(d, &i, c->idx);
-	if (r < 0)
-		return r;
-	log_error("drive: inode %llu ends at %llu: the power cut took what "
-	    "had not been flushed", (unsigned long long)c->ino,
-	    (unsigned long long)(c->idx * BLOCK_SIZE));
-	i.size = c->idx * BLOCK_SIZE;
-	if (i.trunc > i.size)
-		i.trunc = i.size;
-	r = inode_save(d, &i);
+	if (c->is_end) {
+		r = cut_end(d, &i, c);
+		if (c->end < at + len)
+			len = c->end > at ? (uint32_t)(c->end - at) : 0;
+	}
+	if (r == 0 && i.size > at)
+		r = cut_patch(d, &i, c->idx, len, &t);
+	dirty_drop(d, &t);
+	if (r == 0)
+		r = inode_save(d, &i);
 	return r < 0 ? r : content_changed(d, &i);
 }
 

@@ -106,7 +106,39 @@ block_load(struct drive *d, const struct block *b, const struct vault_id *id,
 }
 
 int
+patch_seal(struct drive *d, const struct dirty *b, uint64_t bid,
+    uint8_t **ret, size_t *ret_len)
+{
+	static const uint8_t none[16];
+	uint8_t *p = content_scratch(1);
+	size_t len = 4 + PATCH_MAP + b->len;
+	int r;
+
+	*ret = malloc(len + AEAD_OVERHEAD);
+	if (!p || !*ret)
+		return -ENOMEM;
+	put_le32(p, b->len);
+	memcpy(p + 4, b->have, PATCH_MAP);
+	memcpy(p + 4 + PATCH_MAP, b->buf, b->len);
+	r = row_seal_apart(d, "ptch", bid, none, p, len, *ret);
+	crypto_wipe(p, len);
+	*ret_len = len + AEAD_OVERHEAD;
+	return r;
+}
+
+int
 patch_load(struct drive *d, const struct block *b, struct dirty *ret)
+{
+	int r;
+
+	mutex_lock(&d->db_lock);
+	r = patch_load_held(d, b, ret);
+	mutex_unlock(&d->db_lock);
+	return r;
+}
+
+int
+patch_load_held(struct drive *d, const struct block *b, struct dirty *ret)
 {
 	uint8_t *box = content_scratch(0), *p = content_scratch(1);
 	static const uint8_t none[16];
@@ -115,9 +147,7 @@ patch_load(struct drive *d, const struct block *b, struct dirty *ret)
 
 	if (!box || !p)
 		return -ENOMEM;
-	mutex_lock(&d->db_lock);
 	r = block_data_get(d, b->bid, box, len + AEAD_OVERHEAD);
-	mutex_unlock(&d->db_lock);
 	if (r == 0)
 		r = row_open(d, "ptch", b->bid, none, box,
 		    len + AEAD_OVERHEAD, p);

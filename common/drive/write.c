@@ -17,7 +17,7 @@
 
 /* ---- dirty blocks -------------------------------------------------------- */
 
-static void
+void
 have_set(uint8_t *map, uint32_t from, uint32_t to)
 {
 	while (from < to && (from & 7)) {

@@ -5,8 +5,8 @@
  * Names, modes, links and xattrs must be exactly those after some number p of
  * steps.  Content: each block is what the file had there after some step of
  * the window, and the size is that after p.  Where the power went a file may
- * also end before a block that had not been flushed.  A file that step p + 1
- * was writing to in place may have any size.
+ * also end before what had not been flushed: at a block, or where it had ended
+ * before.  A file that step p + 1 was writing to in place may have any size.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -169,17 +169,33 @@ by_serial(const struct model *m, uint32_t serial)
 	return NULL;
 }
 
-/* Had the file these bytes there at any time of the window? */
+/* Had the file these bytes there at any time of the window?  What was behind
+ * its end then counts for zeros only of one that is being written to. */
 static bool
 block_held(const struct window *w, uint32_t serial, const uint8_t *p,
-    size_t off, size_t n)
+    size_t off, size_t n, bool is_torn)
 {
 	const struct mfile *f;
 	uint32_t q;
 
 	for (q = 0; q <= w->hi - w->lo; q++) {
 		f = by_serial(&w->m[q], serial);
-		if (f && memcmp(f->data + off, p, n) == 0)
+		if (f && (is_torn || f->size >= off + n) &&
+		    memcmp(f->data + off, p, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+size_held(const struct window *w, uint32_t serial, size_t size)
+{
+	const struct mfile *f;
+	uint32_t q;
+
+	for (q = 0; q <= w->hi - w->lo; q++) {
+		f = by_serial(&w->m[q], serial);
+		if (f && f->size == size)
 			return true;
 	}
 	return false;
@@ -215,12 +231,13 @@ content_holds(const struct window *w, uint32_t p, int name)
 	    p > 0 && w->step[p].what == WRITE &&
 	    (p == w->hi - w->lo || w->is_cut));
 	if (s->size != f->size && !is_torn &&
-	    !(w->is_cut && s->size < f->size && s->size % BLOCK == 0))
+	    !(w->is_cut && s->size < f->size && (s->size % BLOCK == 0 ||
+	    size_held(w, f->serial, s->size))))
 		return differs("n%d has %zu bytes, not %zu", name, s->size,
 		    f->size);
 	for (off = 0; off < s->size; off += n) {
 		n = s->size - off < BLOCK ? s->size - off : BLOCK;
-		if (!block_held(w, f->serial, s->data + off, off, n))
+		if (!block_held(w, f->serial, s->data + off, off, n, is_torn))
 			return differs("n%d has bytes at %zu that it never "
 			    "had (%zu of %zu)", name, off, s->size, f->size);
 	}

@@ -18,7 +18,8 @@
 #include "util/err.h"
 
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
-#define BLOCK (128u * 1024)
+#define KIB 1024u
+#define BLOCK (128 * KIB)
 #define ROOT DRIVE_ROOT_INO
 
 static struct fix f;
@@ -121,31 +122,53 @@ power_cut(void)
 	ck_assert_msg(drive_open(&f.conf, &f.d, &e) == 0, "%s", e.msg);
 }
 
+/* Bytes from .. to are c. */
+static void
+put_bytes(uint64_t ino, size_t from, size_t to, int c, bool is_synced)
+{
+	struct drive_file *h;
+	ssize_t n = (ssize_t)(to - from);
+
+	memset(p, c, to - from);
+	ck_assert_int_eq(drive_file_open(f.d, ino, O_RDWR, &h), 0);
+	ck_assert_int_eq(drive_write(h, p, to - from, from), n);
+	ck_assert_int_eq(is_synced ? drive_fsync(h) : drive_flush(h), 0);
+	ck_assert_int_eq(drive_file_close(h), 0);
+}
+
 static void
 put(uint64_t ino, uint64_t idx, int c, bool is_synced)
 {
-	struct drive_file *h;
+	put_bytes(ino, idx * BLOCK, (idx + 1) * BLOCK, c, is_synced);
+}
 
-	memset(p, c, sizeof(p));
-	ck_assert_int_eq(drive_file_open(f.d, ino, O_RDWR, &h), 0);
-	ck_assert_int_eq(drive_write(h, p, sizeof(p), idx * BLOCK),
-	    sizeof(p));
-	ck_assert_int_eq(is_synced ? drive_fsync(h) : drive_flush(h), 0);
+static void
+are(uint64_t ino, size_t from, size_t to, int c)
+{
+	static uint8_t want[BLOCK];
+	struct drive_file *h;
+	ssize_t n = (ssize_t)(to - from);
+
+	memset(want, c, to - from);
+	ck_assert_int_eq(drive_file_open(f.d, ino, O_RDONLY, &h), 0);
+	ck_assert_int_eq(drive_read(h, p, to - from, from, NULL), n);
+	ck_assert_mem_eq(p, want, to - from);
 	ck_assert_int_eq(drive_file_close(h), 0);
 }
 
 static void
 is(uint64_t ino, uint64_t idx, int c)
 {
-	static uint8_t want[BLOCK];
-	struct drive_file *h;
+	are(ino, idx * BLOCK, (idx + 1) * BLOCK, c);
+}
 
-	memset(want, c, sizeof(want));
-	ck_assert_int_eq(drive_file_open(f.d, ino, O_RDONLY, &h), 0);
-	ck_assert_int_eq(drive_read(h, p, sizeof(p), idx * BLOCK, NULL),
-	    sizeof(p));
-	ck_assert_mem_eq(p, want, sizeof(p));
-	ck_assert_int_eq(drive_file_close(h), 0);
+static void
+truncate_to(uint64_t ino, size_t size)
+{
+	struct drive_attr a, in = { .size = size };
+
+	ck_assert_int_eq(drive_setattr(f.d, &fix_me, ino, &in, DRIVE_SET_SIZE,
+	    &a), 0);
 }
 
 START_TEST(what_was_written_over_comes_back)
@@ -202,7 +225,6 @@ END_TEST
 
 START_TEST(what_was_lost_behind_the_end_ends_the_file)
 {
-	struct drive_attr a, in = { .size = 5 * BLOCK };
 	uint64_t ino = fix_mkfile(&f, ROOT, "f");
 
 	put(ino, 0, 'a', true);
@@ -216,10 +238,121 @@ START_TEST(what_was_lost_behind_the_end_ends_the_file)
 	ck_assert_uint_eq(fix_attr(&f, ino).size, BLOCK);
 	is(ino, 0, 'a');
 	/* And is not there again as the file grows. */
-	ck_assert_int_eq(drive_setattr(f.d, &fix_me, ino, &in, DRIVE_SET_SIZE,
-	    &a), 0);
+	truncate_to(ino, 5 * BLOCK);
 	is(ino, 1, 0);
 	is(ino, 2, 0);
+	fix_fsck(&f);
+}
+END_TEST
+
+/* The last block that was there before: with what came behind its end, the
+ * file has its length again, and is not full of zeros there. */
+START_TEST(what_was_appended_to_a_block_ends_the_file)
+{
+	uint64_t ino = fix_mkfile(&f, ROOT, "f");
+	unsigned k;
+
+	put_bytes(ino, 0, 40 * KIB, 'a', true);
+	frames_save();
+	for (k = 0; k <= (unsigned)_i; k++)
+		put_bytes(ino, (40 + k * 20) * KIB, (60 + k * 20) * KIB, 'b',
+		    false);
+	power_cut();
+	ck_assert_uint_eq(fix_attr(&f, ino).size, 40 * KIB);
+	are(ino, 0, 40 * KIB, 'a');
+	truncate_to(ino, 90 * KIB);
+	are(ino, 40 * KIB, 90 * KIB, 0);
+	fix_fsck(&f);
+}
+END_TEST
+
+/* A file that had a hole at its end keeps it. */
+START_TEST(the_end_is_where_it_was)
+{
+	uint64_t ino = fix_mkfile(&f, ROOT, "f");
+
+	put_bytes(ino, 0, 40 * KIB, 'a', false);
+	truncate_to(ino, 70 * KIB);
+	put_bytes(ino, 0, 1, 'a', true);
+	frames_save();
+	put_bytes(ino, 90 * KIB, 100 * KIB, 'b', false);
+	put(ino, 1, 'c', false);
+	power_cut();
+	ck_assert_uint_eq(fix_attr(&f, ino).size, 70 * KIB);
+	are(ino, 0, 40 * KIB, 'a');
+	are(ino, 40 * KIB, 70 * KIB, 0);
+	fix_fsck(&f);
+	put(ino, 1, 'c', true);
+	frames_save();
+	put(ino, 2, 'd', false);
+	truncate_to(ino, 2 * BLOCK + 100);
+	power_cut();
+	ck_assert_uint_eq(fix_attr(&f, ino).size, 2 * BLOCK);
+	fix_fsck(&f);
+}
+END_TEST
+
+/* What a truncation took does not come back with the row that had it. */
+START_TEST(what_was_cut_off_stays_so)
+{
+	uint64_t ino = fix_mkfile(&f, ROOT, "f");
+
+	put_bytes(ino, 0, 100 * KIB, 'a', true);
+	frames_save();
+	truncate_to(ino, 40 * KIB);
+	if (_i == 1)
+		put_bytes(ino, 40 * KIB, 60 * KIB, 'b', false);
+	else if (_i == 2)
+		put_bytes(ino, 0, 1, 'b', false);
+	power_cut();
+	ck_assert_uint_eq(fix_attr(&f, ino).size, 40 * KIB);
+	are(ino, 0, 40 * KIB, 'a');
+	truncate_to(ino, 120 * KIB);
+	are(ino, 0, 40 * KIB, 'a');
+	are(ino, 40 * KIB, 120 * KIB, 0);
+	fix_fsck(&f);
+	power_cut();
+	are(ino, 0, 40 * KIB, 'a');
+	are(ino, 40 * KIB, 120 * KIB, 0);
+	fix_fsck(&f);
+}
+END_TEST
+
+/* Nor for others, who have the block of an earlier version: they get it anew
+ * with the next. */
+START_TEST(others_are_told_what_was_cut_off)
+{
+	uint64_t ino = fix_mkfile(&f, ROOT, "f");
+	const struct segment *seg;
+	struct fix_log log = { 0 };
+	const struct op *o = NULL;
+	size_t k;
+
+	put_bytes(ino, 0, 100 * KIB, 'a', true);
+	fix_publish_all(&f, &log);
+	put_bytes(fix_mkfile(&f, ROOT, "g"), 0, 1, 'g', true);
+	frames_save();
+	truncate_to(ino, 40 * KIB);
+	if (_i == 1)
+		truncate_to(ino, 100 * KIB);
+	put_bytes(ino, 90 * KIB, 100 * KIB, 'b', false);
+	power_cut();
+	ck_assert_uint_eq(fix_attr(&f, ino).size, (_i ? 100 : 40) * KIB);
+	are(ino, 0, 40 * KIB, 'a');
+	truncate_to(ino, 100 * KIB);
+	are(ino, 40 * KIB, 100 * KIB, 0);
+	fix_publish_all(&f, &log);
+	seg = &log.segs[log.n - 1];
+	for (k = 0; k < seg->ops.n; k++)
+		if (seg->ops.ops[k].type == OP_PUT &&
+		    seg->ops.ops[k].put.size == 100 * KIB)
+			o = &seg->ops.ops[k];
+	ck_assert_ptr_nonnull(o);
+	ck_assert_uint_eq(o->put.trunc, 40 * KIB);
+	ck_assert_uint_eq(o->put.nblocks, 1);
+	ck_assert_uint_eq(o->put.blocks[0].idx, 0);
+	ck_assert_int_eq(o->put.blocks[0].kind, OP_BLOCK_DATA);
+	fix_log_done(&log);
 	fix_fsck(&f);
 }
 END_TEST
@@ -292,6 +425,11 @@ main(void)
 	tcase_add_test(t, so_it_does_after_the_newest_rows_had_gone);
 	tcase_add_test(t, what_was_lost_in_a_hole_is_a_hole_again);
 	tcase_add_test(t, what_was_lost_behind_the_end_ends_the_file);
+	tcase_add_loop_test(t, what_was_appended_to_a_block_ends_the_file, 0,
+	    3);
+	tcase_add_test(t, the_end_is_where_it_was);
+	tcase_add_loop_test(t, what_was_cut_off_stays_so, 0, 3);
+	tcase_add_loop_test(t, others_are_told_what_was_cut_off, 0, 2);
 	tcase_add_loop_test(t, what_is_written_over_while_it_is_flushed_stays,
 	    0, 4);
 	tcase_add_test(t, a_flush_after_a_kill_is_one_of_all);
