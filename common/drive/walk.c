@@ -9,10 +9,13 @@
 
 #include "drive/tree_priv.h"
 #include "util/buf.h"
+#include "util/clock.h"
 
 #define BATCH 64		/* ids read at a time */
 #define LINKS_AT_ONCE 256
 #define PATH_DEPTH_MAX 4096
+#define YIELD_SHARE 3		/* of the time for others, to one for a walk */
+#define YIELD_MAX_MS 100
 
 struct named {
 	struct vault_id id;
@@ -235,6 +238,19 @@ walk_one(struct drive *d, const struct named *w, uint64_t gen,
 	return r;
 }
 
+/* A walk has no hurry, and the lock for each node, whose row may have to come
+ * from the disk: as long as others wait for it they get most of the time. */
+static void
+walk_yield(struct drive *d, unsigned waits, int64_t since_ms)
+{
+	int64_t ms = (clock_mono_ms() - since_ms) * YIELD_SHARE;
+
+	if (mutex_waits(&d->db_lock) == waits)
+		return;
+	ms = ms < 1 ? 1 : ms;
+	thread_pause_ms(ms < YIELD_MAX_MS ? ms : YIELD_MAX_MS);
+}
+
 int
 drive_walk(struct drive *d, int (*fn)(void *arg, const struct ckpt_node *n),
     void *arg)
@@ -243,6 +259,8 @@ drive_walk(struct drive *d, int (*fn)(void *arg, const struct ckpt_node *n),
 	struct vault_id last;
 	uint64_t gen;
 	bool is_first = true;
+	int64_t since_ms;
+	unsigned waits;
 	int r, n = 0, k;
 
 	mutex_lock(&d->db_lock);
@@ -250,6 +268,8 @@ drive_walk(struct drive *d, int (*fn)(void *arg, const struct ckpt_node *n),
 	r = walk_check(d, gen);
 	mutex_unlock(&d->db_lock);
 	do {
+		since_ms = clock_mono_ms();
+		waits = mutex_waits(&d->db_lock);
 		if (r == 0) {
 			mutex_lock(&d->db_lock);
 			n = ids_after(d, is_first ? NULL : &last, w);
@@ -261,6 +281,7 @@ drive_walk(struct drive *d, int (*fn)(void *arg, const struct ckpt_node *n),
 		if (n > 0)
 			last = w[n - 1].id;
 		is_first = false;
+		walk_yield(d, waits, since_ms);
 	} while (r == 0 && n == BATCH);
 	if (r != 0)
 		return r;

@@ -158,6 +158,8 @@ on_node(void *arg, const struct ckpt_node *n)
 	struct ckpt_node copy = *n;
 	int r;
 
+	if (sync_stopping(j->s))
+		return -ECANCELED;
 	if (n->content.nblocks <= VAULT_LIST_MAX)
 		return add_node(j, n);
 	/* Packs cannot be put here either. */

@@ -26,6 +26,7 @@ mutex_init(struct mutex *m, enum mutex_rank rank)
 {
 	(void)pthread_mutex_init(&m->m, NULL);
 	m->rank = rank;
+	m->waits = 0;
 }
 
 void
@@ -59,8 +60,17 @@ void
 mutex_lock(struct mutex *m) NO_TSA
 {
 	rank_push((int)m->rank);
+	if (pthread_mutex_trylock(&m->m) == 0)
+		return;
+	__atomic_add_fetch(&m->waits, 1, __ATOMIC_RELAXED);
 	if (pthread_mutex_lock(&m->m) != 0)
 		abort();
+}
+
+unsigned
+mutex_waits(struct mutex *m)
+{
+	return __atomic_load_n(&m->waits, __ATOMIC_RELAXED);
 }
 
 void

@@ -42,6 +42,7 @@ enum mutex_rank {
 struct TSA(lockable) mutex {
 	pthread_mutex_t m;
 	enum mutex_rank rank;
+	unsigned waits;		/* atomic */
 };
 
 struct cond {
@@ -52,6 +53,9 @@ void mutex_init(struct mutex *m, enum mutex_rank rank);
 void mutex_done(struct mutex *m);
 void mutex_lock(struct mutex *m) ACQUIRE(*m);
 void mutex_unlock(struct mutex *m) RELEASE(*m);
+/* How often a thread has had to wait for it: what does not hurry looks
+ * whether others want it.  Wraps around. */
+unsigned mutex_waits(struct mutex *m);
 
 void cond_init(struct cond *c);
 void cond_done(struct cond *c);
