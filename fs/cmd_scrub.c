@@ -11,15 +11,11 @@
 #include "fs/client.h"
 #include "fs/parts.h"
 #include "fs/pass.h"
-#include "store/mirror.h"
 #include "sync/scrub.h"
-#include "util/clock.h"
 #include "util/err.h"
 #include "util/text.h"
 
 #define BUDGET_DEFAULT (UINT64_C(1) << 30)
-/* How long to wait for what is mended, at the end. */
-#define MEND_MS 60000
 
 static const struct cli_opt opts[] = {
 	{ "budget", KEY_BUDGET, N_("SIZE"),
@@ -92,9 +88,6 @@ scrub_here(const char *name, uint64_t budget, const struct pass_from *f,
 		c.keys = p.keys;
 		r = sync_scrub(&c, ret, e);
 	}
-	if (r == 0 && ret->mending)
-		(void)store_mirror_wait(p.store, clock_mono_ms() + MEND_MS,
-		    NULL, NULL);
 	parts_done(&p);
 	return r;
 }
@@ -111,8 +104,8 @@ scrub_mounted(int fd, uint64_t budget, struct scrub_result *ret,
 	if (r == 0) {
 		ret->findings = (unsigned)json_integer_value(
 		    json_object_get(o, "findings"));
-		ret->mending = (unsigned)json_integer_value(
-		    json_object_get(o, "mending"));
+		ret->mended = (unsigned)json_integer_value(
+		    json_object_get(o, "mended"));
 		ret->unreached = (unsigned)json_integer_value(
 		    json_object_get(o, "unreached"));
 		ret->objects = (uint64_t)json_integer_value(
@@ -140,8 +133,8 @@ report(const char *name, const struct scrub_result *s)
 	cli_say_n(s->findings, "%s: %u object missing or altered, %u copied "
 	    "anew from another store", "%s: %u objects missing or altered, "
 	    "%u of them copied anew from another store", name, s->findings,
-	    s->mending);
-	return s->mending < s->findings ? EX_DATAERR :
+	    s->mended);
+	return s->mended < s->findings ? EX_DATAERR :
 	    s->unreached ? EX_TEMPFAIL : 0;
 }
 

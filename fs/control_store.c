@@ -200,7 +200,7 @@ control_scrub(struct control_conn *k, const struct control_req *q)
 		return;
 	}
 	control_send(k, json_pack("{s:b, s:i, s:i, s:i, s:I, s:I}", "ok", 1,
-	    "findings", (int)s.findings, "mending", (int)s.mending,
+	    "findings", (int)s.findings, "mended", (int)s.mended,
 	    "unreached", (int)s.unreached, "objects", (json_int_t)s.objects,
 	    "bytes", (json_int_t)s.bytes));
 }

@@ -21,9 +21,6 @@
  * store of the drive; the object that marks the drive is queued last, and
  * copied first: a store without it is no store yet. */
 
-/* What is written over is small: such an object is copied again even if one
- * of its size is there. */
-#define REWRITTEN_MAX 4096
 #define GENESIS_MAX (8u << 20)
 #define MANY 256		/* names queued at once */
 
@@ -82,8 +79,11 @@ on_object(void *arg, const char *name, uint64_t size)
 {
 	struct filling *f = arg;
 
-	if (size > REWRITTEN_MAX && names_has(f->there, name, size))
-		return 0;
+	if (names_has(f->there, name, size)) {
+		/* The only ones that get older. */
+		return vault_name_is_head(name) ?
+		    store_mirror_stale(f->mirror, f->member, name) : 0;
+	}
 	f->many[f->n] = strdup(name);
 	if (!f->many[f->n])
 		return -ENOMEM;

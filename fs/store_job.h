@@ -59,8 +59,10 @@ int names_list(const struct store_job *j, struct store *s,
     struct names **ret, struct err *e);
 void names_free(struct names *n);
 size_t names_count(const struct names *n);
-/* Is it there with this size? */
+/* Is it there with this size, or a greater one? */
 bool names_has(const struct names *n, const char *name, uint64_t size);
+/* Where the other listing knows of a greater size of a name, that counts. */
+void names_raise(struct names *n, const struct names *by);
 /* fn for each, until it returns other than 0. */
 int names_each(const struct names *n, int (*fn)(void *arg, const char *name,
     uint64_t size), void *arg);

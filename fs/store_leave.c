@@ -38,44 +38,52 @@ on_object(void *arg, const char *name, uint64_t size)
 	return r;
 }
 
-/* Queue for each member but `not` what is listed and it has not; those that
- * cannot be listed are told.  *ret_whole: members that were. */
+/* Queue for one member what is listed and it has not, or has shorter. */
 static int
-compare(const struct store_job *j, const struct names *all, size_t not,
+compare_one(const struct store_job *j, const struct names *all, size_t i,
+    const struct names *there, struct err *e)
+{
+	struct lacking l = { .mirror = j->store, .there = there,
+	    .member = i };
+	int r = names_each(all, on_object, &l);
+
+	store_job_say(j, NP_("%s: %zu object, %" PRIu64 " missing",
+	    "%s: %zu objects, %" PRIu64 " missing", names_count(there)),
+	    store_url(store_mirror_member(j->store, i)), names_count(there),
+	    l.n);
+	return r < 0 ? err_set(e, r, "%s", strerror(-r)) : 0;
+}
+
+/* The same for each member but `not`; those that cannot be listed are told.
+ * *ret_whole: members that were. */
+static int
+compare(const struct store_job *j, struct names *all, size_t not,
     unsigned *ret_whole, struct err *e)
 {
-	struct lacking l = { .mirror = j->store };
-	struct names *there;
+	struct names *there[STORES_MAX] = { NULL };
 	size_t i, n = store_mirror_count(j->store);
-	int r;
+	int r = 0;
 
 	*ret_whole = 0;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n && r == 0; i++) {
 		if (i == not)
 			continue;
-		r = names_list(j, store_mirror_member(j->store, i), &there,
+		r = names_list(j, store_mirror_member(j->store, i), &there[i],
 		    e);
-		if (r == -ENOMEM || r == -ECANCELED)
-			return r;
-		if (r < 0) {
+		if (r == 0) {
+			names_raise(all, there[i]);
+			++*ret_whole;
+		} else if (r != -ENOMEM && r != -ECANCELED) {
 			store_job_say(j, "%s", e->msg);
-			continue;
+			r = 0;
 		}
-		l.there = there;
-		l.member = i;
-		l.n = 0;
-		r = names_each(all, on_object, &l);
-		store_job_say(j, NP_("%s: %zu object, %" PRIu64 " missing",
-		    "%s: %zu objects, %" PRIu64 " missing",
-		    names_count(there)),
-		    store_url(store_mirror_member(j->store, i)),
-		    names_count(there), l.n);
-		names_free(there);
-		if (r < 0)
-			return err_set(e, r, "%s", strerror(-r));
-		++*ret_whole;
 	}
-	return 0;
+	for (i = 0; i < n; i++) {
+		if (r == 0 && there[i])
+			r = compare_one(j, all, i, there[i], e);
+		names_free(there[i]);
+	}
+	return r;
 }
 
 int

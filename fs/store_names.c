@@ -27,6 +27,9 @@ on_name(void *arg, const char *name, uint64_t size)
 	struct names *l = arg;
 	struct one *o;
 
+	/* A probe takes its own away again. */
+	if (strncmp(name, "probe/", 6) == 0)
+		return 0;
 	HASH_FIND_STR(l->all, name, o);
 	if (o)
 		return 0;
@@ -95,7 +98,19 @@ names_has(const struct names *l, const char *name, uint64_t size)
 	struct one *o;
 
 	HASH_FIND_STR(l->all, name, o);
-	return o && o->size == size;
+	return o && o->size >= size;
+}
+
+void
+names_raise(struct names *l, const struct names *by)
+{
+	struct one *o, *next, *b;
+
+	HASH_ITER(hh, l->all, o, next) {
+		HASH_FIND_STR(by->all, o->name, b);
+		if (b && b->size > o->size)
+			o->size = b->size;
+	}
 }
 
 int

@@ -226,6 +226,7 @@ join(struct parts *p, struct mirror_conf *c, struct err *e)
 	vault_name_genesis(marker);
 	c->marker = marker;
 	c->copies = (unsigned)p->opts.copies;
+	c->is_whole = vault_object_is_whole;
 	c->on_state = p->on_link;
 	c->arg = p->on_link_arg;
 	if (c->n > 1)

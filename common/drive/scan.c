@@ -271,6 +271,7 @@ cut_patch(struct drive *d, struct inode *i, uint64_t idx, uint32_t len,
 {
 	struct block top, base, p = { .ino = i->ino, .idx = idx,
 	    .state = BLOCK_PATCH, .frame = SLAB_NONE, .has_data = true };
+	uint64_t size = i->size;
 	uint8_t *box = NULL;
 	size_t box_len;
 	int r;
@@ -303,8 +304,11 @@ cut_patch(struct drive *d, struct inode *i, uint64_t idx, uint32_t len,
 	t->len = p.len;
 	p.bid = d->stage->next_bid++;
 	r = patch_seal(d, t, p.bid, &box, &box_len);
+	/* It makes nothing longer: its zeros are behind the end. */
+	i->size = idx * BLOCK_SIZE + p.len;
 	if (r == 0)
 		r = block_put(d, i, &p, box, box_len);
+	i->size = size;
 	free(box);
 	return r;
 }

@@ -22,8 +22,9 @@ struct store;
 #define MIRROR_NAME_MAX 255
 
 enum mirror_op {
-	MIRROR_PUT = 1,
+	MIRROR_PUT = 1,			/* what it has whole is not touched */
 	MIRROR_DELETE = 2,
+	MIRROR_REPLACE = 3,		/* what it has is older */
 };
 
 struct mirror_item {
@@ -48,6 +49,9 @@ struct mirror_log {
 	/* Unless it was added again since: 1 if it is gone, 0. */
 	int (*del)(struct mirror_log *l, const char *member,
 	    const struct mirror_item *i);
+	/* Behind all others, unless it was added again since. */
+	int (*later)(struct mirror_log *l, const char *member,
+	    const struct mirror_item *i);
 	/* The oldest; -ENOENT. */
 	int (*next)(struct mirror_log *l, const char *member,
 	    struct mirror_item *ret);
@@ -71,6 +75,9 @@ struct mirror_conf {
 	const char *marker;		/* an object that every member has: one
 					 * without it is an empty disk, not a
 					 * member.  Copied; NULL: none */
+	/* Is that all of an object?  What is not, and of which another member
+	 * has the rest, was cut while it was put.  NULL: all but nothing is. */
+	bool (*is_whole)(const void *p, size_t len);
 	struct mirror_log *log;		/* taken over; NULL: there is but one
 					 * member */
 	int64_t retry_min_ms, retry_max_ms;	/* 0: 1 s, 60 s */
@@ -100,11 +107,24 @@ size_t store_mirror_count(const struct store *s);
 void store_mirror_state(struct store *s, size_t i, struct mirror_state *ret);
 /* One of them, borrowed. */
 struct store *store_mirror_member(struct store *s, size_t i);
-/* It lacks this object, or has a bad one: copy it there from another. */
+/*
+ * It lacks this object, or the end of it: copy it there from another.  Nobody
+ * knows here which of two is right, so what it has whole is left alone, and
+ * where the others have something else, the log says so.
+ */
 int store_mirror_lacks(struct store *s, size_t i, const char *name);
 /* The same of many, sooner. */
 int store_mirror_lacks_many(struct store *s, size_t i,
     const char *const *names, size_t n);
+/* It may have an older one of an object that is replaced now and then: copy
+ * it, but from the others if it is they who wait for it. */
+int store_mirror_stale(struct store *s, size_t i, const char *name);
+/* It has this object wrong, and these bytes are right: put them there. */
+int store_mirror_mend(struct store *s, size_t i, const char *name,
+    const void *p, size_t len);
+/* What this thread has just read of the object was not right: from now on it
+ * is read from others, as long as there are any. */
+void store_mirror_reject(struct store *s, const char *name);
 /* Wait until nothing is queued for those who stay: 0; -ETIMEDOUT; -ECANCELED
  * when stop says so (asked now and then, and told what is left). */
 int store_mirror_wait(struct store *s, int64_t deadline_ms,

@@ -58,6 +58,9 @@ member_new(struct mirror *v, const struct mirror_member *c,
 	}
 	m->mirror = v;
 	m->store = c->store;
+	mutex_lock(&v->lock);
+	m->serial = ++v->serials;
+	mutex_unlock(&v->lock);
 	m->id = strdup(c->id);
 	if (!m->id)
 		r = -ENOMEM;
@@ -72,9 +75,10 @@ member_new(struct mirror *v, const struct mirror_member *c,
 }
 
 void
-member_free(struct member *m)
+member_free(struct member *m) NO_TSA
 {
 	store_close(m->store);
+	bad_clear(m);
 	free(m->id);
 	free(m);
 }

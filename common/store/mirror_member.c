@@ -6,6 +6,7 @@
 
 #include "store/mirror_priv.h"
 #include "util/clock.h"
+#include "util/log.h"
 #include "util/tr.h"
 
 /* mirror_member - one store of a mirror: how it is, and the thread that
@@ -13,6 +14,8 @@
 
 /* What is wrong is for the user to mend: no hurry. */
 #define SLOW_MS 60000
+#define STUCK_TRIES 3
+#define STUCK_TRIES_AWAY 12	/* ... where others may yet come back */
 
 static bool
 is_answer(int r)
@@ -164,21 +167,128 @@ member_queue(struct member *m, const char *name, enum mirror_op op)
 	return 0;
 }
 
-/* Bring it one object.  -EAGAIN: no other member can give it now. */
+void
+bad_clear(struct member *m)
+{
+	struct bad *b, *next;
+
+	HASH_ITER(hh, m->bad, b, next) {
+		HASH_DEL(m->bad, b);
+		free(b);
+	}
+}
+
+void
+member_is_good(struct member *m, const char *name)
+{
+	struct bad *b;
+
+	mutex_lock(&m->mirror->lock);
+	HASH_FIND_STR(m->bad, name, b);
+	if (b) {
+		HASH_DEL(m->bad, b);
+		free(b);
+	}
+	mutex_unlock(&m->mirror->lock);
+}
+
+/* There is something of that name, and those bytes may be wrong as well as it:
+ * only what was cut gets its end. */
 static int
-object_copy(struct member *m, const char *name)
+rest_put(struct member *m, const char *name, const struct buf *b)
+{
+	bool (*is_whole)(const void *p, size_t len) = m->mirror->is_whole;
+	struct buf there = BUF_INIT(MIRROR_OBJECT_MAX);
+	int r;
+
+	r = store_get(m->store, name, &there);
+	if (r == -ENOENT)
+		r = -EHOSTUNREACH;	/* it lags behind; again later */
+	if (r < 0)
+		goto out;
+	if (there.len == b->len && memcmp(there.data, b->data, b->len) == 0)
+		goto out;
+	if (there.len < b->len && memcmp(there.data, b->data, there.len) ==
+	    0 && !(there.len && (!is_whole ||
+	    is_whole(there.data, there.len))))
+		r = store_put(m->store, name, b->data, b->len, 0);
+	else
+		log_warn("mirror: '%s' of '%s' is not what another store has; "
+		    "it is left as it is: 'coffre scrub' finds out which is "
+		    "right", name, store_url(m->store));
+out:
+	buf_done(&there);
+	return r;
+}
+
+static int
+object_put(struct member *m, const char *name, const struct buf *b,
+    enum mirror_op op)
+{
+	struct buf none = BUF_INIT(1);
+	unsigned flags = STORE_IF_ABSENT;
+	int r = 0;
+
+	if (op == MIRROR_REPLACE)
+		return store_put(m->store, name, b->data, b->len, 0);
+	/* Who does not know the condition is asked first. */
+	if (!(store_caps(m->store) & STORE_CAP_IF_ABSENT)) {
+		r = store_get(m->store, name, &none);
+		buf_done(&none);
+		flags = 0;
+		r = r == -ENOENT ? 0 : r == 0 || r == -EFBIG ? -EEXIST : r;
+	}
+	if (r == 0)
+		r = store_put(m->store, name, b->data, b->len, flags);
+	return r == -EEXIST ? rest_put(m, name, b) : r;
+}
+
+bool
+member_others_lack(struct member *m, const char *name)
+{
+	struct mirror *v = m->mirror;
+	struct circle c;
+	bool r = true;
+	size_t i;
+
+	circle_enter(v, &c);
+	for (i = 0; r && i < c.n; i++)
+		r = c.m[i] == m || v->log->has(v->log, c.m[i]->id, name) != 0;
+	circle_leave(v, &c);
+	return r;
+}
+
+/* The others wait for it as well: does it have what they wait for? */
+static int
+own_look(struct member *m, const char *name)
+{
+	bool (*is_whole)(const void *p, size_t len) = m->mirror->is_whole;
+	struct buf b = BUF_INIT(MIRROR_OBJECT_MAX);
+	int r;
+
+	r = store_get(m->store, name, &b);
+	if (r == 0 && (!b.len || (is_whole && !is_whole(b.data, b.len))))
+		r = -ENODATA;
+	buf_done(&b);
+	return r == -ENOENT ? -ENODATA : r;
+}
+
+/* Bring it one object.  -EAGAIN: no other member can give it now; -ENODATA:
+ * nor will, as far as can be seen. */
+static int
+object_copy(struct member *m, const char *name, enum mirror_op op)
 {
 	struct buf b = BUF_INIT(MIRROR_OBJECT_MAX);
 	struct reading g = { .name = name, .out = &b };
 	int r;
 
 	r = mirror_read(m->mirror, m, &g);
-	if (r == -ENOENT)
-		r = 0;		/* deleted everywhere meanwhile */
+	if (r == 0)
+		r = object_put(m, name, &b, op);
 	else if (r < 0 && r != -ECANCELED)
-		r = -EAGAIN;
-	else if (r == 0)
-		r = store_put(m->store, name, b.data, b.len, 0);
+		r = store_transient(r) ? -EAGAIN : -ENODATA;
+	if (r == -EAGAIN && op == MIRROR_PUT && member_others_lack(m, name))
+		r = own_look(m, name);
 	buf_done(&b);
 	return r;
 }
@@ -187,7 +297,7 @@ static int
 item_put(struct member *m, const struct mirror_item *i)
 {
 	struct mirror *v = m->mirror;
-	int r = object_copy(m, i->name);
+	int r = object_copy(m, i->name, i->op);
 
 	if (r == 0 && strcmp(i->name, v->marker) != 0) {
 		r = member_confirm(m);
@@ -195,11 +305,11 @@ item_put(struct member *m, const struct mirror_item *i)
 		 * counts. */
 		if (r == -EMEDIUMTYPE &&
 		    v->log->has(v->log, m->id, v->marker) > 0)
-			r = object_copy(m, v->marker);
+			r = object_copy(m, v->marker, MIRROR_PUT);
 		if (r == -EMEDIUMTYPE)
 			return r;
 	}
-	if (r != -EAGAIN)
+	if (r != -EAGAIN && r != -ENODATA)
 		member_note(m, r, true);
 	return r;
 }
@@ -209,7 +319,7 @@ item_do(struct member *m, const struct mirror_item *i)
 {
 	int r;
 
-	if (i->op == MIRROR_PUT)
+	if (i->op != MIRROR_DELETE)
 		return item_put(m, i);
 	r = store_delete(m->store, i->name);
 	if (r == -ENOENT)
@@ -218,13 +328,50 @@ item_do(struct member *m, const struct mirror_item *i)
 	return r;
 }
 
+/* How often the oldest could not be had. */
+struct stuck {
+	uint64_t seq;
+	unsigned n;
+};
+
+static bool
+others_are_here(struct member *m)
+{
+	struct mirror *v = m->mirror;
+	bool r = false;
+	size_t i;
+
+	mutex_lock(&v->lock);
+	for (i = 0; i < v->n; i++)
+		r = r || (v->m[i] != m && v->m[i]->fails == 0);
+	mutex_unlock(&v->lock);
+	return r;
+}
+
+/* What cannot be had holds up what can: after some tries it waits behind. */
+static int
+item_stuck(struct member *m, const struct mirror_item *i, int why,
+    struct stuck *k)
+{
+	struct mirror *v = m->mirror;
+
+	k->n = k->seq == i->seq ? k->n + 1 : 1;
+	k->seq = i->seq;
+	if (k->n < (why == -ENODATA ? STUCK_TRIES : STUCK_TRIES_AWAY) ||
+	    (why != -ENODATA && !others_are_here(m)))
+		return 0;
+	log_warn("mirror: '%s', which '%s' lacks, cannot be had from another "
+	    "store", i->name, store_url(m->store));
+	return v->log->later(v->log, m->id, i);
+}
+
 /* The oldest of what it lacks; what is left counted. */
 static int
-queue_step(struct member *m)
+queue_step(struct member *m, struct stuck *k)
 {
 	struct mirror *v = m->mirror;
 	struct mirror_item i;
-	int r, gone = 0;
+	int r, gone = 0, s = 0;
 
 	r = v->log->next(v->log, m->id, &i);
 	if (r == -ENOENT) {
@@ -238,13 +385,15 @@ queue_step(struct member *m)
 		r = item_do(m, &i);
 	if (r == 0)
 		gone = v->log->del(v->log, m->id, &i);
+	else if (r == -EAGAIN || r == -ENODATA)
+		s = item_stuck(m, &i, r, k);
 	if (gone > 0) {
 		mutex_lock(&v->lock);
 		m->queued -= m->queued > 0;
 		cond_broadcast(&v->changed);
 		mutex_unlock(&v->lock);
 	}
-	return gone < 0 ? gone : r;
+	return gone < 0 ? gone : s < 0 ? s : r;
 }
 
 enum errand { ERRAND_END, ERRAND_COPY, ERRAND_LOOK };
@@ -298,6 +447,7 @@ void
 member_main(void *arg)
 {
 	struct member *m = arg;
+	struct stuck stuck = { 0, 0 };
 	int64_t not_before = 0;
 	unsigned misses = 0;
 	enum errand what;
@@ -308,8 +458,8 @@ member_main(void *arg)
 			member_look(m);
 			continue;
 		}
-		r = queue_step(m);
-		misses = r == -EAGAIN || r == -ECANCELED || r == -EIO ||
+		r = queue_step(m, &stuck);
+		misses = r == -EAGAIN || r == -ENODATA || r == -ECANCELED || r == -EIO ||
 		    r == -ENOSPC ? misses + 1 : 0;
 		not_before = misses ? clock_mono_ms() +
 		    wait_ms(m->mirror, -EHOSTUNREACH, misses) : 0;

@@ -5,6 +5,7 @@
 #include "store/backend.h"
 #include "store/mirror.h"
 #include "util/buf.h"
+#include "util/hash.h"
 
 /* mirror_priv - shared by store_mirror.c (calls), mirror_put.c, mirror_read.c
  * (which member is asked), mirror_member.c (how one is, and what it lacks) and
@@ -17,6 +18,14 @@
 /* Names that it had, which somebody may still read. */
 #define MIRROR_URLS_MAX 64
 
+/* Names of what a member gave that was not right. */
+#define MIRROR_BAD_MAX 4096
+
+struct bad {
+	UT_hash_handle hh;
+	char name[];
+};
+
 struct mirror;
 
 struct member {
@@ -25,6 +34,7 @@ struct member {
 	struct store *store;
 	pthread_t thread;
 	bool has_thread;
+	unsigned serial;		/* no other had it; from 1 */
 	/* Under the mirror's lock. */
 	bool is_filling;		/* what it lacks is being found out */
 	bool is_leaving;		/* what it has does not count */
@@ -37,6 +47,7 @@ struct member {
 	int64_t retry_at_ms;		/* not before */
 	int64_t cost_us;		/* of a read, smoothed; 0: unknown */
 	char problem[256];
+	struct bad *bad;
 };
 
 struct mirror {
@@ -45,6 +56,7 @@ struct mirror {
 	char *marker;
 	struct mirror_log *log;		/* NULL: never had two members */
 	int64_t retry_min_ms, retry_max_ms;
+	bool (*is_whole)(const void *p, size_t len);
 	void (*on_state)(void *arg);	/* NULL: nobody asks */
 	void *on_state_arg;
 
@@ -56,6 +68,7 @@ struct mirror {
 	 * members; so that the next one can wait for them. */
 	unsigned under_way[2] GUARDED_BY(lock);
 	unsigned turn GUARDED_BY(lock);
+	unsigned serials GUARDED_BY(lock);	/* of members */
 	char *urls[MIRROR_URLS_MAX] GUARDED_BY(lock);	/* earlier names */
 	size_t nurls GUARDED_BY(lock);
 	bool is_stopping GUARDED_BY(lock);
@@ -98,6 +111,12 @@ bool member_is_filling(struct member *m);
 /* What was put there counts only if it is a member at all. */
 int member_confirm(struct member *m);
 int member_queue(struct member *m, const char *name, enum mirror_op op);
+/* Does every other member wait for this object, too? */
+bool member_others_lack(struct member *m, const char *name);
+/* What it gave wrong is forgotten: all of it; one, of which it has been
+ * given the right bytes. */
+void bad_clear(struct member *m) REQUIRES(m->mirror->lock);
+void member_is_good(struct member *m, const char *name);
 void member_main(void *member);
 
 /* ---- mirror_put.c ---- */
@@ -124,5 +143,7 @@ struct reading {
 };
 int mirror_read(struct mirror *v, const struct member *not,
     const struct reading *g);
+/* The serial of the member that answered this thread's last mirror_read. */
+unsigned mirror_last_read(void);
 
 #endif

@@ -124,6 +124,23 @@ puts_result(const struct mirror *v, const struct put *a, size_t n)
 	return worst == -EHOSTUNREACH && done ? -ETIMEDOUT : worst;
 }
 
+/* Some have it now, others have something else of that name: the beginning of
+ * it, perhaps, of a put that was cut.  The copying sees to that. */
+static int
+puts_halves(const struct put *a, size_t n, const struct putting *g)
+{
+	bool is_there = false;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < n; i++)
+		is_there = is_there || a[i].r == 0;
+	for (i = 0; i < n && r == 0 && is_there; i++)
+		if (a[i].r == -EEXIST)
+			r = member_queue(a[i].m, g->name, MIRROR_PUT);
+	return r < 0 ? r : -EEXIST;
+}
+
 int
 mirror_put_all(struct mirror *v, const struct circle *c,
     const struct putting *g)
@@ -140,10 +157,14 @@ mirror_put_all(struct mirror *v, const struct circle *c,
 	puts_choose(v, c, a);
 	puts_run(a, c->n);
 	r = puts_result(v, a, c->n);
+	if (r == -EEXIST)
+		return puts_halves(a, c->n, g);
 	/* What they lack is on disk before anybody counts on it. */
 	for (i = 0; i < c->n && r == 0; i++) {
 		if (a[i].r != 0)
-			r = member_queue(c->m[i], g->name, MIRROR_PUT);
+			r = member_queue(c->m[i], g->name,
+			    g->flags & STORE_IF_ABSENT ? MIRROR_PUT :
+			    MIRROR_REPLACE);
 	}
 	return r;
 }

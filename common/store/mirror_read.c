@@ -14,12 +14,24 @@
 struct turn {
 	struct member *m;
 	bool is_away, lacks_some;
+	bool is_bad;			/* what it has was not right */
 	int64_t cost_us;
 };
+
+/* A mirror is read by many threads. */
+static _Thread_local unsigned last_read;
+
+unsigned
+mirror_last_read(void)
+{
+	return last_read;
+}
 
 static bool
 goes_before(const struct turn *a, const struct turn *b)
 {
+	if (a->is_bad != b->is_bad)
+		return b->is_bad;
 	if (a->is_away != b->is_away)
 		return b->is_away;
 	return a->cost_us < b->cost_us;
@@ -27,9 +39,10 @@ goes_before(const struct turn *a, const struct turn *b)
 
 static size_t
 turns_make(struct mirror *v, const struct circle *c,
-    const struct member *not, struct turn *t)
+    const struct member *not, const char *name, struct turn *t)
 {
 	struct turn one;
+	struct bad *b;
 	size_t i, k, n = 0;
 
 	mutex_lock(&v->lock);
@@ -39,6 +52,8 @@ turns_make(struct mirror *v, const struct circle *c,
 		if (m == not || m->is_filling)
 			continue;
 		one.m = m;
+		HASH_FIND_STR(m->bad, name, b);
+		one.is_bad = b != NULL;
 		/* Whether it is back its own thread sees: nobody who reads
 		 * waits for one that hangs. */
 		one.is_away = m->fails > 0;
@@ -72,8 +87,10 @@ read_one(struct member *m, const struct reading *g)
 	r = g->is_range ? store_get_range(m->store, g->name, g->off, g->len,
 	    g->out) : store_get(m->store, g->name, g->out);
 	member_note(m, r, false);
-	if (r == 0)
+	if (r == 0) {
 		cost_note(m, clock_mono_us() - start, g->out->len - before);
+		last_read = m->serial;
+	}
 	return r;
 }
 
@@ -97,9 +114,12 @@ read_any(struct mirror *v, const struct circle *c, const struct member *not,
 	int r, absent = 0, other = 0;
 	size_t i, n;
 
-	n = turns_make(v, c, not, t);
+	n = turns_make(v, c, not, g->name, t);
 	for (i = 0; i < n; i++) {
 		if (t[i].is_away && absent && !g->is_range)
+			break;
+		/* Another may yet be back with it. */
+		if (t[i].is_bad && other && store_transient(other))
 			break;
 		r = t[i].lacks_some ? v->log->has(v->log, t[i].m->id,
 		    g->name) : 0;

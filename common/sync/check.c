@@ -140,14 +140,16 @@ check_blocks(struct check *c, const struct check_ref *refs, size_t n,
 int
 check_pack(struct check *c, const struct check_ref *refs, size_t n)
 {
-	struct buf o = BUF_INIT(SYNC_OBJECT_MAX);
+	struct buf own = BUF_INIT(SYNC_OBJECT_MAX);
+	struct buf *o = c->pack ? c->pack : &own;
 	struct pack_entry *entries = NULL;
 	char name[VAULT_PATH_MAX];
 	int before = c->findings, r;
 	size_t count;
 
 	vault_name_pack(&c->keys->rtag, &refs[0].ref.pack, name);
-	r = object_get(c->store, name, OBJECT_PATIENT, &o);
+	buf_reset(o);
+	r = object_get(c->store, name, OBJECT_PATIENT, o);
 	if (r == -ENOENT || r == -EFBIG) {
 		check_blocks(c, refs, n, NULL);
 		r = 0;
@@ -155,8 +157,8 @@ check_pack(struct check *c, const struct check_ref *refs, size_t n)
 	}
 	if (r < 0)
 		goto out;
-	check_blocks(c, refs, n, &o);
-	r = pack_open(c->keys, &refs[0].ref.pack, o.data, o.len, &entries,
+	check_blocks(c, refs, n, o);
+	r = pack_open(c->keys, &refs[0].ref.pack, o->data, o->len, &entries,
 	    &count);
 	free(entries);
 	if ((r == -EBADMSG || r == -EPROTO) && c->findings == before)
@@ -165,7 +167,7 @@ check_pack(struct check *c, const struct check_ref *refs, size_t n)
 	if (r == -EBADMSG || r == -EPROTO)
 		r = 0;
 out:
-	buf_done(&o);
+	buf_done(&own);
 	return r;
 }
 

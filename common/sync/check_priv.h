@@ -23,6 +23,7 @@ struct check {
 	void *arg;
 	int findings;
 	size_t first_lost;	/* accept.c */
+	struct buf *pack;	/* what check_pack read stays here; NULL */
 };
 
 void check_say(struct check *c, const char *fmt, ...)

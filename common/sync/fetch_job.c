@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
+#include "store/mirror.h"
 #include "util/clock.h"
 #include "util/tr.h"
 
@@ -298,6 +299,20 @@ note_altered(struct fetcher *f, const struct job *j, const int *results)
 		}
 }
 
+/* What came was not right: once more, and of a mirror from each other
+ * member. */
+static bool
+job_looks_again(struct fetcher *f, struct job *j)
+{
+	size_t n = store_mirror_count(f->s->store);
+	char name[VAULT_PATH_MAX];
+
+	vault_name_pack(&f->s->keys->rtag, &j->entries[0]->want.ref.pack,
+	    name);
+	store_mirror_reject(f->s->store, name);
+	return ++j->looks <= (n ? n : 1);
+}
+
 static void
 job_run(struct fetcher *f, struct job *j)
 {
@@ -321,8 +336,8 @@ job_run(struct fetcher *f, struct job *j)
 		sync_note(f->s, 0, false);
 		count_down(f->s, b.len);
 		/* A bit that fell over on the way may stand the next time. */
-		if (range_deliver(f, j, &b, results) > 0 && !j->is_looked) {
-			j->is_looked = true;
+		if (range_deliver(f, j, &b, results) > 0 &&
+		    job_looks_again(f, j)) {
 			job_retry(f, j, -EIO);
 		} else {
 			note_altered(f, j, results);

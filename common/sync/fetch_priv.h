@@ -58,7 +58,7 @@ struct job {
 	bool is_later;		/* under way as one of FETCH_LATER_MAX */
 	bool is_reading;	/* under way for a reader */
 	bool is_queued;		/* in the list of its kind */
-	bool is_looked;		/* what did not verify is being got again */
+	unsigned looks;		/* what did not verify is being got again */
 	int64_t not_before_ms;
 	unsigned tries;
 };

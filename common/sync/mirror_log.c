@@ -29,6 +29,7 @@ enum {
 	ST_HAS,
 	ST_COUNT,
 	ST_FORGET,
+	ST_LATER,
 };
 
 static int
@@ -183,6 +184,28 @@ log_del(struct mirror_log *l, const char *member,
 }
 
 static int
+log_later(struct mirror_log *l, const char *member,
+    const struct mirror_item *i)
+{
+	struct log *g = (struct log *)l;
+	struct stmt *s;
+	int r;
+
+	(void)member;
+	mutex_lock(&g->lock);
+	r = change_begin(g);
+	if (r == 0) {
+		/* As the next that is added would be numbered. */
+		s = db_stmt(g->db, ST_LATER, "UPDATE lack SET seq = "
+		    "(SELECT max(seq) FROM lack) + 1 WHERE seq = ?1");
+		stmt_i64(s, 1, (int64_t)i->seq);
+		r = change_end(g, stmt_run(s));
+	}
+	mutex_unlock(&g->lock);
+	return r;
+}
+
+static int
 log_next(struct mirror_log *l, const char *member, struct mirror_item *ret)
 {
 	struct log *g = (struct log *)l;
@@ -266,7 +289,7 @@ mirror_log_open(const char *state_dir, struct mirror_log **ret,
 {
 	static const struct mirror_log ops = { .add = log_add,
 	    .add_many = log_add_many, .forget = log_forget,
-	    .del = log_del, .next = log_next, .has = log_has,
+	    .del = log_del, .later = log_later, .next = log_next, .has = log_has,
 	    .count = log_count, .close = log_close };
 	char path[PATH_MAX];
 	struct log *g;

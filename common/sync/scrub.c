@@ -99,10 +99,10 @@ say_member(void *arg, const char *finding)
 	s->conf->say(s->conf->arg, line);
 }
 
-/* One pack as this store has it.  Counts what was read. */
+/* One pack as this store has it.  Counts what was read; with pack, keeps it. */
 static int
 group_check(struct scrub *s, struct store *st, const struct group *g,
-    bool is_quiet, bool *ret_bad)
+    struct buf *pack, bool *ret_bad)
 {
 	struct store_stats before, after;
 	struct check c = s->check;
@@ -110,8 +110,9 @@ group_check(struct scrub *s, struct store *st, const struct group *g,
 
 	c.store = st;
 	c.findings = 0;
-	c.say = is_quiet ? say_quiet : say_member;
+	c.say = pack ? say_quiet : say_member;
 	c.arg = s;
+	c.pack = pack;
 	store_get_stats(st, &before);
 	r = check_pack(&c, g->refs, g->n);
 	store_get_stats(st, &after);
@@ -121,30 +122,42 @@ group_check(struct scrub *s, struct store *st, const struct group *g,
 	return r;
 }
 
-/* A member lacks it or has it wrong: who has it right? */
+/* A member lacks it or has it wrong: who has it right?  It gets what was
+ * looked at, not what that one says next. */
 static int
 group_mend(struct scrub *s, const struct group *g)
 {
-	char name[VAULT_PATH_MAX];
+	struct buf pack = BUF_INIT(SYNC_OBJECT_MAX);
+	char name[VAULT_PATH_MAX], line[128];
 	bool is_bad = true;
 	size_t i;
-	int r;
+	int r = 0;
 
 	for (i = 0; s->is_mirror && is_bad && i < s->members; i++) {
 		if (i == s->at)
 			continue;
-		r = group_check(s, member_of(s, i), g, true, &is_bad);
+		r = group_check(s, member_of(s, i), g, &pack, &is_bad);
 		if (r == -ENOMEM || r == -ECANCELED)
-			return r;
+			goto out;
 		if (r < 0)
 			is_bad = true;
 	}
+	r = 0;
 	if (is_bad)
-		return 0;
+		goto out;
 	vault_name_pack(&s->conf->keys->rtag, &g->refs[0].ref.pack, name);
-	r = store_mirror_lacks(s->conf->store, s->at, name);
-	if (r == 0)
-		s->res.mending++;
+	r = store_mirror_mend(s->conf->store, s->at, name, pack.data,
+	    pack.len);
+	if (r == 0) {
+		s->res.mended++;
+	} else if (r != -ENOMEM && r != -ECANCELED) {
+		(void)snprintf(line, sizeof(line), N_("cannot be put right "
+		    "now (%s)"), strerror(-r));
+		say_member(s, line);
+		r = 0;
+	}
+out:
+	buf_done(&pack);
 	return r;
 }
 
@@ -163,7 +176,7 @@ member_scrub(struct scrub *s)
 		if (s->conf->progress && !s->conf->progress(s->conf->arg, i,
 		    s->n))
 			return -ECANCELED;
-		r = group_check(s, member_of(s, s->at), &s->groups[i], false,
+		r = group_check(s, member_of(s, s->at), &s->groups[i], NULL,
 		    &is_bad);
 		if (r < 0)
 			break;

@@ -28,8 +28,8 @@ struct scrub_conf {
 
 struct scrub_result {
 	unsigned findings;		/* objects missing or altered */
-	unsigned mending;		/* of these, to be copied anew from
-					 * another member that has them right */
+	unsigned mended;		/* of these, copied anew from another
+					 * member that has them right */
 	unsigned unreached;		/* members that could not be read */
 	uint64_t objects, bytes;	/* read */
 };

@@ -41,6 +41,23 @@ epoch_of(const struct vault_keys *k, enum vault_type type)
 	return type == VAULT_GENESIS || type == VAULT_CHAIN ? 0 : k->epoch;
 }
 
+bool
+vault_object_is_whole(const void *p, size_t len)
+{
+	const uint8_t *b = p;
+	uint64_t end;
+
+	if (len < sizeof(magic) || memcmp(b, magic, sizeof(magic)) != 0)
+		return len >= sizeof(magic);
+	if (len > 4 && b[4] == VAULT_PACK)
+		end = len < PACK_HEADER_LEN ? UINT64_MAX :
+		    (uint64_t)get_le32(b + 96) + get_le32(b + 100);
+	else
+		end = len < ENVELOPE_HEADER_LEN ? UINT64_MAX :
+		    (uint64_t)get_le32(b + 120) + ENVELOPE_CLEAR_OVERHEAD;
+	return len >= end;
+}
+
 void
 envelope_author_tag(const struct vault_keys *k, enum vault_type type,
     const struct vault_id *dev, struct vault_tag *ret)

@@ -21,6 +21,7 @@
  */
 
 #define ENVELOPE_HEADER_LEN 124
+#define PACK_HEADER_LEN 104
 #define ENVELOPE_SIG_LEN VAULT_SIG_LEN
 /* Bytes that an envelope adds to a clear and to a sealed body. */
 #define ENVELOPE_CLEAR_OVERHEAD (ENVELOPE_HEADER_LEN + ENVELOPE_SIG_LEN)

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "util/text.h"
 
@@ -70,6 +71,17 @@ vault_name_head(const struct vault_tag *rtag, const struct vault_tag *dtag,
 {
 	(void)snprintf(out, VAULT_PATH_MAX, "r/%s/h/%s", text(rtag).s,
 	    text(dtag).s);
+}
+
+bool
+vault_name_is_head(const char *name)
+{
+	size_t n;
+
+	if (strncmp(name, "r/", 2) != 0)
+		return false;
+	n = 2 + strcspn(name + 2, "/");
+	return strncmp(name + n, "/h/", 3) == 0;
 }
 
 void

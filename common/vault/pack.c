@@ -8,6 +8,7 @@
 #include "util/big.h"
 #include "util/buf.h"
 #include "vault/body.h"
+#include "vault/envelope.h"
 
 /*
  * A pack: clear header | sealed blocks, one behind the other | sealed index.
@@ -24,7 +25,7 @@
  *	inode | class u8 | index u64 | plaintext length u32 | SHA-256
  */
 
-#define HEADER_LEN 104
+#define HEADER_LEN PACK_HEADER_LEN
 #define ENTRY_LEN (VAULT_ID_LEN + 1 + 8 + 4 + VAULT_HASH_LEN)
 #define INDEX_MIN (4 + VAULT_MAC_LEN)
 

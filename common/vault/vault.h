@@ -96,6 +96,11 @@ void vault_name_segment(const struct vault_tag *rtag,
     char out[static VAULT_PATH_MAX]);
 void vault_name_head(const struct vault_tag *rtag,
     const struct vault_tag *dtag, char out[static VAULT_PATH_MAX]);
+/* Is it one of a head, the only kind of object that is ever replaced? */
+bool vault_name_is_head(const char *name);
+/* Does an object end where its header says so?  No key is needed, and it may
+ * be forged: for what was cut while it was written. */
+bool vault_object_is_whole(const void *p, size_t len);
 void vault_name_pack(const struct vault_tag *rtag, const struct pack_id *p,
     char out[static VAULT_PATH_MAX]);
 /* page or root of a checkpoint */

@@ -40,12 +40,20 @@ mrig_folder(const char *name)
 	return ret;
 }
 
+/* Here what was cut ends in a dash. */
+static bool
+is_whole(const void *p, size_t len)
+{
+	return len > 0 && ((const char *)p)[len - 1] != '-';
+}
+
 void
 mrig_open(unsigned n, unsigned copies)
 {
 	static const char *const name[] = { "a", "b", "c" };
 	struct mirror_conf c = { .n = n, .copies = copies,
-	    .marker = "drive", .retry_min_ms = 20, .retry_max_ms = 100 };
+	    .marker = "drive", .is_whole = is_whole,
+	    .retry_min_ms = 20, .retry_max_ms = 100 };
 	struct err e = { "" };
 	unsigned i;
 

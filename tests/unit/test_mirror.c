@@ -196,14 +196,127 @@ START_TEST(nothing_counts_when_every_member_is_empty)
 }
 END_TEST
 
-START_TEST(a_bad_copy_is_replaced)
+/* Which of two is right nobody knows here: neither goes. */
+START_TEST(what_a_member_has_whole_is_left_alone)
 {
 	mrig_begin(2, 1);
 	mrig_put("d/x", "good");
-	ck_assert_int_eq(mrig_sh("echo -n baad >a/d/x"), 0);
-	ck_assert_int_eq(store_mirror_lacks(mrig_store, 0, "d/x"), 0);
+	mrig_put("d/y", "good");
+	ck_assert_int_eq(mrig_sh("echo -n bad >a/d/x; echo -n good-or-not "
+	    ">a/d/y"), 0);
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, 1, "d/x"), 0);
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, 1, "d/y"), 0);
 	mrig_settle();
-	ck_assert_int_eq(mrig_sh("grep -q good a/d/x"), 0);
+	ck_assert_int_eq(mrig_sh("test $(cat b/d/x) = good"), 0);
+	ck_assert_int_eq(mrig_sh("test $(cat b/d/y) = good"), 0);
+	mrig_end();
+}
+END_TEST
+
+START_TEST(what_was_cut_gets_its_end)
+{
+	mrig_begin(2, 1);
+	mrig_put("d/x", "begin-end");
+	mrig_put("d/y", "begin-end");
+	ck_assert_int_eq(mrig_sh("echo -n begin- >a/d/x; : >a/d/y"), 0);
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, 0, "d/x"), 0);
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, 0, "d/y"), 0);
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("test $(cat a/d/x)$(cat a/d/y) = "
+	    "begin-endbegin-end"), 0);
+	/* The same where it shows as the put that was cut is made again. */
+	ck_assert_int_eq(mrig_sh("echo -n begin- >b/d/z"), 0);
+	ck_assert_int_eq(store_put(mrig_store, "d/z", "begin-end", 9,
+	    STORE_IF_ABSENT), -EEXIST);
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("test $(cat b/d/z) = begin-end"), 0);
+	mrig_end();
+}
+END_TEST
+
+START_TEST(what_gets_older_is_replaced)
+{
+	mrig_begin(2, 1);
+	mrig_put("h/head", "new");
+	ck_assert_int_eq(mrig_sh("echo -n old >b/h/head"), 0);
+	ck_assert_int_eq(store_mirror_stale(mrig_store, 1, "h/head"), 0);
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("grep -q new b/h/head"), 0);
+	/* Not by who waits for it. */
+	ck_assert_int_eq(mrig_sh("mv b gone"), 0);
+	mrig_put("h/head", "newer");
+	ck_assert_int_eq(store_mirror_stale(mrig_store, 0, "h/head"), 0);
+	ck_assert_uint_eq(mrig_queued(0), 0);
+	ck_assert_int_eq(mrig_sh("mv gone b"), 0);
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("grep -q newer a/h/head b/h/head"), 0);
+	mrig_end();
+}
+END_TEST
+
+START_TEST(members_that_wait_for_each_other_do_so_no_more)
+{
+	mrig_begin(2, 1);
+	mrig_put("d/x", "good");
+	/* Nothing is copied before both are queued. */
+	store_interrupt(mrig_store, true);
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, 0, "d/x"), 0);
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, 1, "d/x"), 0);
+	store_interrupt(mrig_store, false);
+	mrig_settle();
+	mrig_put("d/y", "more");
+	reads("d/x", "good");
+	mrig_end();
+}
+END_TEST
+
+/* And it is not done. */
+START_TEST(what_cannot_be_had_does_not_hold_up_the_rest)
+{
+	char name[16];
+	unsigned i;
+
+	mrig_begin(2, 1);
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, 1, "d/nowhere"), 0);
+	for (i = 0; i < 20; i++) {
+		(void)snprintf(name, sizeof(name), "d/%u", i);
+		mrig_put(name, "x");
+	}
+	for (i = 0; i < 3000 && mrig_queued(1) > 1; i++)
+		(void)usleep(10000);
+	ck_assert_uint_eq(mrig_queued(1), 1);
+	ck_assert_int_eq(mrig_sh("test $(ls b/d | wc -l) = 20"), 0);
+	/* It comes to light. */
+	ck_assert_int_eq(mrig_sh("echo -n here >a/d/nowhere"), 0);
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("grep -q here b/d/nowhere"), 0);
+	mrig_end();
+}
+END_TEST
+
+START_TEST(what_was_rejected_is_read_from_another)
+{
+	struct buf b = BUF_INIT(100);
+	unsigned i;
+
+	mrig_begin(2, 1);
+	mrig_put("d/x", "good");
+	ck_assert_int_eq(mrig_sh("echo -n evil >%s/d/x", _i ? "a" : "b"), 0);
+	for (i = 0; i < 2; i++) {
+		buf_reset(&b);
+		ck_assert_int_eq(store_get(mrig_store, "d/x", &b), 0);
+		if (memcmp(b.data, "good", 4) != 0)
+			store_mirror_reject(mrig_store, "d/x");
+	}
+	reads("d/x", "good");
+	/* As long as there is another. */
+	ck_assert_int_eq(mrig_sh("mv %s gone", _i ? "b" : "a"), 0);
+	buf_reset(&b);
+	ck_assert_int_eq(store_get(mrig_store, "d/x", &b), -EHOSTUNREACH);
+	ck_assert_int_eq(store_mirror_mend(mrig_store, _i ? 0 : 1, "d/x",
+	    "good", 4), 0);
+	reads("d/x", "good");
+	buf_done(&b);
 	mrig_end();
 }
 END_TEST
@@ -290,7 +403,12 @@ main(void)
 	tcase_add_test(t,
 	    an_empty_folder_does_not_say_that_anything_is_gone);
 	tcase_add_test(t, nothing_counts_when_every_member_is_empty);
-	tcase_add_test(t, a_bad_copy_is_replaced);
+	tcase_add_test(t, what_a_member_has_whole_is_left_alone);
+	tcase_add_test(t, what_was_cut_gets_its_end);
+	tcase_add_test(t, what_gets_older_is_replaced);
+	tcase_add_test(t, members_that_wait_for_each_other_do_so_no_more);
+	tcase_add_test(t, what_cannot_be_had_does_not_hold_up_the_rest);
+	tcase_add_loop_test(t, what_was_rejected_is_read_from_another, 0, 2);
 	tcase_add_test(t, each_name_is_listed_once);
 	tcase_add_test(t, many_objects_reach_a_member_while_more_are_put);
 	suite_add_tcase(suite, t);

@@ -92,6 +92,28 @@ check "they are copied anew" until_ok 60 lacks_nothing
 check "both hold the same after that" same_objects
 check "a scrub finds nothing more" "$COFFRE" scrub --budget 100M "$NAME"
 
+# What was cut on one gets its end, and does not replace what is whole.
+cp "$T/store/$pack" "$T/whole"
+truncate -s 50000 "$T/store/$pack"
+check "the stores are compared" "$COFFRE" store check "$NAME"
+check "nothing is missing then" until_ok 60 lacks_nothing
+check "both hold it whole" same_objects
+check "and as it was" cmp "$T/whole" "$T/store/$pack"
+
+# One gives back altered data: it is read from the other.
+find "$T/store" -size +100k -type f | while read -r pack; do
+	printf 'altered' | dd of="$pack" bs=1 seek=5000 conv=notrunc \
+	    status=none
+done
+"$COFFRE" cache --free 1T "$NAME" >/dev/null
+echo 1 >/proc/sys/vm/drop_caches
+dump "$M" >"$T/dump.2"
+check "what one has altered is read from the other" \
+    cmp "$T/dump.1" "$T/dump.2"
+check "the log names the store" grep -q "$T/store.*is not right" "$T/daemon.log"
+check "a scrub mends it all" "$COFFRE" scrub --all "$NAME"
+check "both hold the same after that, too" same_objects
+
 # The folder is lost, with the cache; reads come from the other.
 "$COFFRE" cache --free 1T "$NAME" >/dev/null
 echo 1 >/proc/sys/vm/drop_caches
