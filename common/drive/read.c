@@ -47,14 +47,22 @@ have_all(const uint8_t *map, uint32_t from, uint32_t to)
 	return true;
 }
 
-/* Lay the base under a dirty block of which only parts are known. */
+/* Lay the base under a dirty block of which only parts are known.  What is
+ * behind the end of the file was made zeros, and is left out. */
 static int
-dirty_fill(struct drive *d, struct dirty *b, const uint8_t *base,
-    uint32_t base_len)
+dirty_fill(struct drive *d, const struct node *n, struct dirty *b,
+    const uint8_t *base, uint32_t base_len) REQUIRES(n->lock)
 {
+	uint64_t end = n->size - b->idx * BLOCK_SIZE;
 	uint32_t i;
 	int r;
 
+	if (base_len > end)
+		base_len = (uint32_t)end;
+	if (b->len > end) {
+		memset(b->buf + end, 0, b->len - end);
+		b->len = (uint32_t)end;
+	}
 	r = dirty_grow(d, b, base_len > b->len ? base_len : b->len);
 	if (r < 0)
 		return r;
@@ -319,7 +327,7 @@ patch_complete(struct drive *d, struct node *n, uint64_t idx)
 			r = 0;
 	}
 	if (r == 0 && b && b->have) {
-		r = dirty_fill(d, b, base, base_len);
+		r = dirty_fill(d, n, b, base, base_len);
 		/* Content is as it was: times stay. */
 		if (r == 0 && !n->dirty_ms) {
 			struct inode i;
