@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,10 +46,10 @@ open_unasked(fuse_req_t req, fuse_ino_t ino, int flags, struct handle *h)
 	if (kind == PROGRAM_OTHER)
 		return 0;
 	is_refused = x->no_thumbnails && (kind == PROGRAM_THUMBNAILER ||
-	    (kind == PROGRAM_STAND_IN &&
+	    (kind == PROGRAM_STAND_IN && is_own &&
 	    refused_take(x->refused, ino, clock_mono_ms()))) &&
 	    drive_missing(x->drive, ino, 0, UINT64_MAX, 1) != 0;
-	if (is_refused && kind == PROGRAM_THUMBNAILER)
+	if (is_refused && kind == PROGRAM_THUMBNAILER && is_own)
 		refused_add(x->refused, ino, clock_mono_ms());
 	if (is_refused) {
 		if (is_own)
@@ -57,7 +58,13 @@ open_unasked(fuse_req_t req, fuse_ino_t ino, int flags, struct handle *h)
 	}
 	if (kind == PROGRAM_STAND_IN)
 		return 0;
-	memcpy(h->metered, name, sizeof(name));
+	/* Names are taken by whoever likes: nobody uses up what another may
+	 * fetch. */
+	if (is_own)
+		memcpy(h->metered, name, sizeof(name));
+	else
+		(void)snprintf(h->metered, sizeof(h->metered), "uid %u",
+		    (unsigned)fuse_req_ctx(req)->uid);
 	drive_file_spare(h->file);
 	return 0;
 }
