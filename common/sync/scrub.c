@@ -151,8 +151,8 @@ group_mend(struct scrub *s, const struct group *g)
 	if (r == 0) {
 		s->res.mended++;
 	} else if (r != -ENOMEM && r != -ECANCELED) {
-		(void)snprintf(line, sizeof(line), N_("cannot be put right "
-		    "now (%s)"), strerror(-r));
+		(void)snprintf(line, sizeof(line), N_("cannot be mended at "
+		    "present (%s)"), strerror(-r));
 		say_member(s, line);
 		r = 0;
 	}
