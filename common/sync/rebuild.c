@@ -29,33 +29,106 @@ rebuild_say(struct rebuild *b, const char *fmt, ...)
 
 /* ---- the journals behind the checkpoint ---- */
 
-/* The segment that others have seen must be there. */
 static void
+say_two(struct rebuild *b, struct cursor *c, uint64_t seq)
+{
+	if (c->is_two)
+		return;
+	c->is_two = true;
+	rebuild_say(b, "warning: '%s' has two different segments %llu: a "
+	    "cloned device, or a store that lies", c->dev->label,
+	    (unsigned long long)seq);
+}
+
+/* Is this segment the one that its head and others tell of?  What they tell
+ * of it and of those before has had its use. */
+static void
+marks_compare(struct rebuild *b, struct cursor *c, uint64_t seq,
+    const uint8_t *hash)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < c->nmarks; i++) {
+		if (c->marks[i].seq == seq && memcmp(c->marks[i].hash, hash,
+		    VAULT_HASH_LEN) != 0)
+			say_two(b, c, seq);
+		if (c->marks[i].seq > seq)
+			c->marks[n++] = c->marks[i];
+	}
+	c->nmarks = n;
+}
+
+/* Its head, or another device, tells of a segment of c: it must be there. */
+static int
+mark_add(struct rebuild *b, struct cursor *c, uint64_t seq,
+    const uint8_t *hash)
+{
+	const uint8_t *other = NULL;
+	struct seen_mark *p;
+	size_t i;
+
+	if (seq > c->need_seq)
+		c->need_seq = seq;
+	if (seq == c->at.seq)
+		other = c->at.hash;
+	else if (c->has_seg && seq == c->seg.seq)
+		other = c->hash;
+	for (i = 0; i < c->nmarks && !other; i++)
+		if (c->marks[i].seq == seq)
+			other = c->marks[i].hash;
+	if (other && memcmp(hash, other, VAULT_HASH_LEN) != 0)
+		say_two(b, c, seq);
+	if (other || seq < c->at.seq)
+		return 0;
+	/* At powers of two only. */
+	if ((c->nmarks & (c->nmarks - 1)) == 0) {
+		p = realloc(c->marks, (c->nmarks ? 2 * c->nmarks : 1) *
+		    sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		c->marks = p;
+	}
+	c->marks[c->nmarks].seq = seq;
+	memcpy(c->marks[c->nmarks++].hash, hash, VAULT_HASH_LEN);
+	return 0;
+}
+
+static int
 note_seen(struct rebuild *b, const struct segment *g)
 {
 	struct cursor *c;
 	uint32_t i;
 	size_t j;
+	int r = 0;
 
 	for (i = 0; i < g->nseen; i++)
-		for (j = 0; j < b->n; j++) {
+		for (j = 0; j < b->n && r == 0; j++) {
 			c = &b->cur[j];
-			if (vault_id_eq(&c->dev->id, &g->seen[i].dev) &&
-			    g->seen[i].seq > c->need_seq)
-				c->need_seq = g->seen[i].seq;
+			if (vault_id_eq(&c->dev->id, &g->seen[i].dev))
+				r = mark_add(b, c, g->seen[i].seq,
+				    g->seen[i].hash);
 		}
+	return r;
 }
 
-/* An end that is none: say what is missing. */
+/* An end that is none: say what is missing.  When all has been read: the
+ * journal that tells of another's end may come after it. */
 static void
-cursor_end(struct rebuild *b, struct cursor *c)
+cursors_end(struct rebuild *b)
 {
-	c->is_over = true;
-	if (c->at.seq < c->need_seq)
-		rebuild_say(b, "warning: the changes of '%s' after segment "
-		    "%llu are missing on the store (there were %llu)",
-		    c->dev->label, (unsigned long long)c->at.seq,
-		    (unsigned long long)c->need_seq);
+	struct cursor *c;
+	size_t i;
+
+	for (i = 0; i < b->n; i++) {
+		c = &b->cur[i];
+		marks_compare(b, c, c->at.seq, c->at.hash);
+		if (c->at.seq < c->need_seq && !c->is_bad)
+			rebuild_say(b, "warning: the changes of '%s' after "
+			    "segment %llu are missing on the store (there "
+			    "were %llu)", c->dev->label,
+			    (unsigned long long)c->at.seq,
+			    (unsigned long long)c->need_seq);
+	}
 }
 
 /* The next segment, verified against the one before. */
@@ -70,7 +143,7 @@ cursor_next(struct rebuild *b, struct cursor *c)
 	r = object_get_segment(b->store, b->keys, &c->dev->id, seq,
 	    OBJECT_PATIENT, &o);
 	if (r == -ENOENT) {
-		cursor_end(b, c);
+		c->is_over = true;
 		r = 0;
 		goto out;
 	}
@@ -85,21 +158,17 @@ cursor_next(struct rebuild *b, struct cursor *c)
 		rebuild_say(b, "warning: segment %llu of '%s' does not "
 		    "verify; it and what follows is left out",
 		    (unsigned long long)seq, c->dev->label);
-		c->is_over = true;
+		c->is_over = c->is_bad = true;
 		r = 0;
 		goto out;
 	}
 	if (r < 0)
 		goto out;
-	if (c->has_head && seq == c->head.seq &&
-	    memcmp(hash, c->head.hash, VAULT_HASH_LEN) != 0)
-		rebuild_say(b, "warning: '%s' has two different segments "
-		    "%llu: a cloned device, or a store that lies",
-		    c->dev->label, (unsigned long long)seq);
+	marks_compare(b, c, seq, hash);
 	memcpy(c->hash, hash, sizeof(hash));
 	c->has_seg = true;
 	c->pos = 0;
-	note_seen(b, &c->seg);
+	r = note_seen(b, &c->seg);
 out:
 	buf_done(&o);
 	return r;
@@ -202,6 +271,8 @@ tail_replay(struct rebuild *b)
 			break;
 		}
 	}
+	if (r == 0)
+		cursors_end(b);
 	return r;
 }
 
@@ -226,15 +297,18 @@ heads_load(struct rebuild *b)
 		r = object_get_head(b->store, b->keys, c->dev,
 		    OBJECT_PATIENT, &c->head);
 		c->has_head = r == 0;
-		if (r == 0)
-			c->need_seq = c->head.seq;
-		else if (r == -EBADMSG || r == -EPROTO)
+		if (r == 0) {
+			r = mark_add(b, c, c->head.seq, c->head.hash);
+			if (r < 0)
+				return r;
+		} else if (r == -EBADMSG || r == -EPROTO) {
 			rebuild_say(b, "warning: the head of '%s' does not "
 			    "verify; its journal is read to the end",
 			    c->dev->label);
-		else if (r != -ENOENT)
+		} else if (r != -ENOENT) {
 			return err_wrap(b->e, r, "cannot read from '%s'",
 			    store_url(b->store));
+		}
 	}
 	return 0;
 }
@@ -345,9 +419,11 @@ sync_rebuild(struct store *s, const struct vault_keys *k,
 	if (r == 0)
 		r = rebuild_run(&b);
 	drive_set_pager(d, NULL);
-	for (i = 0; i < b.n; i++)
+	for (i = 0; i < b.n; i++) {
 		if (b.cur[i].has_seg)
 			segment_done(&b.cur[i].seg);
+		free(b.cur[i].marks);
+	}
 	free(b.cur);
 	sync_found_free(mine);
 	if (r < 0 && !b.e->msg[0])

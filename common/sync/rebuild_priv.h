@@ -4,6 +4,12 @@
 
 #include "sync/sync_priv.h"
 
+/* What a head, or another device, says of a segment. */
+struct seen_mark {
+	uint64_t seq;
+	uint8_t hash[VAULT_HASH_LEN];
+};
+
 /* A device's journal while it is replayed, segment by segment. */
 struct cursor {
 	const struct vault_device *dev;
@@ -11,11 +17,15 @@ struct cursor {
 	bool has_head;
 	struct vault_seen at;	/* replayed so far */
 	uint64_t need_seq;	/* what its head or others say there is */
+	struct seen_mark *marks;	/* of what is not read yet */
+	size_t nmarks;
 	struct segment seg;	/* the next one, from op pos on */
 	uint8_t hash[VAULT_HASH_LEN];	/* of it */
 	bool has_seg;
 	size_t pos;
 	bool is_over;
+	bool is_bad;		/* its end is one that does not verify */
+	bool is_two;		/* told that there are two of it */
 };
 
 struct rebuild {

@@ -220,9 +220,10 @@ END_TEST
 
 /*
  * A17.  Attack: a machine that knows nothing yet is shown an old state.
- * Defence: what is cut out of a newer state is noticed; of a whole old one
- * nothing can be seen, but the fingerprint of what a machine has seen differs
- * from that of any machine that knows more.
+ * Defence: what is cut out of a newer state is noticed, by what the rest of
+ * it and the other machines' journals tell of it; of a whole old one nothing
+ * can be seen, but the fingerprint of what a machine has seen differs from
+ * that of any machine that knows more.
  * Not met: the recovery key does not carry the state of the day it was last
  * used, so a single machine that is lost leaves nothing to compare with.
  */
@@ -252,6 +253,106 @@ START_TEST(a17_an_old_state_has_another_fingerprint_and_a_mixed_one_is_told)
 	evil_drop(e, evil_name(e, "/j/", evil_count(e, "/j/") - 1));
 	rig_recover_on(&r, evil_client(e), &cold, 1);
 	rig_done(&cold);
+	rig_done(&r);
+}
+END_TEST
+
+/* Another machine, made of what r has published, that publishes itself. */
+static void
+second_machine(const struct rig *r, struct evil *e, struct rig *ret)
+{
+	rig_recover_on(r, evil_client(e), ret, 0);
+	rig_start(ret);
+	write_some(ret, 100, 2);
+	rig_stop(ret, 30000);
+}
+
+static void
+drop_segment(const struct rig *r, struct evil *e, uint64_t seq)
+{
+	char name[VAULT_PATH_MAX];
+
+	vault_name_segment(&r->keys->rtag, &r->keys->dtag, seq, name);
+	evil_drop(e, name);
+}
+
+/* What a new machine makes of it. */
+static void
+recovers(const struct rig *r, struct evil *e, int want)
+{
+	struct rig cold;
+
+	rig_recover_on(r, evil_client(e), &cold, want);
+	rig_done(&cold);
+}
+
+START_TEST(a17_a_journal_that_another_tells_of_is_missed_where_it_is_hidden)
+{
+	char head[VAULT_PATH_MAX];
+	struct sync_status st;
+	struct rig r, second;
+	struct evil *e;
+	uint8_t *old;
+	size_t len;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
+	rig_wait(&r);
+	sync_get_status(r.sync, &st);
+	vault_name_head(&r.keys->rtag, &r.keys->dtag, head);
+	old = evil_get(e, head, &len);
+	ck_assert_ptr_nonnull(old);
+	write_some(&r, 2, 3);
+	second_machine(&r, e, &second);
+	recovers(&r, e, 0);
+	/* All of it: no head, and no beginning. */
+	evil_drop(e, head);
+	drop_segment(&r, e, 1);
+	recovers(&r, e, 1);
+	evil_honest(e);
+	/* An old head with its checkpoint, and the end cut off. */
+	evil_serve(e, head, old, len);
+	drop_segment(&r, e, st.published_seq + 1);
+	recovers(&r, e, 1);
+	/* Up to where the other one has read, nothing is missing. */
+	evil_honest(e);
+	evil_serve(e, head, old, len);
+	recovers(&r, e, 0);
+	free(old);
+	rig_done(&second);
+	rig_done(&r);
+}
+END_TEST
+
+START_TEST(a17_another_end_than_a_second_machine_has_read_is_told)
+{
+	struct rig r, copy, second;
+	struct evil *e;
+	uint64_t at;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	rig_stop(&r, 30000);
+	rig_close(&r);
+	at = evil_now(e);
+	cold_clone(&r, evil_client(e), "copy", &copy);
+	rig_open(&r);
+	rig_start(&r);
+	write_some(&r, 2, 2);
+	second_machine(&r, e, &second);
+	/* A journal that verifies from its beginning to its head. */
+	evil_rollback(copy.store, at);
+	rig_open(&copy);
+	rig_start(&copy);
+	write_some(&copy, 10, 5);
+	rig_stop(&copy, 30000);
+	rig_close(&copy);
+	store_close(copy.store);
+	recovers(&r, e, 1);
+	rig_done(&second);
 	rig_done(&r);
 }
 END_TEST
@@ -537,6 +638,10 @@ suite(void)
 	    a14_what_is_nowhere_any_more_is_named_when_a_loss_is_accepted);
 	tcase_add_test(tc,
 	    a17_an_old_state_has_another_fingerprint_and_a_mixed_one_is_told);
+	tcase_add_test(tc,
+	    a17_a_journal_that_another_tells_of_is_missed_where_it_is_hidden);
+	tcase_add_test(tc,
+	    a17_another_end_than_a_second_machine_has_read_is_told);
 	tcase_add_test(tc, a21_two_machines_from_one_snapshot_share_no_nonce);
 	tcase_add_test(tc, a32_another_drive_in_the_same_place_is_refused);
 	tcase_add_test(tc, a33_a_restored_copy_of_a_machine_overwrites_nothing);
