@@ -436,6 +436,6 @@ publish_main(void *arg)
 			continue;
 		if (!store_transient(r) && r != -ENOENT && r != -ECANCELED)
 			log_warn("sync: publishing waits: %s", strerror(-r));
-		(void)sync_backoff(s, r, &b);
+		(void)sync_backoff_alarm(s, r, &b);
 	}
 }

@@ -243,8 +243,15 @@ wait_ms(const struct sync *s, int r, struct backoff *b)
 	return 1 + (int64_t)(crypto_random_u64() % (uint64_t)limit);
 }
 
-bool
-sync_backoff(struct sync *s, int r, struct backoff *b)
+static bool
+wait_on(const struct sync *s, bool is_through) REQUIRES(s->lock)
+{
+	return !s->is_stopping && (is_through || !s->is_alarm);
+}
+
+/* An alarm ends the wait, or the publisher waits through it. */
+static bool
+backoff(struct sync *s, int r, struct backoff *b, bool is_through)
 {
 	int64_t at = clock_mono_ms() + wait_ms(s, r, b);
 	uint64_t kicks;
@@ -253,14 +260,26 @@ sync_backoff(struct sync *s, int r, struct backoff *b)
 	mutex_lock(&s->lock);
 	kicks = s->kicks;
 	s->retry_at_ms = at;
-	while (!s->is_stopping && !s->is_alarm && kicks == s->kicks &&
+	while (wait_on(s, is_through) && kicks == s->kicks &&
 	    clock_mono_ms() < at)
 		(void)cond_wait_until(&s->changed, &s->lock, at);
 	if (kicks != s->kicks)
 		b->n = 0;
-	is_on = !s->is_stopping && !s->is_alarm;
+	is_on = wait_on(s, is_through);
 	mutex_unlock(&s->lock);
 	return is_on;
+}
+
+bool
+sync_backoff(struct sync *s, int r, struct backoff *b)
+{
+	return backoff(s, r, b, false);
+}
+
+bool
+sync_backoff_alarm(struct sync *s, int r, struct backoff *b)
+{
+	return backoff(s, r, b, true);
 }
 
 void

@@ -241,6 +241,8 @@ struct backoff {
 	unsigned n;
 };
 bool sync_backoff(struct sync *s, int r, struct backoff *b);
+/* The same through an alarm, which only who waits here can end. */
+bool sync_backoff_alarm(struct sync *s, int r, struct backoff *b);
 bool sync_stopping(struct sync *s);
 /* How the store answered; is_put says which way the call went. */
 void sync_note(struct sync *s, int r, bool is_put);

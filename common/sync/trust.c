@@ -217,7 +217,7 @@ insist(struct sync *s, int (*step)(struct sync *s, struct journal *j),
 
 	do
 		r = step(s, j);
-	while (store_transient(r) && sync_backoff(s, r, &b));
+	while (store_transient(r) && sync_backoff_alarm(s, r, &b));
 	return r;
 }
 
@@ -281,6 +281,17 @@ learn_store(struct sync *s)
 		    e.msg);
 }
 
+static bool
+is_alarm(struct sync *s)
+{
+	bool r;
+
+	mutex_lock(&s->lock);
+	r = s->is_alarm;
+	mutex_unlock(&s->lock);
+	return r;
+}
+
 int
 trust_check(struct sync *s)
 {
@@ -298,8 +309,11 @@ trust_check(struct sync *s)
 		r = insist(s, check_next, &j);
 	if (r == 0)
 		learn_store(s);
-	if (r == 0) {
+	/* What could not be asked is asked again before anything goes up; an
+	 * alarm has time. */
+	if (r == 0 || is_alarm(s))
 		s->trust_at_ms = clock_mono_ms() + s->poll_ms;
+	if (r == 0) {
 		sync_alarm_off(s);
 		sync_note(s, 0, true);
 		mutex_lock(&s->lock);

@@ -13,6 +13,7 @@
 #include "crypto/crypto.h"
 #include "drive/sync.h"
 #include "tests/lib/cold.h"
+#include "tests/lib/store_tap.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -76,6 +77,94 @@ START_TEST(a14_rollback_of_the_whole_store_alarms_within_one_poll)
 	ck_assert_int_eq(cold_mkdir(&r, "no"), -EROFS);
 	ck_assert_uint_ne(rig_lookup(&r, "f5"), 0);
 	ck_assert_uint_eq(evil_asked(e, from, "PAD", ""), 0);
+	rig_done(&r);
+}
+END_TEST
+
+static void
+pause_ms(int ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000,
+	    .tv_nsec = ms % 1000 * 1000000L };
+
+	(void)nanosleep(&t, NULL);
+}
+
+static int64_t
+cpu_ms(void)
+{
+	struct timespec t;
+
+	ck_assert_int_eq(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t), 0);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+START_TEST(a_store_under_an_alarm_is_looked_at_now_and_then)
+{
+	struct store *in, *tap;
+	struct evil *e;
+	struct rig r;
+	uint64_t old;
+	int64_t begin, ms, cpu;
+	size_t from;
+
+	in = evil_open(&e);
+	ck_assert_int_eq(store_tap_new(in, NULL, &tap), 0);
+	rig_new_on(&r, tap);
+	r.conf.poll_ms = 200;
+	r.conf.backoff_min_ms = r.conf.backoff_max_ms = 200;
+	rig_start(&r);
+	write_some(&r, 0, 1);
+	old = evil_now(e);
+	write_some(&r, 1, 3);
+	evil_rollback(in, old);
+	ck_assert(has_alarm_by(&r, 5000));
+	/* Each look is one at what there is, and one at our head. */
+	from = evil_reqs(e);
+	begin = clock_mono_ms();
+	do
+		pause_ms(500);
+	while (evil_asked(e, from, "G", "") < 4);
+	ms = clock_mono_ms() - begin;
+	ck_assert_uint_le(evil_asked(e, from, "G", ""),
+	    2 * (size_t)(2 + ms / 200));
+	/* And none of it while nobody answers. */
+	store_tap_fail(tap, -EHOSTUNREACH);
+	cpu = cpu_ms();
+	pause_ms(1000);
+	cpu = cpu_ms() - cpu;
+	ck_assert_msg(cpu < 200, "%d ms of the processor", (int)cpu);
+	/* It is over as soon as the truth is back. */
+	evil_truth(in);
+	store_tap_fail(tap, 0);
+	rig_wait(&r);
+	ck_assert_int_eq(cold_mkdir(&r, "yes"), 0);
+	rig_done(&r);
+}
+END_TEST
+
+START_TEST(a_kick_under_an_alarm_looks_at_once)
+{
+	struct evil *e;
+	struct rig r;
+	uint64_t old;
+	size_t from;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 1);
+	old = evil_now(e);
+	write_some(&r, 1, 3);
+	evil_rollback(r.store, old);
+	rig_write(&r, "more", 0, 100, 1);
+	ck_assert(has_alarm_by(&r, 5000));
+	pause_ms(200);
+	from = evil_reqs(e);
+	pause_ms(300);
+	ck_assert_uint_eq(evil_asked(e, from, "G", ""), 0);
+	evil_truth(r.store);
+	sync_kick(r.sync);
+	rig_wait(&r);
 	rig_done(&r);
 }
 END_TEST
@@ -631,6 +720,8 @@ suite(void)
 	suite_add_tcase(s, tc);
 	tcase_add_test(tc,
 	    a14_rollback_of_the_whole_store_alarms_within_one_poll);
+	tcase_add_test(tc, a_store_under_an_alarm_is_looked_at_now_and_then);
+	tcase_add_test(tc, a_kick_under_an_alarm_looks_at_once);
 	tcase_add_test(tc, a14_no_segment_is_put_behind_a_rollback);
 	tcase_add_test(tc,
 	    a14_a_loss_that_the_user_accepts_is_made_good_from_here);
