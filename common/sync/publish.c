@@ -87,6 +87,8 @@ publish_pending(struct sync *s)
 		goto out;
 	vault_name_segment(&s->keys->rtag, &s->keys->dtag, seq, name);
 	r = sync_put(s, name, b.data, b.len, OBJECT_CHAIN);
+	if (r == -EEXIST && trust_put_again(s, name))
+		r = sync_put(s, name, b.data, b.len, OBJECT_CHAIN);
 	if (r == -EEXIST) {
 		sync_alarm(s, SYNC_ALARM_CLONE,
 		    N_("another copy of this device has published (a state "

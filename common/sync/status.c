@@ -160,6 +160,31 @@ sync_note_data(struct sync *s, const char *problem)
 }
 
 void
+sync_blame(struct sync *s, const char *id, const char *problem)
+{
+	bool is_new = false;
+	unsigned i;
+
+	mutex_lock(&s->lock);
+	for (i = 0; i < s->nliars && strcmp(s->liars[i], id) != 0; i++)
+		;
+	if (i == s->nliars && i < SYNC_LIARS_MAX) {
+		is_new = true;
+		(void)snprintf(s->liars[i], sizeof(s->liars[i]), "%s", id);
+		s->nliars++;
+		if (i == 0)
+			(void)snprintf(s->liar_problem,
+			    sizeof(s->liar_problem), "%s", problem);
+		if (s->on_link)
+			s->on_link(s->on_link_arg);
+		cond_broadcast(&s->changed);
+	}
+	mutex_unlock(&s->lock);
+	if (is_new)
+		log_error("sync: %s", problem);
+}
+
+void
 sync_alarm(struct sync *s, enum sync_alarm_kind kind, const char *problem,
     const char *advice)
 {
@@ -301,6 +326,14 @@ sync_get_status(struct sync *s, struct sync_status *ret)
 		(void)snprintf(ret->advice, sizeof(ret->advice),
 		    N_("run 'coffre fsck --remote' to see which files are "
 		    "concerned"));
+	} else if (s->st.link == SYNC_ONLINE && s->nliars) {
+		ret->link = SYNC_FAULT;
+		(void)snprintf(ret->problem, sizeof(ret->problem), "%s",
+		    s->liar_problem);
+		(void)snprintf(ret->advice, sizeof(ret->advice),
+		    N_("the drive goes on with its other stores; 'coffre "
+		    "store check' copies to this one what it lacks, 'coffre "
+		    "scrub' reads what it has"));
 	}
 	mutex_unlock(&s->lock);
 }

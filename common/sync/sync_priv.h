@@ -30,6 +30,7 @@
 #define SYNC_NUMBERS 64		/* numbers of packs reserved at a time */
 #define SYNC_HEARTBEAT_NS (24LL * 3600 * 1000000000)
 #define SYNC_SPACE_MS (600 * 1000)
+#define SYNC_LIARS_MAX 16
 
 /* The words under which the drive keeps what must survive. */
 #define SYNC_KV_PACK_NEXT "pack_next"
@@ -204,6 +205,10 @@ struct sync {
 	int64_t retry_at_ms GUARDED_BY(lock);	/* 0: none planned */
 	struct sync_status st GUARDED_BY(lock);
 	char data_problem[256] GUARDED_BY(lock);
+	/* Stores of several that were found to lie; the first one's story. */
+	char liars[SYNC_LIARS_MAX][256] GUARDED_BY(lock);
+	unsigned nliars GUARDED_BY(lock);
+	char liar_problem[256] GUARDED_BY(lock);
 
 	/* Numbers of packs: next to give, end of what is reserved. */
 	uint64_t pack_next GUARDED_BY(lock), pack_limit GUARDED_BY(lock);
@@ -250,6 +255,8 @@ void sync_note(struct sync *s, int r, bool is_put);
 void sync_fault(struct sync *s, const char *problem, const char *advice);
 /* Blocks that are lost or altered: told until a kick. */
 void sync_note_data(struct sync *s, const char *problem);
+/* One store of several, known as id, lies: told once, and until the end. */
+void sync_blame(struct sync *s, const char *id, const char *problem);
 /* Trust is broken: the drive becomes read-only until a check passes. */
 void sync_alarm(struct sync *s, enum sync_alarm_kind kind,
     const char *problem, const char *advice);
@@ -292,6 +299,9 @@ int trust_confirm(struct sync *s);
 /* Our head on the store, before the journal grows: has it gone back since
  * trust_check?  Results as there. */
 int trust_before_put(struct sync *s);
+/* Something else than the pending segment is under its name.  True: on one
+ * store of several only, which it is now queued for: put it again. */
+bool trust_put_again(struct sync *s, const char *name);
 
 /* ---- accept.c: a loss that the user has taken ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "sync/sync_priv.h"
+#include "sync/trust_priv.h"
 
 #include <errno.h>
 #include <string.h>
@@ -26,6 +26,7 @@ struct journal {
 	/* The user takes it that the store lost what we wrote up to
 	 * own.seq. */
 	enum accept_phase accepted;
+	int64_t head_ns;		/* of the head that was looked at */
 };
 
 static int
@@ -62,37 +63,71 @@ alarm_rollback(struct sync *s)
 }
 
 static int
+look_genesis(struct sync *s, struct store *st, void *arg)
+{
+	int r = object_check_genesis(st, s->keys, OBJECT_ONCE);
+
+	(void)arg;
+	return r == -EBADMSG ? (int)TRUST_DRIVE : r;
+}
+
+static int
 check_genesis(struct sync *s)
 {
-	int r = object_check_genesis(s->store, s->keys, OBJECT_ONCE);
+	int r = look_genesis(s, s->store, NULL);
 
-	switch (r) {
-	case -EBADMSG:
+	if (r == TRUST_DRIVE)
+		r = trust_ask(s, look_genesis, NULL);
+	if (r > 0)
 		return alarm_other_drive(s);
-	case -ENOENT:
+	if (r == -ENOENT)
 		/* An empty folder is more often a disk that is not mounted
 		 * than a loss: nothing goes up, nothing changes here. */
 		sync_fault(s, N_("the store holds no drive"),
 		    N_("check the URL, and that the disk behind it is mounted; "
 		    "then run 'coffre sync'"));
-		break;
-	default:
+	else
 		sync_note(s, r, false);
-		break;
-	}
 	return r;
+}
+
+/* Our head as this store has it. */
+static int
+look_head(struct sync *s, struct store *st, void *arg)
+{
+	struct journal *j = arg;
+	struct vault_head h;
+	struct ckpt_mark m;
+	int r;
+
+	r = object_get_head(st, s->keys, &s->keys->self, OBJECT_ONCE, &h);
+	if (r < 0)
+		return r;
+	if (h.seq == j->own.seq + 1 && j->has_pending &&
+	    memcmp(h.hash, j->pending_hash, VAULT_HASH_LEN) == 0)
+		return 0;
+	/* It is signed: no store can have made it. */
+	if (h.seq > j->own.seq || (h.seq == j->own.seq &&
+	    memcmp(h.hash, j->own.hash, VAULT_HASH_LEN) != 0))
+		return TRUST_CLONE;
+	/* A segment goes up when the head of the one before is there. */
+	if (h.seq + 1 < j->own.seq)
+		return j->accepted == ACCEPT_ALL ? 0 : TRUST_OLD;
+	j->head_ns = h.heartbeat_ns;
+	if (h.seq == j->own.seq)
+		j->is_head_dirty = ckpt_mark_get(s->drive, &m) == 0 &&
+		    (m.n != h.ckpt_n || m.rand != h.ckpt_rand);
+	return 0;
 }
 
 static int
 check_head(struct sync *s, struct journal *j)
 {
-	struct vault_head h;
-	struct ckpt_mark m;
 	int r;
 
 	j->is_head_dirty = j->own.seq > 0;
-	r = object_get_head(s->store, s->keys, &s->keys->self, OBJECT_ONCE,
-	    &h);
+	j->head_ns = s->head_ns;
+	r = look_head(s, s->store, j);
 	/* The first head may be missing: a crash between segment and head.
 	 * One that does not verify was cut, and is only a hint. */
 	if (r == -ENOENT) {
@@ -100,7 +135,9 @@ check_head(struct sync *s, struct journal *j)
 			return 0;
 		/* All of it, or the head alone? */
 		r = check_genesis(s);
-		return r < 0 ? r : alarm_rollback(s);
+		if (r < 0)
+			return r;
+		r = TRUST_OLD;
 	}
 	if (r == -EBADMSG || r == -EPROTO) {
 		log_warn("sync: our head on the store does not verify");
@@ -111,67 +148,105 @@ check_head(struct sync *s, struct journal *j)
 		sync_note(s, r, false);
 		return r;
 	}
-	if (h.seq == j->own.seq + 1 && j->has_pending &&
-	    memcmp(h.hash, j->pending_hash, VAULT_HASH_LEN) == 0)
-		return 0;
-	if (h.seq > j->own.seq)
-		return alarm_clone(s);
-	/* A segment goes up when the head of the one before is there. */
-	if (h.seq + 1 < j->own.seq)
-		return j->accepted == ACCEPT_ALL ? 0 : alarm_rollback(s);
-	if (h.seq == j->own.seq &&
-	    memcmp(h.hash, j->own.hash, VAULT_HASH_LEN) != 0)
-		return alarm_clone(s);
-	s->head_ns = h.heartbeat_ns;
-	if (h.seq == j->own.seq)
-		j->is_head_dirty = ckpt_mark_get(s->drive, &m) == 0 &&
-		    (m.n != h.ckpt_n || m.rand != h.ckpt_rand);
+	if (r == TRUST_OLD) {
+		r = trust_ask(s, look_head, j);
+		/* Who shows another is given this one again. */
+		j->is_head_dirty = true;
+	}
+	if (r > 0)
+		return r == TRUST_CLONE ? alarm_clone(s) : alarm_rollback(s);
+	s->head_ns = j->head_ns;
 	return 0;
+}
+
+/* Bytes under the name of a segment of ours that are not those we know: only
+ * who has our keys can have made another one. */
+static int
+other_segment(struct sync *s, uint64_t seq, const struct buf *b)
+{
+	uint8_t hash[VAULT_HASH_LEN];
+	struct segment g;
+
+	if (segment_open(s->keys, &s->keys->self, seq, NULL, b->data, b->len,
+	    &g, hash) < 0)
+		return TRUST_OTHER;
+	segment_done(&g);
+	return TRUST_CLONE;
 }
 
 /* The last segment that we know to be there. */
 static int
-check_last(struct sync *s, struct journal *j)
+look_last(struct sync *s, struct store *st, void *arg)
 {
 	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
+	const struct journal *j = arg;
 	uint8_t sha[SHA256_LEN];
+	int r;
+
+	r = object_get_segment(st, s->keys, &s->keys->self.id, j->own.seq,
+	    OBJECT_ONCE, &b);
+	if (r == 0) {
+		sha256(b.data, b.len, sha);
+		if (memcmp(sha, j->own.hash, sizeof(sha)) != 0)
+			r = other_segment(s, j->own.seq, &b);
+	}
+	buf_done(&b);
+	return r;
+}
+
+static int
+check_last(struct sync *s, struct journal *j)
+{
+	bool is_gone;
 	int r;
 
 	if (j->own.seq == 0)
 		return 0;
-	r = object_get_segment(s->store, s->keys, &s->keys->self.id,
-	    j->own.seq, OBJECT_ONCE, &b);
-	if (r == -ENOENT) {
-		r = j->accepted ? 0 : alarm_rollback(s);
-	} else if (r < 0) {
+	r = look_last(s, s->store, j);
+	is_gone = r == -ENOENT;
+	if (is_gone && j->accepted)
+		return 0;
+	if (is_gone || r == TRUST_OTHER)
+		r = trust_ask(s, look_last, j);
+	if (r > 0)
+		return is_gone && r != TRUST_CLONE ? alarm_rollback(s) :
+		    alarm_clone(s);
+	if (r < 0)
 		sync_note(s, r, false);
-	} else {
-		sha256(b.data, b.len, sha);
-		if (memcmp(sha, j->own.hash, sizeof(sha)) != 0)
-			r = alarm_clone(s);
-	}
-	buf_done(&b);
 	return r;
 }
 
 /* The next number is free, or holds what we have sealed for it (or a
  * beginning of it, from a put that was cut). */
 static int
-check_next(struct sync *s, struct journal *j)
+look_next(struct sync *s, struct store *st, void *arg)
 {
 	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
+	const struct journal *j = arg;
 	int r;
 
-	r = object_get_segment(s->store, s->keys, &s->keys->self.id,
+	r = object_get_segment(st, s->keys, &s->keys->self.id,
 	    j->own.seq + 1, OBJECT_ONCE, &b);
 	if (r == -ENOENT)
 		r = 0;
-	else if (r < 0)
-		sync_note(s, r, false);
-	else if (!j->has_pending || b.len > j->pending.len ||
-	    (b.len && memcmp(b.data, j->pending.data, b.len) != 0))
-		r = alarm_clone(s);
+	else if (r == 0 && (!j->has_pending || b.len > j->pending.len ||
+	    (b.len && memcmp(b.data, j->pending.data, b.len) != 0)))
+		r = other_segment(s, j->own.seq + 1, &b);
 	buf_done(&b);
+	return r;
+}
+
+static int
+check_next(struct sync *s, struct journal *j)
+{
+	int r = look_next(s, s->store, j);
+
+	if (r == TRUST_OTHER)
+		r = trust_ask(s, look_next, j);
+	if (r > 0)
+		return alarm_clone(s);
+	if (r < 0)
+		sync_note(s, r, false);
 	return r;
 }
 
@@ -254,6 +329,35 @@ trust_before_put(struct sync *s)
 	r = journal_load(s, &j);
 	if (r == 0)
 		r = insist(s, check_head, &j);
+	buf_done(&j.pending);
+	return r;
+}
+
+/* The segment that is pending, as a put of it leaves it. */
+static int
+look_put(struct sync *s, struct store *st, void *arg)
+{
+	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
+	const struct journal *j = arg;
+	int r;
+
+	r = object_get_segment(st, s->keys, &s->keys->self.id,
+	    j->own.seq + 1, OBJECT_ONCE, &b);
+	if (r == 0 && (b.len != j->pending.len ||
+	    memcmp(b.data, j->pending.data, b.len) != 0))
+		r = other_segment(s, j->own.seq + 1, &b);
+	buf_done(&b);
+	return r;
+}
+
+bool
+trust_put_again(struct sync *s, const char *name)
+{
+	struct journal j = { .pending = BUF_INIT(SYNC_SMALL_MAX) };
+	bool r;
+
+	r = journal_load(s, &j) == 0 && j.has_pending &&
+	    trust_ask_mend(s, look_put, &j, name);
 	buf_done(&j.pending);
 	return r;
 }

@@ -54,7 +54,8 @@ has_alarm_by(struct rig *r, int64_t ms)
  * A14.  Attack: the whole store is set back to an older state of itself.
  * Defence: the end of the own journal is kept here; the store's is compared
  * at start, every few minutes and before each segment.  The drive becomes
- * read-only and nothing more is sent.
+ * read-only and nothing more is sent.  Of several stores, one that is set
+ * back is named, and the drive goes on with those that bear it out.
  */
 START_TEST(a14_rollback_of_the_whole_store_alarms_within_one_poll)
 {
