@@ -18,6 +18,13 @@
 
 /* How often calls under way are looked at for progress, at most. */
 #define CHECK_MS 1000
+/* Bytes of the bodies a second that a call makes in the long run, or it is
+ * late: half of what a line of 2 kB/s has for each of eight calls.  One byte
+ * now and then would keep a caller for ever. */
+#define RATE_MIN 128
+/* So many times the timeout a call may make less: it may have to connect, and
+ * then to wait for an answer. */
+#define PATIENCE 2
 
 curl_socket_t
 http_on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
@@ -72,6 +79,24 @@ call_unsent(struct http *h, struct http_call *c)
 	return 0;
 }
 
+/* Only bodies buy time: not heads, which need not end, nor what stands in our
+ * own socket's buffer. */
+static bool
+call_is_slow(struct http *h, struct http_call *c, curl_off_t moved,
+    int64_t now)
+{
+	int64_t max = PATIENCE * h->timeout_ms;
+
+	c->spare_ms -= now - c->checked_ms;
+	c->checked_ms = now;
+	if (moved > c->moved)
+		c->spare_ms += (moved - c->moved) * 1000 / RATE_MIN;
+	c->moved = moved;
+	if (c->spare_ms > max)
+		c->spare_ms = max;
+	return c->spare_ms <= 0;
+}
+
 static bool
 call_is_late(struct http *h, struct http_call *c, int64_t now)
 {
@@ -89,7 +114,8 @@ call_is_late(struct http *h, struct http_call *c, int64_t now)
 		c->progress_ms = now;
 	c->mark = mark;
 	c->unsent = unsent;
-	return now - c->progress_ms >= h->timeout_ms;
+	return call_is_slow(h, c, up + down - unsent, now) ||
+	    now - c->progress_ms >= h->timeout_ms;
 }
 
 /* Let go of c and wake its caller; it may be gone when this returns. */
@@ -230,7 +256,8 @@ engine_feed(struct http *h)
 	while ((c = TAILQ_FIRST(&ready)) != NULL) {
 		TAILQ_REMOVE(&ready, c, link);
 		TAILQ_INSERT_TAIL(&h->active, c, link);
-		c->progress_ms = clock_mono_ms();
+		c->progress_ms = c->checked_ms = clock_mono_ms();
+		c->spare_ms = PATIENCE * h->timeout_ms;
 		if (curl_multi_add_handle(h->multi, c->easy) != CURLM_OK)
 			call_finish(h, c, CURLE_OUT_OF_MEMORY);
 	}

@@ -48,7 +48,8 @@ struct http_conf {
 	const char *pin;	/* "sha256//BASE64"; NULL: none */
 	bool is_insecure_http;	/* the password may travel in clear */
 	unsigned connections;	/* and requests at once; 0: 8 */
-	unsigned timeout_s;	/* without progress; 0: 30 */
+	unsigned timeout_s;	/* without progress, or twice as long with
+				 * next to none; 0: 30 */
 };
 
 /* A header of the answer to keep: its value, "" if there is none or it is

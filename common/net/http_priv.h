@@ -39,12 +39,15 @@ struct http_call {
 	unsigned long auth;	/* what it was sent with */
 	CURLcode rc;
 	bool is_canceled;	/* by http_interrupt */
-	bool is_late;		/* no progress for too long */
+	bool is_late;		/* no progress, or too slow */
 
 	/* Progress, as last seen by the engine. */
 	int64_t progress_ms;
 	curl_off_t mark;	/* bytes in both directions */
 	int unsent;		/* bytes in the socket's buffer */
+	int64_t spare_ms;	/* how long it may still move nothing */
+	int64_t checked_ms;
+	curl_off_t moved;	/* bytes of the bodies that got across */
 
 	/* The two bodies. */
 	size_t sent;		/* of q->body */

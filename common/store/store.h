@@ -123,7 +123,8 @@ struct store_conf {
 				 * system's */
 	bool is_insecure_http;	/* allow credentials over plain http */
 	unsigned connections;	/* at most at once; 0: 8 */
-	unsigned timeout_s;	/* without any progress; 0: 30 */
+	unsigned timeout_s;	/* without any progress, or twice as long
+				 * with next to none; 0: 30 */
 	uint64_t up_bytes_s, down_bytes_s;	/* limit; 0: none */
 	unsigned retries;	/* inside a call; 0: none */
 	const char *record;	/* file for what probes find; NULL: none */

@@ -31,6 +31,8 @@ static int listen_fd, stop_fd[2];
 static unsigned port;
 static pthread_t server;
 static bool is_slow, no_continue;
+/* An answer goes out in pieces of so many bytes, five times a second. */
+static size_t drip;
 static struct http *h;
 static char url[64];
 
@@ -40,6 +42,23 @@ content_length(const char *head)
 	const char *p = strcasestr(head, "\r\nContent-Length:");
 
 	return p ? strtoul(p + 17, NULL, 10) : 0;
+}
+
+static bool
+answer(int fd, const char *text, size_t len)
+{
+	struct pollfd p = { .fd = stop_fd[0], .events = POLLIN };
+	size_t n;
+
+	while (drip && len > 0) {
+		n = len < drip ? len : drip;
+		if (send(fd, text, n, MSG_NOSIGNAL) != (ssize_t)n ||
+		    poll(&p, 1, 200) != 0)
+			return false;
+		text += n;
+		len -= n;
+	}
+	return send(fd, text, len, MSG_NOSIGNAL) == (ssize_t)len;
 }
 
 /* One request on fd: read it, answer it.  False to hang up. */
@@ -84,8 +103,8 @@ serve_one(int fd)
 	}
 	/* "!" in front: say so and hang up. */
 	len = strlen(text + (*text == '!'));
-	return send(fd, text + (*text == '!'), len, MSG_NOSIGNAL) ==
-	    (ssize_t)len && *text != '!' && n_seen < REQUESTS_MAX;
+	return answer(fd, text + (*text == '!'), len) && *text != '!' &&
+	    n_seen < REQUESTS_MAX;
 }
 
 static void
@@ -566,6 +585,59 @@ START_TEST(no_more_connections_than_allowed)
 }
 END_TEST
 
+#define TEN(x) x x x x x x x x x x
+
+/* Some byte always comes before the deadline, and the end never does. */
+static const char *const trickle[] = {
+	"HTTP/1.1 200 OK\r\n" TEN(TEN("X-More: 1\r\n"))
+	    "Content-Length: 0\r\n\r\n",
+	OK("400", TEN(TEN("abcd"))),
+	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	    TEN(TEN("1\r\na\r\n")) "0\r\n\r\n",
+	TEN(TEN("HTTP/1.1 102 Processing\r\n\r\n")) OK("0", ""),
+};
+
+START_TEST(who_trickles_is_late)
+{
+	struct http_conf conf = { .host = "127.0.0.1", .timeout_s = 1 };
+	struct http_req q = { .method = "PUT", .url = url, .body = "abc",
+	    .body_len = 3, .is_write = true };
+	struct buf b = BUF_INIT(1000);
+	struct http_resp ans;
+	int64_t start;
+
+	drip = 4;
+	begin(trickle + _i, 1, &conf);
+	start = clock_mono_ms();
+	ck_assert_int_eq(get(&b, &ans), -ETIMEDOUT);
+	ck_assert_int_lt(clock_mono_ms() - start, 4000);
+	ck_assert_uint_eq(b.len, 0);
+	start = clock_mono_ms();
+	ck_assert_int_eq(http_do(h, &q, &ans), -ETIMEDOUT);
+	ck_assert_int_lt(clock_mono_ms() - start, 4000);
+	buf_done(&b);
+	end();
+}
+END_TEST
+
+START_TEST(who_is_slow_is_waited_for)
+{
+	static const char *const a[] = { OK("2000", TEN(TEN(TEN("ab")))) };
+	struct http_conf conf = { .host = "127.0.0.1", .timeout_s = 1 };
+	struct buf b = BUF_INIT(2000);
+	struct http_resp ans;
+	int64_t start = clock_mono_ms();
+
+	drip = 80;
+	BEGIN(a, &conf);
+	ck_assert_int_eq(get(&b, &ans), 0);
+	ck_assert_uint_eq(b.len, 2000);
+	ck_assert_int_gt(clock_mono_ms() - start, 4000);
+	buf_done(&b);
+	end();
+}
+END_TEST
+
 START_TEST(a_path_is_sent_as_it_is)
 {
 	static const char *const a[] = { OK("0", "") };
@@ -654,6 +726,9 @@ main(void)
 	tcase_add_test(t, a_write_without_an_answer_is_uncertain);
 	tcase_add_test(t, nobody_there_is_not_what_was_before);
 	tcase_add_test(t, no_more_connections_than_allowed);
+	tcase_add_loop_test(t, who_trickles_is_late, 0,
+	    sizeof(trickle) / sizeof(trickle[0]));
+	tcase_add_test(t, who_is_slow_is_waited_for);
 	tcase_add_test(t, a_path_is_sent_as_it_is);
 	tcase_add_test(t, the_clock_of_the_server_is_known);
 	tcase_add_test(t, a_broken_off_upload_is_not_completed);
