@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/mirror_priv.h"
+#include "util/clock.h"
 
 /* mirror_change - who is a member: for the length of a call, and how that
  * changes while others go on. */
@@ -34,6 +35,10 @@ circle_only(const struct circle *c)
 	return c->n == 1 ? c->m[0]->store : NULL;
 }
 
+/* Calls that are going on when a member is dropped have so long to end by
+ * themselves: a reader whose call is broken off gets an error. */
+#define PARTING_MS 5000
+
 /* Until no call goes on that began before the members changed. */
 static void
 calls_wait_locked(struct mirror *v) REQUIRES(v->lock)
@@ -42,6 +47,35 @@ calls_wait_locked(struct mirror *v) REQUIRES(v->lock)
 
 	v->turn = !old;
 	while (v->under_way[old] > 0)
+		cond_wait(&v->changed, &v->lock);
+}
+
+/* The same; those at m, which hangs perhaps, are broken off in the end. */
+static void
+calls_end_locked(struct mirror *v, struct member *m) REQUIRES(v->lock)
+{
+	int64_t until = clock_mono_ms() + PARTING_MS;
+	unsigned old = v->turn;
+
+	v->turn = !old;
+	while (v->under_way[old] > 0 && clock_mono_ms() < until)
+		(void)cond_wait_until(&v->changed, &v->lock, until);
+	mutex_unlock(&v->lock);
+	store_interrupt(m->store, true);
+	mutex_lock(&v->lock);
+	while (v->under_way[old] > 0)
+		cond_wait(&v->changed, &v->lock);
+}
+
+/* Until no put goes on that may count on who is leaving now.  None waits for
+ * what that one does. */
+static void
+puts_wait_locked(struct mirror *v) REQUIRES(v->lock)
+{
+	unsigned old = v->put_turn;
+
+	v->put_turn = !old;
+	while (v->putting[old] > 0)
 		cond_wait(&v->changed, &v->lock);
 }
 
@@ -77,6 +111,7 @@ member_new(struct mirror *v, const struct mirror_member *c,
 void
 member_free(struct member *m) NO_TSA
 {
+	late_end(m);
 	store_close(m->store);
 	bad_clear(m);
 	free(m->id);
@@ -221,7 +256,8 @@ store_mirror_leaving(struct store *s, size_t i, bool on)
 
 	mutex_lock(&v->lock);
 	v->m[i]->is_leaving = on;
-	calls_wait_locked(v);
+	cond_broadcast(&v->changed);
+	puts_wait_locked(v);
 	mutex_unlock(&v->lock);
 }
 
@@ -249,12 +285,11 @@ store_mirror_drop(struct store *s, size_t i)
 	memmove(&v->m[i], &v->m[i + 1], (v->n - i) * sizeof(*v->m));
 	only = v->n == 1 ? v->m[0] : NULL;
 	cond_broadcast(&v->changed);
-	calls_wait_locked(v);
+	calls_end_locked(v, m);
 	mutex_unlock(&v->lock);
-	if (m->has_thread) {
-		store_interrupt(m->store, true);
+	if (m->has_thread)
 		thread_join(m->thread);
-	}
+	late_end(m);
 	queue_forget(v, m);
 	if (only)
 		queue_forget(v, only);

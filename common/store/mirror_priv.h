@@ -7,13 +7,15 @@
 #include "util/buf.h"
 #include "util/hash.h"
 
-/* mirror_priv - shared by store_mirror.c (calls), mirror_put.c, mirror_read.c
- * (which member is asked), mirror_member.c (how one is, and what it lacks) and
- * mirror_change.c (who is one). */
+/* mirror_priv - shared by store_mirror.c (calls), mirror_put.c, mirror_late.c
+ * (puts that nobody waits for), mirror_read.c (which member is asked),
+ * mirror_member.c (how one is, and what it lacks) and mirror_change.c (who is
+ * one). */
 
-/* Of what is copied from member to member. */
-#define MIRROR_OBJECT_MAX (192u << 20)
-#define MIRROR_MARKER_MAX (8u << 20)
+/* Of what is copied from member to member: the largest object of a drive has
+ * 16 MiB and an envelope.  The mark is a small one. */
+#define MIRROR_OBJECT_MAX (24u << 20)
+#define MIRROR_MARKER_MAX (1u << 20)
 
 /* Names that it had, which somebody may still read. */
 #define MIRROR_URLS_MAX 64
@@ -48,6 +50,8 @@ struct member {
 	int64_t cost_us;		/* of a read, smoothed; 0: unknown */
 	char problem[256];
 	struct bad *bad;
+	unsigned behind;		/* puts that nobody waits for */
+	struct put *late;		/* these, until they are joined */
 };
 
 struct mirror {
@@ -69,6 +73,10 @@ struct mirror {
 	unsigned under_way[2] GUARDED_BY(lock);
 	unsigned turn GUARDED_BY(lock);
 	unsigned serials GUARDED_BY(lock);	/* of members */
+	/* The same of puts, by whether one began before it was last said who
+	 * is leaving. */
+	unsigned putting[2] GUARDED_BY(lock);
+	unsigned put_turn GUARDED_BY(lock);
 	char *urls[MIRROR_URLS_MAX] GUARDED_BY(lock);	/* earlier names */
 	size_t nurls GUARDED_BY(lock);
 	bool is_stopping GUARDED_BY(lock);
@@ -128,7 +136,59 @@ struct putting {
 	unsigned flags;
 };
 int mirror_put_all(struct mirror *v, const struct circle *c,
-    const struct putting *g);
+    const struct putting *what);
+
+struct round;
+
+/* On one member. */
+struct put {
+	struct member *m;
+	struct round *round;
+	struct put *next;		/* in m->late */
+	pthread_t thread;
+	bool has_thread;
+	/* As it stood at the beginning: owes something; is asked. */
+	bool is_late, is_direct;
+	bool is_passing;		/* comes or goes: is not relied on */
+	int seen;			/* what came of it when the put as a
+					 * whole was judged */
+	/* Under the mirror's lock. */
+	bool is_left;			/* nobody waits for it */
+	bool is_ending;			/* r is there */
+	bool is_over;
+	int r;
+};
+
+/* On all. */
+struct round {
+	struct mirror *v;
+	char name[STORE_NAME_MAX + 1];
+	unsigned flags;
+	uint8_t *p;			/* until none is running */
+	size_t len;
+	int64_t start_ms;
+	size_t n;
+	struct put a[MIRROR_MEMBERS_MAX];
+	/* Under the mirror's lock. */
+	unsigned refs;			/* of who put it, and of what is in a
+					 * list of late ones */
+	unsigned running;
+	int64_t fast_ms;		/* what the fastest took; -1 */
+};
+void round_unref(struct round *g);
+
+/* ---- mirror_late.c ---- */
+
+/* Nobody waits for it from now on. */
+void late_add_locked(struct mirror *v, struct put *a) REQUIRES(v->lock);
+/* As long as puts are behind the member's thread brings it nothing. */
+void late_hold_locked(struct mirror *v, struct member *m) REQUIRES(v->lock);
+/* Such a put has ended; is_last: none is behind any more. */
+void late_over(struct put *a, bool is_last);
+/* Join those that are over. */
+void late_reap(struct member *m);
+/* Break all off and wait for them; nobody else is at this member. */
+void late_end(struct member *m);
 
 /* ---- mirror_read.c ---- */
 

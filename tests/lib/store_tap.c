@@ -11,18 +11,47 @@ struct tap {
 	struct store_wrap w;
 	struct tap_see see;
 	_Atomic int all, puts;
+	struct mutex lock;
+	struct cond changed;
+	int held GUARDED_BY(lock);	/* of the calls to come */
+	unsigned here GUARDED_BY(lock);	/* that are held */
+	bool is_interrupted GUARDED_BY(lock);
 };
+
+/* As long as it is held; -ECANCELED. */
+static int
+pass(struct tap *t)
+{
+	int r = 0;
+
+	mutex_lock(&t->lock);
+	if (t->held > 0) {
+		t->held--;
+		t->here++;
+		while (t->here > 0 && !t->is_interrupted)
+			cond_wait(&t->changed, &t->lock);
+		if (t->is_interrupted)
+			r = -ECANCELED;
+		t->here -= t->here > 0 && r < 0;
+	}
+	mutex_unlock(&t->lock);
+	return r;
+}
 
 static int
 tap_put(struct store *s, const char *name, const void *p, size_t len,
     unsigned flags)
 {
 	struct tap *t = (struct tap *)s;
+	int r;
 
 	if (t->all)
 		return t->all;
 	if (t->puts)
 		return t->puts;
+	r = pass(t);
+	if (r < 0)
+		return r;
 	if (t->see.put)
 		t->see.put(t->see.arg, t->w.in, name, p, len);
 	return store_put(t->w.in, name, p, len, flags);
@@ -32,8 +61,9 @@ static int
 tap_get(struct store *s, const char *name, struct buf *out)
 {
 	struct tap *t = (struct tap *)s;
+	int r = t->all ? t->all : pass(t);
 
-	return t->all ? t->all : store_get(t->w.in, name, out);
+	return r < 0 ? r : store_get(t->w.in, name, out);
 }
 
 static int
@@ -55,6 +85,28 @@ tap_list(struct store *s, const char *prefix,
 	return t->all ? t->all : store_list(t->w.in, prefix, fn, arg);
 }
 
+static void
+tap_interrupt(struct store *s, bool on)
+{
+	struct tap *t = (struct tap *)s;
+
+	mutex_lock(&t->lock);
+	t->is_interrupted = on;
+	cond_broadcast(&t->changed);
+	mutex_unlock(&t->lock);
+	store_wrap_interrupt(s, on);
+}
+
+static void
+tap_close(struct store *s)
+{
+	struct tap *t = (struct tap *)s;
+
+	cond_done(&t->changed);
+	mutex_done(&t->lock);
+	store_wrap_close(s);
+}
+
 static const struct store_ops tap_ops = {
 	.put = tap_put,
 	.get = tap_get,
@@ -66,8 +118,8 @@ static const struct store_ops tap_ops = {
 	.probe = store_wrap_probe,
 	.get_stats = store_wrap_get_stats,
 	.get_hint = store_wrap_get_hint,
-	.interrupt = store_wrap_interrupt,
-	.close = store_wrap_close,
+	.interrupt = tap_interrupt,
+	.close = tap_close,
 };
 
 int
@@ -84,6 +136,8 @@ store_tap_new(struct store *in, const struct tap_see *see,
 		store_close(in);
 		return r;
 	}
+	mutex_init(&t->lock, RANK_STORE);
+	cond_init(&t->changed);
 	if (see)
 		t->see = *see;
 	*ret = &t->w.base;
@@ -100,4 +154,16 @@ void
 store_tap_fail_puts(struct store *s, int r)
 {
 	((struct tap *)s)->puts = r;
+}
+
+void
+store_tap_hold(struct store *s, int n)
+{
+	struct tap *t = (struct tap *)s;
+
+	mutex_lock(&t->lock);
+	t->held = n;
+	t->here = 0;
+	cond_broadcast(&t->changed);
+	mutex_unlock(&t->lock);
 }
