@@ -8,6 +8,23 @@
 /* sftp_conn - one request and its answer. */
 
 #define VERSION_WANTED 3
+/* Bytes a second that a call moves in the long run, or it is late: see
+ * net/http.c. */
+#define RATE_MIN 128
+
+static int64_t
+patience(const struct sftp_conn *c)
+{
+	return SFTP_PATIENCE * (int64_t)c->store->timeout_s * 1000;
+}
+
+void
+sftp_begin(struct sftp_conn *c)
+{
+	c->in_used = 0;
+	buf_reset(&c->in);
+	c->spare_ms = patience(c);
+}
 
 int
 sftp_break(struct sftp_conn *c, int r)
@@ -20,22 +37,37 @@ sftp_break(struct sftp_conn *c, int r)
 static int64_t
 deadline(const struct sftp_conn *c)
 {
-	return clock_mono_ms() + (int64_t)c->store->timeout_s * 1000;
+	int64_t ms = (int64_t)c->store->timeout_s * 1000;
+
+	return clock_mono_ms() + (c->spare_ms < ms ? c->spare_ms : ms);
+}
+
+/* So many bytes have taken since then. */
+static void
+moved(struct sftp_conn *c, int64_t n, int64_t since_ms)
+{
+	c->spare_ms += n * 1000 / RATE_MIN - (clock_mono_ms() - since_ms);
+	if (c->spare_ms > patience(c))
+		c->spare_ms = patience(c);
+	if (c->spare_ms < 0)
+		c->spare_ms = 0;
 }
 
 int
 sftp_send(struct sftp_conn *c)
 {
 	size_t done = 0;
-	int64_t n;
+	int64_t n, start;
 
 	if (c->out.err)
 		return sftp_break(c, c->out.err);
 	while (done < c->out.len) {
+		start = clock_mono_ms();
 		n = sftp_link_send(c->link, c->out.data + done,
 		    c->out.len - done, deadline(c));
 		if (n < 0)
 			return sftp_break(c, (int)n);
+		moved(c, n, start);
 		done += (size_t)n;
 	}
 	buf_reset(&c->out);
@@ -46,7 +78,7 @@ sftp_send(struct sftp_conn *c)
 static int
 fill(struct sftp_conn *c, size_t len)
 {
-	int64_t n;
+	int64_t n, start;
 	void *p;
 
 	if (c->in_used > 0) {
@@ -59,9 +91,11 @@ fill(struct sftp_conn *c, size_t len)
 		p = buf_reserve(&c->in, len - c->in.len);
 		if (!p)
 			return sftp_break(c, c->in.err);
+		start = clock_mono_ms();
 		n = sftp_link_recv(c->link, p, len - c->in.len, deadline(c));
 		if (n < 0)
 			return sftp_break(c, (int)n);
+		moved(c, n, start);
 		c->in.len += (size_t)n;
 	}
 	return 0;

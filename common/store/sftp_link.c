@@ -42,7 +42,8 @@ sftp_pin_check(const char *pin)
 
 /* ---- the socket ---- */
 
-/* Until fd is ready; 0, -ETIMEDOUT. */
+/* Until fd is ready; 0, -ETIMEDOUT.  Past the deadline it is not even looked
+ * at: there is always something to read from who floods us with nothing. */
 static int
 fd_wait(int fd, short events, int64_t deadline_ms)
 {
@@ -52,14 +53,11 @@ fd_wait(int fd, short events, int64_t deadline_ms)
 
 	do {
 		left = deadline_ms - clock_mono_ms();
-		if (left < 0)
-			left = 0;
+		if (left <= 0)
+			return -ETIMEDOUT;
 		n = poll(&p, 1, (int)(left < 60000 ? left : 60000));
-	} while ((n < 0 && errno == EINTR) ||
-	    (n == 0 && clock_mono_ms() < deadline_ms));
-	if (n < 0)
-		return -errno;
-	return n == 0 ? -ETIMEDOUT : 0;
+	} while (n == 0 || (n < 0 && errno == EINTR));
+	return n < 0 ? -errno : 0;
 }
 
 static int

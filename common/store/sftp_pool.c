@@ -20,6 +20,10 @@
 #define REFUSED_MIN_MS 5000
 #define REFUSED_MAX_MS 300000
 
+/* Of an opening, what others wait for at most beyond what it should take: a
+ * resolver has its own idea of time. */
+#define OPEN_MORE_MS 5000
+
 /* For so long there are no more connections than the server let in. */
 #define FEW_MS 60000
 
@@ -112,6 +116,7 @@ conn_new(struct sftp *s)
 	c->is_used = true;
 	buf_init(&c->out, SFTP_PACKET_MAX + 4);
 	buf_init(&c->in, SFTP_PACKET_MAX + 4);
+	sftp_begin(c);
 	return c;
 }
 
@@ -204,10 +209,28 @@ may_open_locked(const struct sftp *s) REQUIRES(s->lock)
 	return s->nconns < max;
 }
 
+/* Until something changes.  While nobody has been let in, whoever tries is
+ * not waited for longer than that may take; *until is when, 0: not known. */
+static int
+take_wait_locked(struct sftp *s, int64_t *until) REQUIRES(s->lock)
+{
+	if (s->nready > 0) {
+		*until = 0;
+		cond_wait(&s->changed, &s->lock);
+		return 0;
+	}
+	if (*until == 0)
+		*until = clock_mono_ms() + SFTP_CONNECT_MS + OPEN_MORE_MS +
+		    (int64_t)s->timeout_s * 1000;
+	return cond_wait_until(&s->changed, &s->lock, *until) ? 0 :
+	    -EHOSTUNREACH;
+}
+
 /* A connection that is free, or a new one that is to be opened. */
 static int
 take(struct sftp *s, struct sftp_conn **ret)
 {
+	int64_t until = 0;
 	unsigned failed;
 	struct sftp_conn *c;
 	int r = 0;
@@ -227,7 +250,9 @@ take(struct sftp *s, struct sftp_conn **ret)
 			r = s->open_result;	/* for us as well */
 		if (r < 0 || c || may_open_locked(s))
 			break;
-		cond_wait(&s->changed, &s->lock);
+		r = take_wait_locked(s, &until);
+		if (r < 0)
+			break;
 	}
 	if (r == 0 && c) {
 		c->is_used = true;
@@ -306,8 +331,7 @@ sftp_run(struct sftp *s, int (*fn)(struct sftp_conn *c, void *arg),
 		is_again = false;
 		r = c->link ? 0 : conn_open(c);
 		if (r == 0) {
-			c->in_used = 0;
-			buf_reset(&c->in);
+			sftp_begin(c);
 			r = fn(c, arg);
 			/* Servers close what is idle: so it was, perhaps. */
 			is_again = r == -EHOSTUNREACH && c->is_broken &&

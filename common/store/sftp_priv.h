@@ -18,6 +18,9 @@
 #define SFTP_CONNECT_MS 15000
 #define SFTP_CONNECTIONS_MAX 64
 #define SFTP_PATH_MAX 4096
+/* So many times the timeout a call may wait in all while next to nothing
+ * moves: it asks several things, and a host may be slow with each. */
+#define SFTP_PATIENCE 4
 /* Requests of one transfer under way at once: 2 MiB cover a line of 160 Mbit/s
  * and 100 ms, and are what OpenSSH lets be sent without reading. */
 #define SFTP_AHEAD 64
@@ -39,6 +42,7 @@ struct sftp_conn {
 	bool is_broken;			/* not to be used again */
 	bool is_late;			/* ... because no answer came */
 	bool is_told;			/* why this call failed */
+	int64_t spare_ms;		/* how long this call may still wait */
 	unsigned exts;			/* SFTP_EXT_ */
 	uint32_t next_id;
 	struct buf out;			/* a request */
@@ -88,6 +92,8 @@ void sftp_conns_close(struct sftp *s);
 /* ---- sftp_conn.c: requests.  -EHOSTUNREACH and -ETIMEDOUT break the
  * connection, and so does an answer that is not one. ---- */
 
+/* A call begins: its time, and what came before is not for it. */
+void sftp_begin(struct sftp_conn *c);
 /* Agree on the version, learn the extensions. */
 int sftp_hello(struct sftp_conn *c);
 /* What a status means, and 0 for SFTP_OK; -ENODATA for SFTP_EOF. */

@@ -241,6 +241,11 @@ static const struct {
 	{ "--op read --hang", GET, -ETIMEDOUT, "no answer" },
 	{ "--op read --extra 9 --skip 9", GET, -ETIMEDOUT, "no answer" },
 	{ "--op write --hang", PUT, -EHOSTUNREACH, "no answer" },
+	/* Always a byte before the deadline. */
+	{ "--op open --drip 700", GET, -ETIMEDOUT, "no answer" },
+	{ "--op read --drip 700", GET, -ETIMEDOUT, "no answer" },
+	{ "--op write --drip 700", PUT, -EHOSTUNREACH, "no answer" },
+	{ "--op readdir --drip 700", LIST, -ETIMEDOUT, "no answer" },
 	{ "--op replace --hang", PUT_OVER, -ETIMEDOUT, "no answer" },
 	{ "--op remove --hang", DEL, -ETIMEDOUT, "no answer" },
 	/* What they may do. */

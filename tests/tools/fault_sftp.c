@@ -15,6 +15,8 @@
  *	--code N		answer with this status
  *	--done			... after the server has done it
  *	--delay MS		hold the answer back for so long
+ *	--drip MS		the answer byte by byte, each so long after the
+ *				one before
  *	--hang			read, and never answer anything again
  *	--cut-up N		hang up after N bytes of the request
  *	--cut-down N		hang up after N bytes of the answer
@@ -76,7 +78,7 @@ static const struct {
 struct fault {
 	bool is_on, is_done, is_hanging, is_endless, is_empty;
 	unsigned ops;		/* 1 << op; 0: all */
-	int code, delay_ms;
+	int code, delay_ms, drip_ms;
 	long cut_up, cut_down, extra, id, keep, sessions, skip, times;
 	long seen, hits;
 	char text[64], log[256];
@@ -416,7 +418,12 @@ pass_answer(struct packet *p)
 		    (size_t)f->cut_down : p->len);
 		_exit(0);
 	}
-	send_all(1, p->b, p->len);
+	for (i = 0; f->drip_ms > 0 && i < p->len; i++) {
+		send_all(1, p->b + i, 1);
+		sleep_ms(f->drip_ms);
+	}
+	if (f->drip_ms == 0)
+		send_all(1, p->b, p->len);
 }
 
 /* Start the server; what is written to *to reaches it. */
@@ -504,6 +511,7 @@ options(int argc, char **argv, struct fault *f)
 	static const struct option known[] = {
 		{ "op", 1, NULL, 'o' }, { "code", 1, NULL, 'c' },
 		{ "done", 0, NULL, 'D' }, { "delay", 1, NULL, 'd' },
+		{ "drip", 1, NULL, 'r' },
 		{ "hang", 0, NULL, 'g' }, { "cut-up", 1, NULL, 'u' },
 		{ "cut-down", 1, NULL, 'w' }, { "extra", 1, NULL, 'x' },
 		{ "id", 1, NULL, 'i' }, { "endless", 0, NULL, 'e' },
@@ -521,6 +529,7 @@ options(int argc, char **argv, struct fault *f)
 		case 'c': f->code = atoi(optarg); break;
 		case 'D': f->is_done = true; break;
 		case 'd': f->delay_ms = atoi(optarg); break;
+		case 'r': f->drip_ms = atoi(optarg); break;
 		case 'g': f->is_hanging = true; break;
 		case 'u': f->cut_up = atol(optarg); break;
 		case 'w': f->cut_down = atol(optarg); break;
