@@ -2,20 +2,9 @@
 #include "net/nc_json.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <string.h>
 
-static int
-load(const void *p, size_t len, json_t **ret)
-{
-	json_error_t e;
-
-	*ret = json_loadb(p, len, JSON_REJECT_DUPLICATES, &e);
-	if (*ret)
-		return 0;
-	return json_error_code(&e) == json_error_out_of_memory ? -ENOMEM :
-	    -EPROTO;
-}
+#include "net/json_text.h"
 
 /* A text without control characters that fits; *r becomes -EPROTO else. */
 static void
@@ -43,7 +32,7 @@ nc_json_flow(const void *p, size_t len, struct nc_flow *ret)
 	json_t *o, *poll;
 	int r;
 
-	r = load(p, len, &o);
+	r = json_text_load(p, len, &o);
 	if (r < 0)
 		return r;
 	memset(&f, 0, sizeof(f));
@@ -64,7 +53,7 @@ nc_json_grant(const void *p, size_t len, struct nc_grant *ret)
 	json_t *o;
 	int r;
 
-	r = load(p, len, &o);
+	r = json_text_load(p, len, &o);
 	if (r < 0)
 		return r;
 	memset(&g, 0, sizeof(g));
@@ -91,7 +80,7 @@ nc_json_user(const void *p, size_t len, char ret[static NC_TEXT_MAX])
 	json_t *o;
 	int r;
 
-	r = load(p, len, &o);
+	r = json_text_load(p, len, &o);
 	if (r < 0)
 		return r;
 	take(ocs_data(o), "id", id, sizeof(id), &r);
@@ -109,7 +98,7 @@ nc_json_caps(const void *p, size_t len, struct nc_caps *ret)
 	json_t *o;
 	int r, none = 0;
 
-	r = load(p, len, &o);
+	r = json_text_load(p, len, &o);
 	if (r < 0)
 		return r;
 	memset(&c, 0, sizeof(c));

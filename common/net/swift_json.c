@@ -2,26 +2,14 @@
 #include "net/swift_json.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "net/json_text.h"
 #include "util/buf.h"
 
 #define LIFE_MAX_S (366LL * 86400)
-
-static int
-load(const void *p, size_t len, json_t **ret)
-{
-	json_error_t e;
-
-	*ret = json_loadb(p, len, JSON_REJECT_DUPLICATES, &e);
-	if (*ret)
-		return 0;
-	return json_error_code(&e) == json_error_out_of_memory ? -ENOMEM :
-	    -EPROTO;
-}
 
 /* "" if it is none. */
 static const char *
@@ -157,7 +145,7 @@ swift_json_token(const void *p, size_t len, const char *region,
 	size_t i, n;
 	int r;
 
-	r = load(p, len, &root);
+	r = json_text_load(p, len, &root);
 	if (r < 0)
 		return r;
 	token = json_object_get(root, "token");
@@ -194,7 +182,7 @@ swift_json_list(const void *p, size_t len,
 	size_t i;
 	int r;
 
-	r = load(p, len, &root);
+	r = json_text_load(p, len, &root);
 	if (r < 0)
 		return r;
 	if (!json_is_array(root))
@@ -220,7 +208,7 @@ swift_json_info(const void *p, size_t len, struct swift_info *ret)
 	json_t *root, *o;
 	int r;
 
-	r = load(p, len, &root);
+	r = json_text_load(p, len, &root);
 	if (r < 0)
 		return r;
 	if (json_is_object(root)) {
@@ -243,7 +231,7 @@ swift_json_error(const void *p, size_t len, char *ret, size_t cap)
 	json_t *root;
 	int r;
 
-	r = load(p, len, &root);
+	r = json_text_load(p, len, &root);
 	if (r < 0)
 		return r;
 	s = text_of(json_object_get(root, "error"), "message");

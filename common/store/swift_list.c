@@ -10,7 +10,7 @@
  * swift_list - names and versions in a container, and how much room there is.
  *
  * A listing goes on from its last name until a page is empty: how many names
- * a page may hold is the server's affair.
+ * a page holds, of those that we ask for, is the server's affair.
  */
 
 /* A server that makes pages up comes to an end. */
@@ -57,7 +57,8 @@ page(struct swift *s, const char *extra, const char *prefix,
 	struct http_resp a;
 	int r;
 
-	(void)buf_printf(&query, "%sformat=json&prefix=", extra);
+	(void)buf_printf(&query, "%sformat=json&limit=%d&prefix=", extra,
+	    SWIFT_LIST_NAMES);
 	(void)url_encode(&query, prefix, false);
 	if (marker[0]) {
 		(void)buf_printf(&query, "&marker=");

@@ -22,8 +22,10 @@
 #define SWIFT_NAME_MAX (URL_MAX + STORE_NAME_MAX + 2)
 /* Percent-encoded, with host and query. */
 #define SWIFT_URL_MAX (3 * (3 * URL_MAX + 3 * SWIFT_NAME_MAX) + 1024)
-/* One page of a listing: ten thousand names of a kilobyte. */
-#define SWIFT_LIST_MAX (32u << 20)
+/* One page of a listing: as many names as we ask for, each of a kilobyte that
+ * is written as \uXXXX, and what else is said of it. */
+#define SWIFT_LIST_NAMES 1000
+#define SWIFT_LIST_MAX (4u << 20)
 #define SWIFT_ERROR_MAX 16384
 
 /* A place that a catalogue has named; kept until the store is closed. */
