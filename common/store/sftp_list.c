@@ -12,7 +12,9 @@
  * is told: the caller may ask the store for what it hears of.
  */
 
-#define LIST_BYTES_MAX (256u << 20)
+/* What is held of a listing at once, in all folders that it is in the middle
+ * of: enough for as many names as below of one. */
+#define LIST_BYTES_MAX (128u << 20)
 /* More than these in one folder nobody has who can be believed. */
 #define LIST_NAMES_MAX (1u << 22)
 /* A file under a temporary name that nobody has written to for so long is
@@ -22,7 +24,8 @@
 /* The entries of one folder. */
 struct folder {
 	const char *prefix;		/* its name, with '/'; or "" */
-	struct buf files, folders;	/* str16 name, u64 size */
+	struct buf files, folders;	/* str16 name in it, u64 size */
+	size_t room;			/* for both */
 	uint32_t names;			/* so far, also others' */
 };
 
@@ -62,9 +65,9 @@ entry_add(struct folder *f, const struct sftp_name *n, struct buf *temps)
 	    !n->attrs.has_mode)
 		return;
 	if (S_ISDIR(n->attrs.mode)) {
-		(void)buf_put_str16(&f->folders, name, (size_t)len + 1);
+		(void)buf_put_str16(&f->folders, n->name, n->len);
 	} else if (S_ISREG(n->attrs.mode) && n->attrs.has_size) {
-		(void)buf_put_str16(&f->files, name, (size_t)len + 1);
+		(void)buf_put_str16(&f->files, n->name, n->len);
 		(void)buf_put_u64(&f->files, n->attrs.size);
 	}
 }
@@ -81,6 +84,8 @@ names_take(struct folder *f, struct sftp_msg *m, struct buf *temps)
 		if (++f->names > LIST_NAMES_MAX)
 			return -EPROTO;
 		entry_add(f, &n, temps);
+		if (f->files.len + f->folders.len > f->room)
+			return -EFBIG;
 	}
 	if (r == 0)
 		r = f->files.err ? f->files.err : f->folders.err;
@@ -155,34 +160,52 @@ struct walk {
 	struct sftp *s;
 	int (*fn)(void *arg, const char *name, uint64_t size);
 	void *arg;
+	size_t held;			/* by the folders that it is in */
 };
 
 static int walk_folder(struct walk *w, const char *prefix, unsigned depth);
+
+/* The next name, whole; false at the end. */
+static bool
+name_next(const struct folder *f, struct rd *in,
+    char ret[static STORE_NAME_MAX + 1])
+{
+	const uint8_t *p;
+	size_t len;
+
+	if (!in->left)
+		return false;
+	p = rd_str16(in, STORE_NAME_MAX, &len);
+	if (!p)
+		return false;
+	/* It fitted when it was read. */
+	(void)snprintf(ret, STORE_NAME_MAX + 1, "%s%.*s", f->prefix, (int)len,
+	    (const char *)p);
+	return true;
+}
 
 static int
 walk_told(struct walk *w, struct folder *f, unsigned depth)
 {
 	struct rd in = rd_of(f->files.data, f->files.len);
-	char sub[STORE_NAME_MAX + 2];
-	const uint8_t *name;
+	char name[STORE_NAME_MAX + 1], sub[STORE_NAME_MAX + 2];
 	uint64_t size;
-	size_t len;
 	int r = 0;
 
-	while (r == 0 && in.left) {
-		name = rd_str16(&in, STORE_NAME_MAX + 1, &len);
+	while (r == 0 && name_next(f, &in, name)) {
 		size = rd_u64(&in);
-		r = in.err ? in.err : w->fn(w->arg, (const char *)name, size);
+		r = in.err ? in.err : w->fn(w->arg, name, size);
 	}
+	buf_done(&f->files);
+	w->held += f->folders.len;
 	in = rd_of(f->folders.data, f->folders.len);
-	while (r == 0 && in.left && depth < STORE_LIST_DEPTH_MAX) {
-		name = rd_str16(&in, STORE_NAME_MAX + 1, &len);
-		if (!name)
-			return in.err;
-		(void)snprintf(sub, sizeof(sub), "%s/", (const char *)name);
+	while (r == 0 && depth < STORE_LIST_DEPTH_MAX &&
+	    name_next(f, &in, name)) {
+		(void)snprintf(sub, sizeof(sub), "%s/", name);
 		if (store_prefix_ok(sub))
 			r = walk_folder(w, sub, depth + 1);
 	}
+	w->held -= f->folders.len;
 	return r;
 }
 
@@ -192,7 +215,8 @@ walk_folder(struct walk *w, const char *prefix, unsigned depth)
 {
 	struct folder f = { .prefix = prefix,
 	    .files = BUF_INIT(LIST_BYTES_MAX),
-	    .folders = BUF_INIT(LIST_BYTES_MAX) };
+	    .folders = BUF_INIT(LIST_BYTES_MAX),
+	    .room = LIST_BYTES_MAX - w->held };
 	int r;
 
 	r = sftp_run(w->s, folder_read, &f);
@@ -209,7 +233,7 @@ int
 sftp_list(struct store *st, const char *prefix,
     int (*fn)(void *arg, const char *name, uint64_t size), void *arg)
 {
-	struct walk w = { (struct sftp *)st, fn, arg };
+	struct walk w = { (struct sftp *)st, fn, arg, 0 };
 
 	return walk_folder(&w, prefix, 0);
 }

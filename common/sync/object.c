@@ -14,20 +14,24 @@ static int
 put_resolve(struct store *st, const char *name, const void *p, size_t len,
     enum object_kind kind)
 {
-	struct buf there = BUF_INIT(SYNC_ROOT_MAX);
+	struct buf there = BUF_INIT(len > SYNC_RECORD_MAX ? len :
+	    SYNC_RECORD_MAX);
+	bool is_other;
 	int r;
 
 	r = object_get(st, name, 2, &there);
 	if (r == -ENOENT)
 		r = -EHOSTUNREACH;	/* it lags behind; again later */
-	if (r < 0)
+	/* What is larger is not what we have put. */
+	is_other = r == -EFBIG;
+	if (r < 0 && !is_other)
 		goto out;
-	if (there.len == len && memcmp(there.data, p, len) == 0)
+	if (!is_other && there.len == len && memcmp(there.data, p, len) == 0)
 		goto out;
 	/* A beginning of our bytes is a put of ours that was cut.  Under a
 	 * random name nobody else writes, so that anything is. */
-	if (kind == OBJECT_OWN || there.len == 0 || (there.len < len &&
-	    memcmp(there.data, p, there.len) == 0))
+	if (kind == OBJECT_OWN || (!is_other && (there.len == 0 ||
+	    (there.len < len && memcmp(there.data, p, there.len) == 0))))
 		r = store_put(st, name, p, len, 0);
 	else
 		r = -EEXIST;

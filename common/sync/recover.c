@@ -8,9 +8,10 @@
 #include "util/err.h"
 #include "util/log.h"
 
-/* Records of the user chain and grants that are looked at, at most. */
-#define CHAIN_MAX 100000
-#define GRANTS_MAX 100000
+/* Records of a user chain, as the vault has it, and grants that are looked at,
+ * at most: a record may have some, of enrolments that were broken off. */
+#define CHAIN_MAX 4096
+#define GRANTS_MAX (4 * CHAIN_MAX)
 
 /* ---- a new drive ---- */
 
@@ -91,12 +92,12 @@ static int
 recover_chain(struct store *s, struct vault_recovery *v, struct err *e)
 {
 	const struct vault_genesis *g = vault_recover_genesis(v);
-	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
+	struct buf b = BUF_INIT(SYNC_RECORD_MAX);
 	char name[VAULT_PATH_MAX];
 	uint64_t seq;
 	int r = 0;
 
-	for (seq = 1; seq <= CHAIN_MAX; seq++) {
+	for (seq = 1; seq <= CHAIN_MAX + 1; seq++) {
 		vault_name_chain(&g->utag, seq, name);
 		buf_reset(&b);
 		r = object_get(s, name, OBJECT_PATIENT, &b);
@@ -124,7 +125,7 @@ on_grant_name(void *arg, const char *name, uint64_t size)
 	size_t cap;
 	void *p;
 
-	if (size > SYNC_SMALL_MAX || strlen(name) >= VAULT_PATH_MAX)
+	if (size > SYNC_RECORD_MAX || strlen(name) >= VAULT_PATH_MAX)
 		return 0;	/* not one of ours */
 	if (l->n == GRANTS_MAX)
 		return -EFBIG;
@@ -146,7 +147,7 @@ static int
 recover_grants(struct store *s, struct vault_recovery *v, struct err *e)
 {
 	const struct vault_genesis *g = vault_recover_genesis(v);
-	struct buf b = BUF_INIT(SYNC_SMALL_MAX);
+	struct buf b = BUF_INIT(SYNC_RECORD_MAX);
 	struct names l = { .n = 0 };
 	char prefix[VAULT_PATH_MAX];
 	size_t i, bad = 0;
@@ -161,6 +162,11 @@ recover_grants(struct store *s, struct vault_recovery *v, struct err *e)
 		r = object_get(s, l.name[i], OBJECT_PATIENT, &b);
 		if (r == -ENOENT) {	/* the listing was old */
 			r = 0;
+			continue;
+		}
+		if (r == -EFBIG) {	/* or told another size */
+			r = 0;
+			bad++;
 			continue;
 		}
 		if (r < 0) {

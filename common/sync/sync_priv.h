@@ -25,8 +25,10 @@
 /* Objects got from the store are at most this large. */
 #define SYNC_OBJECT_MAX (VAULT_PACK_MAX + VAULT_PACK_MAX / 4)
 #define SYNC_SMALL_MAX (8u * 1024 * 1024)
-/* A checkpoint root: 2^20 pages of a reference each. */
-#define SYNC_ROOT_MAX (160u * 1024 * 1024)
+/* A chain record or a grant, sealed. */
+#define SYNC_RECORD_MAX (128u * 1024)
+/* The largest of all, a checkpoint root: 16 MiB of body and its envelope. */
+#define SYNC_ROOT_MAX (17u * 1024 * 1024)
 #define SYNC_NUMBERS 64		/* numbers of packs reserved at a time */
 #define SYNC_HEARTBEAT_NS (24LL * 3600 * 1000000000)
 #define SYNC_SPACE_MS (600 * 1000)
