@@ -79,7 +79,7 @@ late_over(struct put *a, bool is_last)
 
 	/* An old head may have come over one that was copied meanwhile. */
 	if (!(a->round->flags & STORE_IF_ABSENT))
-		(void)member_queue(m, a->round->name, MIRROR_PUT);
+		(void)member_queue(m, a->round->name, MIRROR_REPLACE);
 	if (!is_last)
 		return;
 	queue_skip(m);
