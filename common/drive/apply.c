@@ -12,8 +12,6 @@
 
 #include "util/log.h"
 
-#define PAGES_AT_ONCE 64	/* manifest pages in one transaction */
-
 /* ---- inodes ------------------------------------------------------------- */
 
 static void
@@ -94,9 +92,8 @@ apply_create(struct apply *a, const struct birth *b) NO_TSA
 	return r < 0 ? r : dentry_ref_put(d, b->id, &ref);
 }
 
-static int
-find(struct drive *d, const struct vault_id *id, struct inode *ret)
-    REQUIRES(d->db_lock)
+int
+apply_find(struct drive *d, const struct vault_id *id, struct inode *ret)
 {
 	uint64_t ino;
 	int r = inode_by_id(d, id, &ino);
@@ -109,7 +106,7 @@ apply_attr(struct apply *a, const struct vault_id *id,
     const struct op_attr *attr) NO_TSA
 {
 	struct inode i;
-	int r = find(a->d, id, &i);
+	int r = apply_find(a->d, id, &i);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
@@ -128,7 +125,7 @@ apply_xattr(struct apply *a, const struct vault_id *id, const uint8_t *name,
 	bool is_plain;
 	int r;
 
-	r = find(a->d, id, &i);
+	r = apply_find(a->d, id, &i);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	memcpy(s, name, name_len);
@@ -149,13 +146,12 @@ apply_xattr(struct apply *a, const struct vault_id *id, const uint8_t *name,
 
 /* ---- content ------------------------------------------------------------ */
 
-/* stamp: NULL while more parts of the same version follow. */
-static int
+int
 apply_put(struct apply *a, const struct vault_id *id,
-    const struct op_stamp *stamp, const struct op_put *p) NO_TSA
+    const struct op_stamp *stamp, const struct op_put *p)
 {
 	struct inode i;
-	int r = find(a->d, id, &i);
+	int r = apply_find(a->d, id, &i);
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
@@ -166,105 +162,13 @@ apply_put(struct apply *a, const struct vault_id *id,
 	r = version_apply(a->d, &i, p);
 	if (r < 0)
 		return r;
+	/* All of it is known again. */
+	if (p->is_inline || p->trunc == 0)
+		lost_over(a->d, i.ino);
 	if (stamp)
 		i.version = *stamp;
 	note_add(a, i.ino, NULL);
 	return inode_save(a->d, &i);
-}
-
-struct pages {
-	struct drive_pager pager;
-	const struct vault_id *id;
-	const struct op_put *put;
-	const struct op_stamp *stamp;
-	uint8_t key[VAULT_KEY_LEN];
-	uint32_t next;		/* page to come */
-	bool is_first;
-};
-
-/* The blocks of the next pages; no lock held.  Caller frees *ret. */
-static int
-pages_fetch(struct pages *g, struct op_block **ret, uint32_t *ret_n)
-{
-	struct op_block *all = NULL, *one, *t;
-	size_t n = 0, k;
-	uint32_t j;
-	int r = 0;
-
-	for (j = 0; j < PAGES_AT_ONCE && g->next < g->put->npages; j++) {
-		one = NULL;
-		k = 0;
-		r = g->pager.page(g->pager.arg, g->id, g->key,
-		    &g->put->pages[g->next], &one, &k);
-		if (r < 0)
-			break;
-		t = realloc(all, (n + k + 1) * sizeof(*all));
-		if (!t) {
-			free(one);
-			r = -ENOMEM;
-			break;
-		}
-		all = t;
-		if (k)
-			memcpy(all + n, one, k * sizeof(*all));
-		n += k;
-		free(one);
-		g->next++;
-	}
-	if (r < 0) {
-		free(all);
-		return r;
-	}
-	*ret = all;
-	*ret_n = (uint32_t)n;
-	return 0;
-}
-
-/* A version with manifest pages: some pages per transaction; the version
- * counts once the last is in. */
-static int
-apply_pages(struct apply *a, const struct vault_id *id,
-    const struct op_stamp *stamp, const struct op_put *put) NO_TSA
-{
-	struct pages g = { .id = id, .put = put, .is_first = true };
-	struct drive *d = a->d;
-	struct op_put part = *put;
-	struct inode i;
-	int r;
-
-	mutex_lock(&d->conf_lock);
-	g.pager = d->pager;
-	mutex_unlock(&d->conf_lock);
-	mutex_lock(&d->db_lock);
-	r = find(d, id, &i);
-	mutex_unlock(&d->db_lock);
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	if (stamp_cmp(stamp, &i.version) <= 0)
-		return 0;
-	if (!g.pager.page)
-		return -EIO;
-	memcpy(g.key, i.key, sizeof(g.key));
-	part.pages = NULL;
-	part.npages = 0;
-	while (r == 0 && g.next < put->npages) {
-		part.blocks = NULL;
-		r = pages_fetch(&g, &part.blocks, &part.nblocks);
-		if (r < 0)
-			break;
-		/* What earlier parts brought stays. */
-		if (!g.is_first)
-			part.trunc = part.size;
-		g.is_first = false;
-		r = drive_begin_internal(d);
-		if (r == 0)
-			r = drive_end(d, apply_put(a, id, g.next ==
-			    put->npages ? stamp : NULL, &part));
-		free(part.blocks);
-	}
-	crypto_wipe(g.key, sizeof(g.key));
-	crypto_wipe(&i, sizeof(i));
-	return r;
 }
 
 /* ---- ops ---------------------------------------------------------------- */
@@ -471,5 +375,6 @@ drive_rebuild_end(struct drive *d) NO_TSA
 	/* The last group's commit. */
 	r = drive_end(d, r);
 	notes_send(&a);
+	lost_tell(d);
 	return r < 0 ? r : drive_sync_disk(d);
 }

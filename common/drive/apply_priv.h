@@ -5,8 +5,9 @@
 #include "drive/tree_priv.h"
 
 /*
- * apply_priv - between apply.c (ops, nodes) and apply_name.c (what they do to
- * names).  Changes that come from others leave no mark in the outbox.
+ * apply_priv - between apply.c (ops, nodes), apply_pages.c (long lists of
+ * blocks) and apply_name.c (what they do to names).  Changes that come from
+ * others leave no mark in the outbox.
  */
 
 /* A name that was taken when an entry was to get it. */
@@ -63,6 +64,22 @@ int place_free(struct drive *d, struct dentry *x) REQUIRES(d->db_lock);
 /* Entry x (new, or moved from old) of inode i now stands at x->at. */
 int place_put(struct apply *a, const struct dentry *old, struct dentry *x,
     struct inode *i) NO_TSA;
+/* -ENOENT: nobody knows it (any more). */
+int apply_find(struct drive *d, const struct vault_id *id, struct inode *ret)
+    REQUIRES(d->db_lock);
+/* stamp: NULL while more parts of the same version follow. */
+int apply_put(struct apply *a, const struct vault_id *id,
+    const struct op_stamp *stamp, const struct op_put *p) NO_TSA;
+/* A version with manifest pages; it counts once the last is in. */
+int apply_pages(struct apply *a, const struct vault_id *id,
+    const struct op_stamp *stamp, const struct op_put *put) NO_TSA;
+/* Will no later try get another answer? */
+bool lost_is(int r);
+/* A version of ino could not be had; what it left out is of no interest any
+ * more; tell of all there are (no lock held). */
+int lost_add(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+void lost_over(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+void lost_tell(struct drive *d);
 /* Names that became free are given; folders that never came are shown. */
 int apply_settle(struct apply *a, bool is_end) NO_TSA;
 

@@ -18,6 +18,7 @@ struct rebuild;			/* apply.c: what could not be placed yet */
 
 #define FORGOTTEN_MAX 16384	/* beyond them who removes reaps */
 
+struct lost;			/* apply_lost.c: what could not be had */
 /* Numbers of prepared statements, by file. */
 enum {
 	STMT_TREE = 0,		/* tree.c, dir.c, xattr.c: 0..49 */
@@ -87,6 +88,9 @@ struct drive {
 
 	struct nodes *nodes;	/* content.c: open inodes */
 	struct slab *slab;	/* slab.c: the block file */
+	struct lost *lost GUARDED_BY(db_lock);
+	void (*lost_tell)(void *arg, const char *path) GUARDED_BY(db_lock);
+	void *lost_arg GUARDED_BY(db_lock);
 	struct cache *cache;	/* cache.c: opened blocks */
 	struct stage *stage;	/* stage.c: what waits for upload */
 	struct pins *pins;	/* pin.c: what is to stay here */

@@ -164,6 +164,11 @@ int drive_rebuild_end(struct drive *d);
 struct drive_pager {
 	int (*page)(void *arg, const struct vault_id *inode,
 	    const uint8_t key[static VAULT_KEY_LEN],
+/* Content whose manifest pages are gone or damaged is left out of a rebuild:
+ * the file keeps what it had.  For each that is there at the end fn is called
+ * by drive_rebuild_end, with no lock held, and then no more. */
+void drive_rebuild_tell(struct drive *d, void (*fn)(void *arg,
+    const char *path), void *arg);
 	    const struct op_page *page, struct op_block **ret, size_t *ret_n);
 	void *arg;
 };

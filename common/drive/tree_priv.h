@@ -386,6 +386,7 @@ int path_of(struct drive *d, uint64_t ino, struct buf *out)
 
 void rebuild_free(struct rebuild *r);
 
+void lost_free(struct drive *d) REQUIRES(d->db_lock);
 /* ---- notifying ---------------------------------------------------------- */
 
 void notify_inode(struct drive *d, uint64_t ino);

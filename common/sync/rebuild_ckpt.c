@@ -217,6 +217,13 @@ root_best(struct rebuild *b, bool *tried, struct ckpt_root *ret,
 	return has ? 0 : -ENOENT;
 }
 
+static void
+on_lost(void *arg, const char *path)
+{
+	rebuild_say(arg, "warning: content of '%.300s' is missing or damaged "
+	    "on the store; the file has what it had before, or nothing", path);
+}
+
 int
 rebuild_checkpoint(struct rebuild *b)
 {
@@ -225,11 +232,18 @@ rebuild_checkpoint(struct rebuild *b)
 	bool *tried;
 	int r;
 
+	drive_rebuild_tell(b->drive, on_lost, b);
 	tried = calloc(b->n + 1, sizeof(*tried));
 	if (!tried)
 		return -ENOMEM;
 	for (;;) {
 		r = root_best(b, tried, &root, &of);
+		/* The journals alone will do: they reach back to the
+		 * beginning. */
+		if (r == -ENOENT) {
+			r = 0;
+			break;
+		}
 		if (r < 0)
 			break;
 		rebuild_say(b, "reading the checkpoint of '%s', pages: %u",
@@ -243,6 +257,5 @@ rebuild_checkpoint(struct rebuild *b)
 		tried[of] = true;
 	}
 	free(tried);
-	/* The journals alone will do: they reach back to the beginning. */
-	return r == -ENOENT ? 0 : r;
+	return r;
 }
