@@ -120,6 +120,7 @@ sync_wait_pieces(struct control_conn *k, const struct control_req *q)
 {
 	int64_t end = q->timeout_ms > 0 ? clock_mono_ms() + q->timeout_ms :
 	    INT64_MAX;
+	bool is_first = true;
 	int64_t until;
 	int r;
 
@@ -127,8 +128,9 @@ sync_wait_pieces(struct control_conn *k, const struct control_req *q)
 		until = clock_mono_ms() + WAIT_PIECE_MS;
 		if (until > end)
 			until = end;
-		r = sync_wait(k->c->host.parts->sync, until, wait_progress,
-		    k);
+		r = (is_first ? sync_wait : sync_wait_on)(
+		    k->c->host.parts->sync, until, wait_progress, k);
+		is_first = false;
 		if (k->c->is_stopping)
 			return -ECANCELED;
 		if (k->is_gone)

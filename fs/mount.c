@@ -381,7 +381,7 @@ sync_end(struct mount *m)
 		    "%" PRIu64 " changes left", STOP_SPARE_S * 1000000,
 		    u.outbox_ops);
 		until = clock_mono_ms() + DRAIN_PIECE_MS;
-		r = sync_wait(m->p->sync, until < end ? until : end, NULL,
+		r = sync_wait_on(m->p->sync, until < end ? until : end, NULL,
 		    NULL);
 	}
 	if (m->p->opts.drain == 0 || m->p->is_metered || is_signalled(m))

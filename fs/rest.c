@@ -18,8 +18,11 @@
 static void
 to_disk(struct stage *s)
 {
-	int r = drive_fsyncdir(s->p->drive, DRIVE_ROOT_INO);
+	int r = drive_commit_all(s->p->drive);
 
+	if (r < 0)
+		log_warn("before the machine sleeps: commit r=%d", r);
+	r = drive_fsyncdir(s->p->drive, DRIVE_ROOT_INO);
 	if (r < 0)
 		log_warn("before the machine sleeps: sync r=%d", r);
 }
@@ -96,7 +99,7 @@ rest_last_upload(struct stage *s, int64_t deadline_ms, int stop_fd)
 		return;
 	to_disk(s);
 	while (r == -ETIMEDOUT && !is_over(s, deadline_ms, stop_fd))
-		r = sync_wait(s->p->sync, clock_mono_ms() + PIECE_MS, NULL,
+		r = sync_wait_on(s->p->sync, clock_mono_ms() + PIECE_MS, NULL,
 		    NULL);
 	stage_leave(s);
 }

@@ -281,6 +281,11 @@ struct pending *pending_find(struct drive *d, uint64_t ino)
 /* Into the queue its state asks for; and away with it. */
 void pending_queue(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
 void pending_free(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
+/* What is to be sent of ino cannot be read: its version is given up, and
+ * frozen anew after a while. */
+void version_unread(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* It has new content: that may be sound. */
+void unread_back(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
 /* Freeze a round of what is due.  1: there may be more.  A failure is that of
  * the last one; others are not held up by it. */
 int stage_freeze_due(struct drive *d);

@@ -264,6 +264,7 @@ drive_free(struct drive *d) NO_TSA
 	publish_free(d->publish);
 	rebuild_free(d->rebuild);
 	lost_free(d);
+	unread_done(d);
 	db_close(d->db);
 	inode_cache_drop(d);
 	pins_free(d->pins);

@@ -208,6 +208,9 @@ ssize_t drive_write(struct drive_file *f, const void *p, size_t size,
 int drive_flush(struct drive_file *f);
 /* The same and on the disk. */
 int drive_fsync(struct drive_file *f);
+/* As drive_flush, of all that is open; an error is that of the last file that
+ * had one. */
+int drive_commit_all(struct drive *d);
 int drive_fsyncdir(struct drive *d, uint64_t ino);
 /* mode: fallocate(2) flags; KEEP_SIZE, PUNCH_HOLE, ZERO_RANGE. */
 int drive_fallocate(struct drive_file *f, int mode, uint64_t off,

@@ -2,6 +2,8 @@
 #ifndef DRIVE_DRIVE_PRIV_H
 #define DRIVE_DRIVE_PRIV_H
 
+#include <errno.h>
+
 #include "crypto/crypto.h"
 #include "db/db.h"
 #include "drive/drive.h"
@@ -13,12 +15,13 @@ struct nodes;
 struct cache;
 struct stage;
 struct pins;
+struct unread;			/* unread.c: what cannot be sent */
 struct publish;			/* publish.c: what is being published */
 struct rebuild;			/* apply.c: what could not be placed yet */
+struct lost;			/* apply_lost.c: what could not be had */
 
 #define FORGOTTEN_MAX 16384	/* beyond them who removes reaps */
 
-struct lost;			/* apply_lost.c: what could not be had */
 /* Numbers of prepared statements, by file. */
 enum {
 	STMT_TREE = 0,		/* tree.c, dir.c, xattr.c: 0..49 */
@@ -85,15 +88,17 @@ struct drive {
 	bool is_seal_flushed GUARDED_BY(db_lock);
 	uint64_t done_seq;	/* atomic: last segment on the store */
 	struct rebuild *rebuild GUARDED_BY(db_lock);
-
-	struct nodes *nodes;	/* content.c: open inodes */
-	struct slab *slab;	/* slab.c: the block file */
 	struct lost *lost GUARDED_BY(db_lock);
 	void (*lost_tell)(void *arg, const char *path) GUARDED_BY(db_lock);
 	void *lost_arg GUARDED_BY(db_lock);
+
+	struct nodes *nodes;	/* content.c: open inodes */
+	struct slab *slab;	/* slab.c: the block file */
 	struct cache *cache;	/* cache.c: opened blocks */
 	struct stage *stage;	/* stage.c: what waits for upload */
 	struct pins *pins;	/* pin.c: what is to stay here */
+	struct unread *unread GUARDED_BY(db_lock);
+	unsigned nunread;	/* atomic: how many */
 	/* near.c: what was asked for from file to file.  Written under db_lock;
 	 * mark and end are read by anybody (atomic). */
 	struct near {
@@ -304,6 +309,21 @@ int drive_sync_disk(struct drive *d);
 
 void spare_open(struct drive *d);
 void spare_close(struct drive *d);
+/* ---- unread.c: what this disk does not give, and others are told of ----- */
+
+/* Is that what a damaged disk or row answers? */
+static inline bool
+unread_is(int r)
+{
+	return r == -EIO || r == -ENODATA || r == -EUCLEAN || r == -EBADMSG;
+}
+
+/* The inode, or what is to be sent of it, could not be read. */
+void unread_add(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* All of it could after all, or there is other content by now. */
+void unread_drop(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+void unread_done(struct drive *d) REQUIRES(d->db_lock);
+
 /* Give it up if the disk is full; take it if there is plenty. */
 void spare_give(struct drive *d);
 void spare_take(struct drive *d);

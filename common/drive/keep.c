@@ -44,6 +44,32 @@ content_tick(struct drive *d)
 	    UINT64_C(10) << 30);
 }
 
+int
+drive_commit_all(struct drive *d)
+{
+	struct node *n, *nt;
+	size_t k, c = 0;
+	uint64_t *inos;
+	int r, ret = 0;
+
+	mutex_lock(&d->nodes->lock);
+	inos = malloc((HASH_COUNT(d->nodes->table) + 1) * sizeof(*inos));
+	if (inos)
+		HASH_ITER(hh, d->nodes->table, n, nt)
+			if (__atomic_load_n(&n->is_live, __ATOMIC_RELAXED))
+				inos[c++] = n->ino;
+	mutex_unlock(&d->nodes->lock);
+	if (!inos)
+		return -ENOMEM;
+	for (k = 0; k < c; k++) {
+		r = content_flush(d, inos[k]);
+		if (r < 0)
+			ret = r;
+	}
+	free(inos);
+	return ret;
+}
+
 void
 content_usage(struct drive *d, struct drive_usage *ret)
 {

@@ -164,8 +164,7 @@ ancestors_pick(struct ctx *c, uint64_t ino) NO_TSA
 		}
 		if (r == 1)
 			r = folder_pick(c, path[n]);
-		if (r >= 0)
-			v->state = r ? PICKED : HELD;
+		v->state = r > 0 ? PICKED : HELD;
 	}
 out:
 	free(path);
@@ -266,35 +265,6 @@ content_pick(struct ctx *c, const struct outbox_row *row,
 	return *flags != 0;
 }
 
-static int
-pick_add(struct ctx *c, const struct outbox_row *row, unsigned flags,
-    unsigned stay) NO_TSA
-{
-	struct publish *p = c->p;
-	struct outbox_row o = *row;
-	struct pick *t;
-	int r;
-
-	if (p->npicks == p->picks_cap) {
-		size_t cap = p->picks_cap ? p->picks_cap * 2 : 64;
-
-		t = realloc(p->picks, cap * sizeof(*t));
-		if (!t)
-			return -ENOMEM;
-		p->picks = t;
-		p->picks_cap = cap;
-	}
-	t = &p->picks[p->npicks++];
-	t->row = *row;
-	t->flags = flags;
-	o.infl = flags;
-	o.flags = (o.flags & ~flags) | stay;
-	r = outbox_put(c->d, &o);
-	if (r == 0 && o.num == o.ino)
-		inode_set_marked(c->d, o.ino, o.flags);
-	return r;
-}
-
 /* Everything that the row needs is there: make its ops. */
 static int
 row_take(struct ctx *c, const struct outbox_row *row, unsigned flags,
@@ -345,6 +315,23 @@ row_judge(struct ctx *c, const struct outbox_row *row, unsigned *flags,
 	return r;
 }
 
+/* Not now, for reason r: others go on without it?  Not if it is ours (no
+ * memory, a full disk). */
+static bool
+row_hold(struct ctx *c, const struct outbox_row *row, int r) NO_TSA
+{
+	if (unread_is(r)) {
+		unread_add(c->d, row->ino);
+		return true;
+	}
+	/* A row that refers to nothing is for fsck to mend. */
+	if (r == -ENOENT)
+		log_error("drive: outbox row %llu (%#x) of inode %llu dangles",
+		    (unsigned long long)row->num, row->flags,
+		    (unsigned long long)row->ino);
+	return r == 0 || r == -ENOENT || r == -EAGAIN;
+}
+
 static int
 row_pick(struct ctx *c, uint64_t num, struct visit **ret) NO_TSA
 {
@@ -352,6 +339,7 @@ row_pick(struct ctx *c, uint64_t num, struct visit **ret) NO_TSA
 	struct inode i;
 	struct dentry x;
 	struct visit *v;
+	bool is_begun = false;
 	struct mark m;
 	unsigned flags;
 	int r;
@@ -366,10 +354,10 @@ row_pick(struct ctx *c, uint64_t num, struct visit **ret) NO_TSA
 	v = visit_add(c, &c->rows, num);
 	if (!v)
 		return -ENOMEM;
+	*ret = v;
 	r = outbox_get(c->d, num, &row);
 	if (r < 0)
 		return r;
-	*ret = v;
 	if (r == 0 || row.flags == 0 || c->depth >= DEPTH_MAX) {
 		v->state = r == 0 ? PICKED : HELD;
 		return 0;
@@ -385,18 +373,16 @@ row_pick(struct ctx *c, uint64_t num, struct visit **ret) NO_TSA
 		    !(row.flags & OUTBOX_PUT);
 		r = row_take(c, &row, flags, &i, &x);
 		v->state = PICKED;
-	} else if (r == 0 || r == -ENOENT) {
-		/* A row that refers to nothing is for fsck to mend. */
-		if (r == -ENOENT)
-			log_error("drive: outbox row %llu (%#x) of inode "
-			    "%llu dangles", (unsigned long long)num,
-			    row.flags, (unsigned long long)row.ino);
-		v->state = HELD;
-		v->has_put = false;
-		/* What was taken on the assumption that this goes, stays. */
-		r = c->cycles > m.cycles ? mark_undo(c, &m) : 0;
+		if (r == 0)
+			return 0;
+		is_begun = true;
 	}
-	return r;
+	if (!row_hold(c, &row, r))
+		return r;
+	v->state = HELD;
+	v->has_put = false;
+	/* What was taken on the assumption that this goes, stays. */
+	return is_begun || c->cycles > m.cycles ? mark_undo(c, &m) : 0;
 }
 
 /* ---- the whole ---------------------------------------------------------- */

@@ -233,6 +233,39 @@ pick_delete(struct ctx *c, const struct outbox_row *row)
 	return 0;
 }
 
+/* ---- what has been taken ------------------------------------------------ */
+
+int
+pick_add(struct ctx *c, const struct outbox_row *row, unsigned flags,
+    unsigned stay) NO_TSA
+{
+	struct publish *p = c->p;
+	struct outbox_row o = *row;
+	struct pick *t;
+	int r;
+
+	if (p->npicks == p->picks_cap) {
+		size_t cap = p->picks_cap ? p->picks_cap * 2 : 64;
+
+		t = realloc(p->picks, cap * sizeof(*t));
+		if (!t)
+			return -ENOMEM;
+		p->picks = t;
+		p->picks_cap = cap;
+	}
+	t = &p->picks[p->npicks++];
+	t->row = *row;
+	t->flags = flags;
+	o.infl = flags;
+	o.flags = (o.flags & ~flags) | stay;
+	r = outbox_put(c->d, &o);
+	if (r == 0 && o.num == o.ino)
+		inode_set_marked(c->d, o.ino, o.flags);
+	if (r == 0 && o.num == o.ino && o.flags == 0)
+		unread_drop(c->d, o.ino);
+	return r;
+}
+
 /* ---- joining them ------------------------------------------------------- */
 
 struct placed {

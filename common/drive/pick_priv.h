@@ -69,6 +69,9 @@ int pick_names(struct ctx *c, const struct outbox_row *row, unsigned flags,
 int pick_body(struct ctx *c, const struct outbox_row *row, unsigned flags,
     const struct inode *i, unsigned *ret_stay) NO_TSA;
 int pick_delete(struct ctx *c, const struct outbox_row *row);
+/* The row goes with these flags; stay: those that wait again. */
+int pick_add(struct ctx *c, const struct outbox_row *row, unsigned flags,
+    unsigned stay) NO_TSA;
 /* All phases into one list, and what is remembered of them into c->p. */
 int pick_join(struct ctx *c, struct op_list *ops);
 

@@ -62,6 +62,7 @@ pending_free(struct drive *d, struct pending *p)
 {
 	pending_unqueue(d, p);
 	HASH_DEL(d->stage->table, p);
+	unread_drop(d, p->ino);
 	free(p->v);
 	free(p);
 }
@@ -87,6 +88,7 @@ stage_changed(struct drive *d, uint64_t ino, uint64_t bytes, uint64_t size)
 	}
 	p->staged += bytes;
 	p->last_ms = now;
+	unread_back(d, p);
 	if (!p->v)
 		pending_queue(d, p);
 	if (p->v) {
@@ -259,9 +261,8 @@ version_freeze(struct drive *d, struct pending *p, struct inode *i)
 		return r;
 	if (f.has_patch)
 		return 0;
-	/* No put will come of a file without a name: its blocks travel by
-	 * themselves, or somebody would wait for them as long as it is
-	 * open. */
+	/* Of a file without a name no put comes: its blocks travel by
+	 * themselves, or somebody waits as long as it is open. */
 	if ((i->flags & INODE_ORPHAN) && !f.has_staged) {
 		pending_free(d, p);
 		return 1;
@@ -298,9 +299,8 @@ stage_freeze(struct drive *d, uint64_t ino)
 	int r;
 
 	r = content_flush(d, ino);
-	if (r < 0)
-		return r;
-	r = drive_begin_internal(d);
+	if (r == 0)
+		r = drive_begin_internal(d);
 	if (r < 0)
 		return r;
 	p = pending_find(d, ino);
@@ -406,6 +406,8 @@ freeze_idle(struct drive *d, uint64_t *inos, size_t *n)
 			crypto_wipe(i.key, sizeof(i.key));
 			if (r == 1)
 				continue;
+			/* By itself it holds up nobody. */
+			r = unread_is(r) ? 0 : r;
 		}
 		inos[left++] = inos[k];
 	}
@@ -438,8 +440,9 @@ stage_freeze_due(struct drive *d)
 			continue;
 		ret = r;
 		mutex_lock(&d->db_lock);
-		p = pending_find(d, inos[k]);
-		if (p)
+		if (unread_is(r))
+			version_unread(d, inos[k]);
+		else if ((p = pending_find(d, inos[k])) != NULL)
 			p->retry_ms = clock_mono_ms() + RETRY_MS;
 		mutex_unlock(&d->db_lock);
 	}

@@ -54,6 +54,12 @@ int drive_stage_commit(struct drive *d, struct stage_batch *b);
 /* Give them back, to be taken again.  Both free the batch. */
 void drive_stage_abort(struct drive *d, struct stage_batch *b);
 
+/* Files that are not uploaded, or not told of, because the disk of this
+ * machine does not give what is to be sent: their number, and the path of one
+ * (path may be NULL).  *ret_is_all: nothing else waits to be uploaded. */
+struct buf;
+size_t drive_unread(struct drive *d, bool *ret_is_all, struct buf *path);
+
 /* ---- the outbox ---------------------------------------------------------- */
 
 /*
@@ -78,7 +84,6 @@ int drive_publish_seal(struct drive *d, uint64_t ticket,
 void drive_publish_abort(struct drive *d, uint64_t ticket);
 /* The sealed segment that is not yet known to be on the store, if any:
  * -ENOENT.  Appends the object to out. */
-struct buf;
 int drive_publish_pending(struct drive *d, uint64_t *ret_seq,
     struct buf *out);
 /* Segment seq is on the store: its ops leave the outbox (unless changed
@@ -159,16 +164,16 @@ int drive_apply_root(struct drive *d, const struct ckpt_root *r);
  * large transactions and parents may come after their children. */
 int drive_rebuild_begin(struct drive *d);
 int drive_rebuild_end(struct drive *d);
-/* A manifest page's blocks for inode (rebuild and apply ask for it through
- * this): fetch, open and decode.  Set by the sync engine. */
-struct drive_pager {
-	int (*page)(void *arg, const struct vault_id *inode,
-	    const uint8_t key[static VAULT_KEY_LEN],
 /* Content whose manifest pages are gone or damaged is left out of a rebuild:
  * the file keeps what it had.  For each that is there at the end fn is called
  * by drive_rebuild_end, with no lock held, and then no more. */
 void drive_rebuild_tell(struct drive *d, void (*fn)(void *arg,
     const char *path), void *arg);
+/* A manifest page's blocks for inode (rebuild and apply ask for it through
+ * this): fetch, open and decode.  Set by the sync engine. */
+struct drive_pager {
+	int (*page)(void *arg, const struct vault_id *inode,
+	    const uint8_t key[static VAULT_KEY_LEN],
 	    const struct op_page *page, struct op_block **ret, size_t *ret_n);
 	void *arg;
 };

@@ -93,9 +93,14 @@ take_all(struct take *t) REQUIRES(t->d->db_lock)
 	for (pass = 0; pass < 2 && !t->is_full; pass++) {
 		for (p = TAILQ_FIRST(&t->d->stage->frozen); p; p = next) {
 			next = TAILQ_NEXT(p, link);
-			if (pass == 0 && p->staged > SMALL_FIRST)
+			if ((pass == 0 && p->staged > SMALL_FIRST) ||
+			    p->v->is_void)
 				continue;
 			r = take_version(t, p);
+			if (unread_is(r)) {
+				version_unread(t->d, p->ino);
+				r = 0;
+			}
 			if (r < 0 || t->is_full)
 				return r;
 		}
@@ -103,31 +108,96 @@ take_all(struct take *t) REQUIRES(t->d->db_lock)
 	return r;
 }
 
-/* The ciphertext between nonce and tag.  Small ones under the lock; frames of
- * a frozen version stay as they are. */
-static int
-take_bytes(struct drive *d, struct stage_batch *b, const uint32_t *frames)
+static void
+batch_back(struct drive *d, const struct stage_block *s, bool is_done)
+    REQUIRES(d->db_lock)
 {
+	struct pending *p = pending_find(d, s->ino);
+
+	/* The inode may be gone, and its version with it. */
+	if (!p || !p->v || s->bid > p->v->bid_max || p->v->out == 0)
+		return;
+	p->v->out--;
+	if (!is_done && !p->v->is_void) {
+		p->v->is_taken_all = false;
+		pending_queue(d, p);
+		if (p->v->next_idx > s->idx)
+			p->v->next_idx = s->idx;
+	}
+	if (p->v->is_void || (p->v->is_unnamed && p->v->is_taken_all))
+		version_abort(d, s->ino);
+}
+
+/* Give back what was taken of block k's file.  Returns where the blocks go on
+ * that came after it. */
+static size_t
+take_back(struct take *t, size_t k) REQUIRES(t->d->db_lock)
+{
+	struct stage_batch *b = t->b;
+	uint64_t ino = b->blocks[k].ino;
+	struct pending *p = pending_find(t->d, ino);
+	size_t j, n = 0, ret = 0;
+	bool is_unread;
+
+	/* Of a file that went meanwhile there is nothing to be read. */
+	is_unread = p && p->v && !p->v->is_void;
+	for (j = 0; j < b->n; j++) {
+		if (j == k)
+			ret = n;
+		if (b->blocks[j].ino != ino) {
+			t->frames[n] = t->frames[j];
+			b->blocks[n++] = b->blocks[j];
+			continue;
+		}
+		b->bytes -= b->blocks[j].sealed_len;
+		batch_back(t->d, &b->blocks[j], false);
+		free(b->blocks[j].sealed);
+	}
+	b->n = n;
+	if (is_unread)
+		version_unread(t->d, ino);
+	return ret;
+}
+
+/* The ciphertext between nonce and tag.  Small ones under the lock; frames of
+ * a frozen version stay as they are.  1: some files cannot be read, and were
+ * left out. */
+static int
+take_bytes(struct take *t)
+{
+	struct drive *d = t->d;
 	struct stage_block *s;
-	size_t k, len;
-	int r = 0;
+	int r, ret = 0;
+	size_t k;
 
 	mutex_lock(&d->db_lock);
-	for (k = 0; k < b->n && r == 0; k++) {
-		s = &b->blocks[k];
-		if (frames[k] == SLAB_NONE)
-			r = block_data_get(d, s->bid, s->sealed +
-			    AEAD_NONCE_LEN, s->sealed_len - AEAD_OVERHEAD);
+	for (k = 0; k < t->b->n && ret >= 0; ) {
+		s = &t->b->blocks[k];
+		r = t->frames[k] != SLAB_NONE ? 0 : block_data_get(d, s->bid,
+		    s->sealed + AEAD_NONCE_LEN, s->sealed_len -
+		    AEAD_OVERHEAD);
+		if (r == 0)
+			k++;
+		else if (unread_is(r))
+			k = take_back(t, k);
+		ret = unread_is(r) ? 1 : r < 0 ? r : ret;
 	}
 	mutex_unlock(&d->db_lock);
-	for (k = 0; k < b->n && r == 0; k++) {
-		s = &b->blocks[k];
-		len = s->sealed_len - AEAD_OVERHEAD;
-		if (frames[k] != SLAB_NONE)
-			r = slab_read(d->slab, frames[k], s->sealed +
-			    AEAD_NONCE_LEN, len);
+	for (k = 0; k < t->b->n && ret >= 0; ) {
+		s = &t->b->blocks[k];
+		r = t->frames[k] == SLAB_NONE ? 0 : slab_read(d->slab,
+		    t->frames[k], s->sealed + AEAD_NONCE_LEN, s->sealed_len -
+		    AEAD_OVERHEAD);
+		if (r == 0) {
+			k++;
+			continue;
+		}
+		mutex_lock(&d->db_lock);
+		k = take_back(t, k);
+		mutex_unlock(&d->db_lock);
+		ret = 1;
 	}
-	return r;
+	return ret;
 }
 
 static void
@@ -139,6 +209,25 @@ batch_free(struct stage_batch *b)
 		free(b->blocks[k].sealed);
 	free(b->blocks);
 	free(b);
+}
+
+/* Many small files are one batch, but not so many that those of them which
+ * came first wait long to be published. */
+static int
+take_some(struct take *t, int *froze)
+{
+	int r;
+
+	t->is_full = false;
+	for (;;) {
+		mutex_lock(&t->d->db_lock);
+		r = take_all(t);
+		mutex_unlock(&t->d->db_lock);
+		if (r < 0 || t->is_full || *froze != 1 ||
+		    t->b->n >= BATCH_MANY)
+			return r;
+		*froze = stage_freeze_due(t->d);
+	}
 }
 
 int
@@ -169,18 +258,11 @@ drive_stage_take(struct drive *d, size_t bytes_max, int64_t quiet_ms,
 		free(t.frames);
 		return -ENOMEM;
 	}
-	/* Many small files are one batch, but not so many that those of
-	 * them which came first wait long to be published. */
-	for (;;) {
-		mutex_lock(&d->db_lock);
-		r = take_all(&t);
-		mutex_unlock(&d->db_lock);
-		if (r < 0 || t.is_full || froze != 1 || t.b->n >= BATCH_MANY)
-			break;
-		froze = stage_freeze_due(d);
-	}
-	if (r == 0)
-		r = take_bytes(d, t.b, t.frames);
+	do {
+		r = take_some(&t, &froze);
+		if (r == 0)
+			r = take_bytes(&t);
+	} while (r == 1 && t.b->n == 0);
 	free(t.frames);
 	if (r < 0) {
 		drive_stage_abort(d, t.b);
@@ -194,27 +276,7 @@ drive_stage_take(struct drive *d, size_t bytes_max, int64_t quiet_ms,
 	return 0;
 }
 
-/* ---- giving back --------------------------------------------------------- */
-
-static void
-batch_back(struct drive *d, const struct stage_block *s, bool is_done)
-    REQUIRES(d->db_lock)
-{
-	struct pending *p = pending_find(d, s->ino);
-
-	/* The inode may be gone, and its version with it. */
-	if (!p || !p->v || s->bid > p->v->bid_max || p->v->out == 0)
-		return;
-	p->v->out--;
-	if (!is_done && !p->v->is_void) {
-		p->v->is_taken_all = false;
-		pending_queue(d, p);
-		if (p->v->next_idx > s->idx)
-			p->v->next_idx = s->idx;
-	}
-	if (p->v->is_void || (p->v->is_unnamed && p->v->is_taken_all))
-		version_abort(d, s->ino);
-}
+/* ---- their end ----------------------------------------------------------- */
 
 void
 drive_stage_abort(struct drive *d, struct stage_batch *b)

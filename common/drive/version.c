@@ -10,6 +10,8 @@
 #include "drive/slab.h"
 #include "util/clock.h"
 
+#define UNREAD_MS 60000		/* between looks at what cannot be read */
+
 int
 version_ready(struct drive *d, const struct inode *i)
 {
@@ -90,6 +92,10 @@ fill_inline(struct drive *d, const struct inode *i, uint64_t size,
 	if (r == 1 && b.state != BLOCK_HOLE && b.len) {
 		r = vault_file_key(i->key, &key);
 		if (r == 0)
+	/* It was sent by itself meanwhile, and has made way: so it is no
+	 * longer one that travels inside. */
+	if (r == 1 && b.state != BLOCK_HOLE && b.len && !block_is_local(&b))
+		r = -EAGAIN;
 			r = b.has_data ? block_data_get(d, b.bid, ct, b.len) :
 			    slab_read(d->slab, b.frame, ct, b.len);
 		if (r == 0)
@@ -159,6 +165,11 @@ version_fill(struct drive *d, const struct inode *i, struct op_put *ret)
 		return r;
 	}
 	put.blocks = f.v;
+		/* It is frozen anew: at once, or after a while. */
+		if (r == -EAGAIN)
+			version_abort(d, i->ino);
+		else if (unread_is(r))
+			version_unread(d, i->ino);
 	put.nblocks = (uint32_t)f.n;
 	*ret = put;
 	return 0;
@@ -291,6 +302,29 @@ version_abort(struct drive *d, uint64_t ino)
 void
 version_orphan(struct drive *d, uint64_t ino)
 {
+void
+version_unread(struct drive *d, uint64_t ino)
+{
+	struct pending *p = pending_find(d, ino);
+
+	if (!p)
+		return;
+	unread_add(d, ino);
+	p->retry_ms = clock_mono_ms() + UNREAD_MS;
+	/* What was written over it meanwhile may be sound. */
+	if (p->v) {
+		p->v->is_void = true;
+		version_abort(d, ino);
+	}
+}
+
+void
+unread_back(struct drive *d, struct pending *p)
+{
+	p->retry_ms = 0;
+	unread_drop(d, p->ino);
+}
+
 	struct pending *p;
 
 	version_abort(d, ino);

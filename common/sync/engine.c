@@ -10,7 +10,6 @@
 #include "util/err.h"
 #include "util/log.h"
 
-#define WAIT_STEP_MS 500	/* how often sync_wait tells its progress */
 #define PUMP_IDLE_MS (60 * 1000)
 /* At most this often are the threads woken by the drive. */
 #define PUMP_PAUSE_MS 50
@@ -184,6 +183,7 @@ pump_main(void *arg)
 	if (step < PUMP_PAUSE_MS)
 		step = PUMP_PAUSE_MS;
 	while (!sync_stopping(s)) {
+		unread_tell(s);
 		drive_usage(s->drive, &u);
 		until = clock_mono_ms() + (u.staged_blocks || u.outbox_ops ?
 		    step : PUMP_IDLE_MS);
@@ -398,75 +398,12 @@ sync_stop(struct sync *s, int64_t deadline_ms)
 {
 	if (!s)
 		return;
+	if (deadline_ms > 0)
+		(void)drive_commit_all(s->drive);
 	/* An offline machine with nothing to send need not wait. */
 	if (deadline_ms > 0 && !is_drained(s))
 		(void)sync_wait(s, deadline_ms, NULL, NULL);
 	engine_free(s);
-}
-
-/* ---- waiting ---- */
-
-/* What ends a wait that cannot succeed: a failure since it began that only
- * the user can mend. */
-static int
-wait_verdict_locked(const struct sync *s, uint64_t fails)
-    REQUIRES(s->lock)
-{
-	if (s->is_stopping)
-		return -ECANCELED;
-	if (s->fails == fails)
-		return 0;
-	if (s->is_alarm)
-		return -EROFS;
-	if (s->st.link == SYNC_REFUSED)
-		return -EACCES;
-	if (s->st.link == SYNC_FULL)
-		return -ENOSPC;
-	return 0;
-}
-
-int
-sync_wait(struct sync *s, int64_t deadline_ms,
-    void (*progress)(void *arg, uint64_t bytes_left, uint64_t ops_left),
-    void *arg)
-{
-	struct drive_usage u;
-	uint64_t fails, work;
-	int64_t until;
-	int r = 0;
-
-	mutex_lock(&s->lock);
-	s->force++;
-	fails = s->fails;
-	mutex_unlock(&s->lock);
-	sync_kick(s);
-	for (;;) {
-		mutex_lock(&s->lock);
-		work = s->work;
-		mutex_unlock(&s->lock);
-		drive_usage(s->drive, &u);
-		if (progress)
-			progress(arg, u.staged_bytes, u.outbox_ops);
-		until = clock_mono_ms() + WAIT_STEP_MS;
-		mutex_lock(&s->lock);
-		if (u.staged_blocks == 0 && u.outbox_ops == 0 &&
-		    !s->has_pending && !s->is_head_dirty && s->is_checked)
-			break;
-		r = wait_verdict_locked(s, fails);
-		if (r == 0 && clock_mono_ms() >= deadline_ms)
-			r = -ETIMEDOUT;
-		if (r < 0)
-			break;
-		if (until > deadline_ms)
-			until = deadline_ms;
-		while (work == s->work && clock_mono_ms() < until &&
-		    wait_verdict_locked(s, fails) == 0)
-			(void)cond_wait_until(&s->changed, &s->lock, until);
-		mutex_unlock(&s->lock);
-	}
-	s->force--;
-	mutex_unlock(&s->lock);
-	return r;
 }
 
 int

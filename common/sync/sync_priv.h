@@ -212,6 +212,10 @@ struct sync {
 	unsigned nliars GUARDED_BY(lock);
 	char liar_problem[256] GUARDED_BY(lock);
 
+	bool is_unread_told GUARDED_BY(lock);	/* st says of such a file */
+	/* Since when nothing but these was left, and this many changes. */
+	int64_t stuck_ms GUARDED_BY(lock);
+	uint64_t stuck_ops GUARDED_BY(lock);
 	/* Numbers of packs: next to give, end of what is reserved. */
 	uint64_t pack_next GUARDED_BY(lock), pack_limit GUARDED_BY(lock);
 	bool is_reserving GUARDED_BY(lock);
@@ -244,6 +248,11 @@ struct sync {
 };
 
 /* Between tries: false when there is to be none (stop, alarm). */
+/* ---- wait.c ---- */
+
+/* Have the status say which file cannot be read here, or no longer. */
+void unread_tell(struct sync *s);
+
 struct backoff {
 	unsigned n;
 };

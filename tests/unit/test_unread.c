@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A file that this machine's disk does not give holds up nobody: others are
+ * uploaded, it is named, and who waits is told.
+ */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "drive/content.h"
+#include "drive/slab.h"
+#include "tests/lib/fix_drive.h"
+#include "tests/lib/sync_rig.h"
+#include "util/buf.h"
+#include "util/clock.h"
+
+/* ---- a bad sector ---- */
+
+/* Bytes [bad_from, bad_to) of the block file; none: 0, 0. */
+static off_t bad_from, bad_to;
+
+static bool
+is_block_file(int fd)
+{
+	char link[64], path[256];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n < 0)
+		return false;
+	path[n] = '\0';
+	return strstr(path, "/blocks.dat") != NULL;
+}
+
+/* In the place of libc's: under the name that it has for large files. */
+ssize_t read_at(int fd, void *p, size_t len, off_t off) __asm__("pread64");
+
+ssize_t
+read_at(int fd, void *p, size_t len, off_t off)
+{
+	if (bad_to && off < bad_to && off + (off_t)len > bad_from &&
+	    is_block_file(fd)) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, p, len, off);
+}
+
+/* The frame of a block cannot be read any more. */
+static void
+spoil(struct rig *r, uint64_t ino, uint64_t idx)
+{
+	struct block b;
+
+	mutex_lock(&r->drive->db_lock);
+	ck_assert_int_eq(block_get(r->drive, ino, idx, &b), 1);
+	mutex_unlock(&r->drive->db_lock);
+	ck_assert_uint_ne(b.frame, UINT32_MAX);
+	bad_from = (off_t)b.frame * SLAB_FRAME;
+	bad_to = bad_from + SLAB_FRAME;
+}
+
+static void
+sql(struct rig *r, const char *what, uint64_t ino)
+{
+	char s[256];
+
+	(void)snprintf(s, sizeof(s), "%s WHERE ino = %llu", what,
+	    (unsigned long long)ino);
+	ck_assert_int_eq(drive_begin_internal(r->drive), 0);
+	ck_assert_int_eq(drive_end(r->drive, db_exec(r->drive->db, s)), 0);
+}
+
+/* Everything but `bad` goes up, and that is told. */
+static void
+others_go(struct rig *r, const char *bad)
+{
+	int64_t until = clock_mono_ms() + 30000;
+	struct sync_status st;
+	struct rig cold;
+	struct drive_attr a;
+
+	ck_assert_int_eq(sync_wait(r->sync, until, NULL, NULL), -EIO);
+	ck_assert_int_lt(clock_mono_ms(), until - 5000);
+	sync_get_status(r->sync, &st);
+	ck_assert_msg(strstr(st.problem, bad) != NULL, "'%s'", st.problem);
+	ck_assert_ptr_nonnull(strstr(st.problem, "is not uploaded"));
+	rig_recover(r, &cold, 0);
+	ck_assert_uint_ne(rig_lookup(&cold, "good"), 0);
+	ck_assert_uint_ne(rig_lookup(&cold, "small"), 0);
+	ck_assert_int_eq(drive_lookup(cold.drive, DRIVE_ROOT_INO, bad, &a),
+	    -ENOENT);
+	rig_done(&cold);
+}
+
+static struct rig rig;
+
+static void
+setup(void)
+{
+	bad_from = bad_to = 0;
+	rig_new(&rig);
+	rig_write(&rig, "bad", 0, 200 * 1024, 1);
+	rig_write(&rig, "good", 0, 300 * 1024, 2);
+	rig_write(&rig, "small", 0, 100, 3);
+}
+
+static void
+teardown(void)
+{
+	bad_from = bad_to = 0;
+	rig_done(&rig);
+}
+
+/* Whole again. */
+static void
+all_goes(struct rig *r)
+{
+	struct sync_status st;
+	int64_t until = clock_mono_ms() + 10000;
+	struct rig cold;
+
+	rig_wait(r);
+	do {
+		sync_get_status(r->sync, &st);
+		usleep(20000);
+	} while (st.problem[0] && clock_mono_ms() < until);
+	ck_assert_str_eq(st.problem, "");
+	rig_recover(r, &cold, 0);
+	ck_assert_uint_ne(rig_lookup(&cold, "bad"), 0);
+	rig_done(&cold);
+}
+
+START_TEST(a_block_that_cannot_be_read_holds_up_its_file_only)
+{
+	spoil(&rig, rig_lookup(&rig, "bad"), 0);
+	rig_start(&rig);
+	others_go(&rig, "bad");
+	/* Other files go on after it. */
+	rig_write(&rig, "later", 0, 300 * 1024, 4);
+	ck_assert_int_eq(sync_wait(rig.sync, clock_mono_ms() + 30000, NULL,
+	    NULL), -EIO);
+	/* Written anew it is sound. */
+	rig_write(&rig, "bad", 0, 200 * 1024, 5);
+	all_goes(&rig);
+}
+END_TEST
+
+START_TEST(a_row_of_a_block_that_does_not_verify_holds_up_its_file_only)
+{
+	sql(&rig, "UPDATE block SET org = x'00'",
+	    rig_lookup(&rig, "bad"));
+	rig_start(&rig);
+	others_go(&rig, "bad");
+	sql(&rig, "UPDATE block SET org = NULL",
+	    rig_lookup(&rig, "bad"));
+	rig_write(&rig, "bad", 0, 3000, 5);
+	all_goes(&rig);
+}
+END_TEST
+
+START_TEST(a_row_of_an_xattr_that_does_not_verify_holds_up_its_file_only)
+{
+	uint64_t ino = rig_lookup(&rig, "bad");
+
+	ck_assert_int_eq(drive_setxattr(rig.drive, &fix_me, ino, "user.x",
+	    "y", 1, 0), 0);
+	sql(&rig, "UPDATE xattr SET row = x'00'", ino);
+	rig_start(&rig);
+	others_go(&rig, "bad");
+	sql(&rig, "DELETE FROM xattr", ino);
+	all_goes(&rig);
+}
+END_TEST
+
+START_TEST(a_small_file_that_cannot_be_read_holds_up_itself_only)
+{
+	uint64_t ino;
+
+	rig_write(&rig, "tiny", 0, 100, 6);
+	ino = rig_lookup(&rig, "tiny");
+	sql(&rig, "UPDATE block SET nt = zeroblob(40)", ino);
+	rig_start(&rig);
+	ck_assert_int_eq(sync_wait(rig.sync, clock_mono_ms() + 30000, NULL,
+	    NULL), -EIO);
+	rig_write(&rig, "tiny", 0, 100, 7);
+	all_goes(&rig);
+}
+END_TEST
+
+/* What is in a folder that cannot be told of waits with it. */
+START_TEST(what_waits_for_such_a_row_keeps_nobody_waiting)
+{
+	uint64_t ino;
+
+	rig_mkdir(&rig, "dir");
+	rig_write(&rig, "dir/in", 0, 200 * 1024, 8);
+	ino = rig_lookup(&rig, "dir");
+	ck_assert_int_eq(drive_setxattr(rig.drive, &fix_me, ino, "user.x",
+	    "y", 1, 0), 0);
+	sql(&rig, "UPDATE xattr SET row = x'00'", ino);
+	rig_start(&rig);
+	ck_assert_int_eq(sync_wait(rig.sync, clock_mono_ms() + 30000, NULL,
+	    NULL), -EIO);
+	sql(&rig, "DELETE FROM xattr", ino);
+	all_goes(&rig);
+}
+END_TEST
+
+/* ---- sent by itself, then small ---- */
+
+/* The put that is to be published now, if any. */
+static bool
+next_put(struct fix *f, struct op_put *ret)
+{
+	struct op_list ops = { .n = 0 };
+	uint64_t ticket;
+	bool is_there;
+	size_t k;
+	int r;
+
+	r = drive_publish_begin(f->d, 1 << 20, &ops, &ticket);
+	if (r == -EAGAIN)
+		return false;
+	ck_assert_int_eq(r, 0);
+	for (k = 0; k < ops.n && ops.ops[k].type != OP_PUT; k++)
+		;
+	is_there = k < ops.n;
+	if (is_there)
+		*ret = ops.ops[k].put;	/* its numbers */
+	drive_publish_abort(f->d, ticket);
+	op_list_done(&ops);
+	return is_there;
+}
+
+START_TEST(a_small_file_whose_block_went_by_itself_and_made_way_is_published)
+{
+	struct stage_batch *b;
+	struct drive_attr a;
+	struct drive_file *h;
+	struct op_put put;
+	struct fix f;
+
+	fix_open(&f, 1, false);
+	ck_assert_int_eq(drive_tmpfile(f.d, &fix_me, DRIVE_ROOT_INO, 0644,
+	    O_RDWR, &a, &h), 0);
+	ck_assert_int_eq(drive_write(h, "abcdef", 6, 0), 6);
+	ck_assert_int_eq(drive_flush(h), 0);
+	fix_upload(&f);
+	ck_assert_int_eq(drive_link(f.d, a.ino, DRIVE_ROOT_INO, "now", &a),
+	    0);
+	/* Frozen, to travel inside. */
+	ck_assert_int_eq(drive_stage_take(f.d, 1 << 20, 0, true, &b),
+	    -EAGAIN);
+	ck_assert_uint_gt(drive_cache_trim(f.d, 0), 0);
+	ck_assert(!next_put(&f, &put));
+	ck_assert_int_eq(drive_stage_take(f.d, 1 << 20, 0, true, &b),
+	    -EAGAIN);
+	ck_assert(next_put(&f, &put));
+	ck_assert(!put.is_inline);
+	ck_assert_uint_eq(put.nblocks, 1);
+	ck_assert_uint_eq(put.size, 6);
+	ck_assert_int_eq(drive_file_close(h), 0);
+	fix_close(&f);
+}
+END_TEST
+
+/* ---- in memory ---- */
+
+START_TEST(what_an_open_file_has_not_committed_is_waited_for)
+{
+	struct drive_attr a;
+	struct drive_file *h;
+	struct rig cold;
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	ck_assert_int_eq(drive_lookup(rig.drive, DRIVE_ROOT_INO, "small", &a),
+	    0);
+	ck_assert_int_eq(drive_file_open(rig.drive, a.ino, O_RDWR, &h), 0);
+	ck_assert_int_eq(drive_write(h, "more", 4, 100), 4);
+	rig_wait(&rig);
+	rig_recover(&rig, &cold, 0);
+	ck_assert_int_eq(drive_lookup(cold.drive, DRIVE_ROOT_INO, "small",
+	    &a), 0);
+	ck_assert_uint_eq(a.size, 104);
+	rig_done(&cold);
+	ck_assert_int_eq(drive_file_close(h), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("unread");
+	TCase *t = tcase_create("unread");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 120);
+	tcase_add_test(t, a_block_that_cannot_be_read_holds_up_its_file_only);
+	tcase_add_test(t,
+	    a_row_of_a_block_that_does_not_verify_holds_up_its_file_only);
+	tcase_add_test(t,
+	    a_row_of_an_xattr_that_does_not_verify_holds_up_its_file_only);
+	tcase_add_test(t,
+	    a_small_file_that_cannot_be_read_holds_up_itself_only);
+	tcase_add_test(t, what_waits_for_such_a_row_keeps_nobody_waiting);
+	tcase_add_test(t,
+	    a_small_file_whose_block_went_by_itself_and_made_way_is_published);
+	tcase_add_test(t, what_an_open_file_has_not_committed_is_waited_for);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? 1 : 0;
+}
