@@ -289,6 +289,10 @@ int version_apply(struct drive *d, struct inode *i, const struct op_put *p)
 /* Content of a published inode in full, for a checkpoint: blocks or data. */
 int version_walk(struct drive *d, const struct inode *i, struct op_put *ret)
     REQUIRES(d->db_lock);
+/* The blocks of its current content that are on the store, published or not:
+ * into ret->blocks, which is all that is filled. */
+int version_refs(struct drive *d, const struct inode *i, struct op_put *ret)
+    REQUIRES(d->db_lock);
 /* The staging queue learns that ino has content to publish (at open). */
 int stage_note(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 
@@ -305,10 +309,6 @@ int content_fsck(struct drive *d, bool repair,
 /* Everything committed is on the disk: block file, then the log. */
 int drive_sync_disk(struct drive *d);
 
-/* ---- spare.c: room on the disk, given up when there is no other --------- */
-
-void spare_open(struct drive *d);
-void spare_close(struct drive *d);
 /* ---- unread.c: what this disk does not give, and others are told of ----- */
 
 /* Is that what a damaged disk or row answers? */
@@ -324,6 +324,10 @@ void unread_add(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 void unread_drop(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 void unread_done(struct drive *d) REQUIRES(d->db_lock);
 
+/* ---- spare.c: room on the disk, given up when there is no other --------- */
+
+void spare_open(struct drive *d);
+void spare_close(struct drive *d);
 /* Give it up if the disk is full; take it if there is plenty. */
 void spare_give(struct drive *d);
 void spare_take(struct drive *d);

@@ -52,6 +52,7 @@ enum {
 	STMT_VERSION,
 	STMT_WALK_IDS,
 	STMT_WALK_PENDING,
+	STMT_WALK_BLOCKS,
 	STMT_FSCK_INODE,
 	STMT_FSCK_DENTRY,
 	STMT_FSCK_ORPHAN,
@@ -385,8 +386,8 @@ int path_of(struct drive *d, uint64_t ino, struct buf *out)
 /* ---- apply.c ------------------------------------------------------------ */
 
 void rebuild_free(struct rebuild *r);
-
 void lost_free(struct drive *d) REQUIRES(d->db_lock);
+
 /* ---- notifying ---------------------------------------------------------- */
 
 void notify_inode(struct drive *d, uint64_t ino);

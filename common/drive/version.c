@@ -28,6 +28,7 @@ struct fill {
 	size_t n, cap;
 	uint64_t end;		/* rows before this index */
 	bool all;		/* the whole content, not only what is new */
+	bool sent_only;		/* what is not on the store is left out */
 };
 
 static int
@@ -40,6 +41,8 @@ fill_row(void *arg, const struct block *b)
 	if (b->idx >= f->end)
 		return 1;
 	if (f->all ? b->state == BLOCK_HOLE : b->state == BLOCK_CLEAN)
+		return 0;
+	if (f->sent_only && (!b->has_ref || b->state == BLOCK_PATCH))
 		return 0;
 	if (b->state != BLOCK_HOLE && !b->has_ref)
 		return -EAGAIN;	/* not on the store: must not be published */
@@ -89,13 +92,13 @@ fill_inline(struct drive *d, const struct inode *i, uint64_t size,
 		r = block_below(d, &b, &below);
 		b = below;
 	}
-	if (r == 1 && b.state != BLOCK_HOLE && b.len) {
-		r = vault_file_key(i->key, &key);
-		if (r == 0)
 	/* It was sent by itself meanwhile, and has made way: so it is no
 	 * longer one that travels inside. */
 	if (r == 1 && b.state != BLOCK_HOLE && b.len && !block_is_local(&b))
 		r = -EAGAIN;
+	if (r == 1 && b.state != BLOCK_HOLE && b.len) {
+		r = vault_file_key(i->key, &key);
+		if (r == 0)
 			r = b.has_data ? block_data_get(d, b.bid, ct, b.len) :
 			    slab_read(d->slab, b.frame, ct, b.len);
 		if (r == 0)
@@ -162,14 +165,14 @@ version_fill(struct drive *d, const struct inode *i, struct op_put *ret)
 	if (r < 0) {
 		free(f.v);
 		put_done(&put);
-		return r;
-	}
-	put.blocks = f.v;
 		/* It is frozen anew: at once, or after a while. */
 		if (r == -EAGAIN)
 			version_abort(d, i->ino);
 		else if (unread_is(r))
 			version_unread(d, i->ino);
+		return r;
+	}
+	put.blocks = f.v;
 	put.nblocks = (uint32_t)f.n;
 	*ret = put;
 	return 0;
@@ -300,9 +303,6 @@ version_abort(struct drive *d, uint64_t ino)
 }
 
 void
-version_orphan(struct drive *d, uint64_t ino)
-{
-void
 version_unread(struct drive *d, uint64_t ino)
 {
 	struct pending *p = pending_find(d, ino);
@@ -325,6 +325,9 @@ unread_back(struct drive *d, struct pending *p)
 	unread_drop(d, p->ino);
 }
 
+void
+version_orphan(struct drive *d, uint64_t ino)
+{
 	struct pending *p;
 
 	version_abort(d, ino);
@@ -468,5 +471,22 @@ version_walk(struct drive *d, const struct inode *i, struct op_put *ret)
 	put.blocks = f.v;
 	put.nblocks = (uint32_t)f.n;
 	*ret = put;
+	return 0;
+}
+
+int
+version_refs(struct drive *d, const struct inode *i, struct op_put *ret)
+{
+	struct fill f = { .all = true, .sent_only = true };
+	int r;
+
+	f.end = (i->size + BLOCK_SIZE - 1) / BLOCK_SIZE;
+	r = block_each(d, i->ino, 0, UINT64_MAX, false, fill_row, &f);
+	if (r < 0) {
+		free(f.v);
+		return r;
+	}
+	ret->blocks = f.v;
+	ret->nblocks = (uint32_t)f.n;
 	return 0;
 }

@@ -321,6 +321,35 @@ drive_walk_root(struct drive *d, struct op_attr *ret_attr,
 
 /* ---- references --------------------------------------------------------- */
 
+/* The next inodes after that have rows of blocks; at most BATCH. */
+static int
+inos_after(struct drive *d, uint64_t after, uint64_t *out)
+    REQUIRES(d->db_lock)
+{
+	struct stmt *s;
+	int r, n;
+
+	for (n = 0; n < BATCH; n++) {
+		s = db_stmt(d->db, STMT_WALK_BLOCKS, "SELECT ino FROM block "
+		    "WHERE ino > ?1 ORDER BY ino LIMIT 1");
+		stmt_i64(s, 1, (int64_t)after);
+		r = stmt_step(s);
+		if (r <= 0)
+			return r < 0 ? r : n;
+		out[n] = after = (uint64_t)stmt_get_i64(s, 0);
+		stmt_reset(s);
+	}
+	return n;
+}
+
+/* A file that will never have a name (again) needs nothing there. */
+static bool
+is_needed(const struct inode *i)
+{
+	return i->kind == OP_KIND_FILE && (!(i->flags & INODE_ORPHAN) ||
+	    (i->flags & INODE_UNNAMED));
+}
+
 static int
 refs_one(struct drive *d, uint64_t ino, int (*fn)(void *arg, uint64_t ino,
     uint64_t idx, const struct block_ref *ref), void *arg)
@@ -334,17 +363,14 @@ refs_one(struct drive *d, uint64_t ino, int (*fn)(void *arg, uint64_t ino,
 	put.type = OP_PUT;
 	mutex_lock(&d->db_lock);
 	r = inode_load(d, ino, &i);
-	if (r == 0 && (i.flags & INODE_ORPHAN))
-		r = -ENOENT;
-	if (r == 0 && i.kind == OP_KIND_FILE && stamp_is_set(&i.version))
-		r = version_walk(d, &i, &put.put);
+	if (r == 0 && is_needed(&i))
+		r = version_refs(d, &i, &put.put);
 	mutex_unlock(&d->db_lock);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	for (k = 0; k < put.put.nblocks && r == 0; k++)
-		if (put.put.blocks[k].kind != OP_BLOCK_HOLE)
-			r = fn(arg, ino, put.put.blocks[k].idx,
-			    &put.put.blocks[k].ref);
+		r = fn(arg, ino, put.put.blocks[k].idx,
+		    &put.put.blocks[k].ref);
 	op_done(&put);
 	return r;
 }
@@ -353,22 +379,19 @@ int
 drive_walk_refs(struct drive *d, int (*fn)(void *arg, uint64_t ino,
     uint64_t idx, const struct block_ref *ref), void *arg)
 {
-	struct named w[BATCH];
-	struct vault_id last;
-	bool is_first = true;
+	uint64_t inos[BATCH], last = 0;
 	int r = 0, n, k;
 
 	do {
 		mutex_lock(&d->db_lock);
-		n = ids_after(d, is_first ? NULL : &last, w);
+		n = inos_after(d, last, inos);
 		mutex_unlock(&d->db_lock);
 		if (n < 0)
 			return n;
 		for (k = 0; k < n && r == 0; k++)
-			r = refs_one(d, w[k].ino, fn, arg);
+			r = refs_one(d, inos[k], fn, arg);
 		if (n > 0)
-			last = w[n - 1].id;
-		is_first = false;
+			last = inos[n - 1];
 	} while (r == 0 && n == BATCH);
 	return r;
 }

@@ -126,9 +126,29 @@ mend(struct sync *s, void (*say)(void *arg, const char *finding),
 	return r < 0 ? r : c.findings;
 }
 
+static int
+mend_mark(struct drive *d, bool is_due)
+{
+	return drive_kv_set(d, SYNC_KV_MEND, is_due ? "1" : "0", 1);
+}
+
+/* A mending that failed, or was cut short? */
+static bool
+mend_is_due(struct drive *d)
+{
+	struct buf b = BUF_INIT(16);
+	bool r;
+
+	r = drive_kv_get(d, SYNC_KV_MEND, &b) == 0 && b.len == 1 &&
+	    b.data[0] == '1';
+	buf_done(&b);
+	return r;
+}
+
 /* ---- the decision ---- */
 
-/* May it be accepted?  The device must still be one of the drive's. */
+/* May it be accepted?  The device must still be one of the drive's.  1: it
+ * has been, and the mending is not done. */
 static int
 accept_allowed(struct sync *s, struct err *e)
 {
@@ -141,6 +161,8 @@ accept_allowed(struct sync *s, struct err *e)
 	is_alarm = s->is_alarm;
 	kind = s->alarm;
 	mutex_unlock(&s->lock);
+	if (!is_alarm && mend_is_due(s->drive))
+		return 1;
 	if (!is_alarm)
 		return err_set(e, -EINVAL, "there is no alarm: nothing to "
 		    "accept");
@@ -177,21 +199,19 @@ await_trust(struct sync *s, struct err *e)
 	return 0;
 }
 
-int
-sync_accept(struct sync *s, void (*say)(void *arg, const char *finding),
-    void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
-    struct err *e)
+/* Keep the user's word, and have the publisher look again. */
+static int
+decide(struct sync *s, struct err *e)
 {
 	struct vault_seen own;
 	int r;
 
-	r = accept_allowed(s, e);
-	if (r < 0)
-		return r;
 	r = drive_seen_get(s->drive, &s->keys->self.id, &own);
 	/* Lists of blocks that were sent once may be gone. */
 	if (r == 0)
 		r = drive_kv_set(s->drive, SYNC_KV_LISTS, "", 0);
+	if (r == 0)
+		r = mend_mark(s->drive, true);
 	if (r == 0)
 		r = accept_save(s->drive, ACCEPT_ALL, &own);
 	if (r < 0)
@@ -199,14 +219,27 @@ sync_accept(struct sync *s, void (*say)(void *arg, const char *finding),
 		    strerror(-r));
 	log_warn("sync: a loss up to segment %llu was accepted",
 	    (unsigned long long)own.seq);
-	r = await_trust(s, e);
+	return await_trust(s, e);
+}
+
+int
+sync_accept(struct sync *s, void (*say)(void *arg, const char *finding),
+    void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
+    struct err *e)
+{
+	int r, n;
+
+	r = accept_allowed(s, e);
+	if (r == 0)
+		r = decide(s, e);
 	if (r < 0)
 		return r;
-	r = mend(s, say, progress, arg);
+	n = mend(s, say, progress, arg);
+	r = n < 0 ? n : mend_mark(s->drive, false);
 	if (r < 0)
 		return err_set(e, r, "the alarm is over; what is lost could "
-		    "not be told: %s; try 'coffre fsck --remote'",
+		    "not be told: %s; run 'coffre trust --accept' again",
 		    strerror(-r));
 	sync_kick(s);
-	return r;
+	return n;
 }

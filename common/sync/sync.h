@@ -95,7 +95,8 @@ int sync_checkpoint(struct sync *s, struct err *e);
  * of what the store has lost goes up again, and a new checkpoint makes up for
  * the journal.  Each file of which blocks are nowhere any more is one call of
  * say.  Returns the number of those; -EINVAL: there is no such alarm; or why
- * it could not be done.
+ * it could not be done.  When the alarm is over and the rest could not be
+ * done, it may be called again for that.
  */
 int sync_accept(struct sync *s,
     void (*say)(void *arg, const char *finding),

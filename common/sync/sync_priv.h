@@ -42,6 +42,7 @@
 #define SYNC_KV_DEVICES "devices"
 #define SYNC_KV_REBUILD "rebuild"	/* 1 byte: '1' while it is under way */
 #define SYNC_KV_ACCEPT "accept"
+#define SYNC_KV_MEND "mend"	/* 1 byte: '1' while it is not done */
 
 /* ---- devices.c: who else writes here ---- */
 
@@ -216,6 +217,7 @@ struct sync {
 	/* Since when nothing but these was left, and this many changes. */
 	int64_t stuck_ms GUARDED_BY(lock);
 	uint64_t stuck_ops GUARDED_BY(lock);
+
 	/* Numbers of packs: next to give, end of what is reserved. */
 	uint64_t pack_next GUARDED_BY(lock), pack_limit GUARDED_BY(lock);
 	bool is_reserving GUARDED_BY(lock);
@@ -247,12 +249,12 @@ struct sync {
 	bool is_ckpt_due;	/* after a loss: one that stands alone */
 };
 
-/* Between tries: false when there is to be none (stop, alarm). */
 /* ---- wait.c ---- */
 
 /* Have the status say which file cannot be read here, or no longer. */
 void unread_tell(struct sync *s);
 
+/* Between tries: false when there is to be none (stop, alarm). */
 struct backoff {
 	unsigned n;
 };

@@ -308,6 +308,66 @@ START_TEST(a14_what_is_nowhere_any_more_is_named_when_a_loss_is_accepted)
 }
 END_TEST
 
+static struct store *cut;	/* by on_pack, if set */
+
+static void
+on_pack(void *arg, uint64_t done, uint64_t total)
+{
+	(void)arg;
+	(void)done;
+	(void)total;
+	if (cut)
+		store_tap_fail(cut, -EIO);
+}
+
+/* The way breaks while what is lost is looked for: that can be gone on with,
+ * although the alarm is over. */
+START_TEST(a14_a_mending_that_failed_is_done_when_asked_again)
+{
+	static const struct tap_see see = { .put = NULL };
+	struct buf lost = BUF_INIT(1 << 16);
+	struct err err = { "" };
+	struct sync_status st;
+	struct store *in;
+	struct evil *e;
+	struct rig r;
+	uint64_t old;
+
+	in = evil_open(&e);
+	ck_assert_int_eq(store_tap_new(in, &see, &cut), 0);
+	rig_new_on(&r, cut);
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	old = evil_now(e);
+	write_some(&r, 2, 3);
+	ck_assert_uint_gt(drive_cache_trim(r.drive, 0), 0);
+	evil_rollback(in, old);
+	rig_stop(&r, 0);
+	rig_start(&r);
+	cold_await(&r, SYNC_ALARM, &st);
+	ck_assert_int_lt(sync_accept(r.sync, on_lost, on_pack, &lost, &err),
+	    0);
+	store_tap_fail(cut, 0);
+	cut = NULL;
+	sync_kick(r.sync);
+	cold_await(&r, SYNC_ONLINE, &st);
+	/* Also by a later run. */
+	rig_stop(&r, 0);
+	rig_start(&r);
+	rig_wait(&r);
+	buf_reset(&lost);
+	ck_assert_int_eq(sync_accept(r.sync, on_lost, on_pack, &lost, &err),
+	    3);
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&lost), "f2"));
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&lost), "f4"));
+	/* Done. */
+	ck_assert_int_eq(sync_accept(r.sync, on_lost, NULL, &lost, &err),
+	    -EINVAL);
+	buf_done(&lost);
+	rig_done(&r);
+}
+END_TEST
+
 /*
  * A17.  Attack: a machine that knows nothing yet is shown an old state.
  * Defence: what is cut out of a newer state is noticed, by what the rest of
@@ -734,6 +794,8 @@ suite(void)
 	    a17_a_journal_that_another_tells_of_is_missed_where_it_is_hidden);
 	tcase_add_test(tc,
 	    a17_another_end_than_a_second_machine_has_read_is_told);
+	tcase_add_test(tc,
+	    a14_a_mending_that_failed_is_done_when_asked_again);
 	tcase_add_test(tc, a21_two_machines_from_one_snapshot_share_no_nonce);
 	tcase_add_test(tc, a32_another_drive_in_the_same_place_is_refused);
 	tcase_add_test(tc, a33_a_restored_copy_of_a_machine_overwrites_nothing);

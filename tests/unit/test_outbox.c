@@ -581,6 +581,57 @@ START_TEST(the_state_of_a_file_is_told)
 }
 END_TEST
 
+struct refs {
+	uint64_t a, b;
+	unsigned n_a, n_b;
+};
+
+static int
+on_ref(void *arg, uint64_t ino, uint64_t idx, const struct block_ref *ref)
+{
+	struct refs *r = arg;
+
+	(void)idx;
+	ck_assert_uint_gt(ref->len, 0);
+	r->n_a += ino == r->a;
+	r->n_b += ino == r->b;
+	return 0;
+}
+
+static void
+write_at(uint64_t ino, const char *text, uint64_t off)
+{
+	ssize_t len = (ssize_t)strlen(text);
+	struct drive_file *h;
+
+	ck_assert_int_eq(drive_file_open(f.d, ino, O_RDWR, &h), 0);
+	ck_assert_int_eq(drive_write(h, text, (size_t)len, off), len);
+	ck_assert_int_eq(drive_flush(h), 0);
+	ck_assert_int_eq(drive_file_close(h), 0);
+}
+
+START_TEST(what_the_store_is_to_have_is_all_that_was_sent)
+{
+	struct refs r = { .n_a = 0 };
+
+	r.a = write_long(ROOT, "published");
+	write_at(r.a, "second block", 200 * 1024);
+	fix_publish_all(&f, &jrn);
+	r.b = write_long(ROOT, "sent");
+	write_at(r.b, "second block", 200 * 1024);
+	fix_upload(&f);
+	ck_assert_int_eq(drive_walk_refs(f.d, on_ref, &r), 0);
+	ck_assert_uint_eq(r.n_a, 2);
+	ck_assert_uint_eq(r.n_b, 2);
+	/* What is written over and has not been sent again is left out. */
+	write_at(r.a, "new", 0);
+	r.n_a = r.n_b = 0;
+	ck_assert_int_eq(drive_walk_refs(f.d, on_ref, &r), 0);
+	ck_assert_uint_eq(r.n_a, 1);
+	ck_assert_uint_eq(r.n_b, 2);
+}
+END_TEST
+
 /* ---- applying ------------------------------------------------------------ */
 
 struct walked {
@@ -986,6 +1037,7 @@ main(void)
 	tcase_add_test(t, an_abort_and_a_crash_lose_nothing);
 	tcase_add_test(t, changes_during_a_publication_come_in_the_next);
 	tcase_add_test(t, the_state_of_a_file_is_told);
+	tcase_add_test(t, what_the_store_is_to_have_is_all_that_was_sent);
 	tcase_add_test(t, a_walk_rebuilds_the_drive_in_any_order_of_ids);
 	tcase_add_test(t,
 	    a_name_that_is_taken_gets_a_suffix_until_it_is_free);
