@@ -220,6 +220,43 @@ START_TEST(a_checkpoint_whose_list_is_gone_is_still_used)
 }
 END_TEST
 
+/* More pages than are applied at a time: none of them is, if one is lost. */
+START_TEST(of_a_long_list_all_or_nothing_is_used)
+{
+	enum { BLOCKS = 70, TRIES = 24 };
+	const uint64_t apart = UINT64_C(1024) * VAULT_BLOCK_SIZE;
+	unsigned k, lost = 0;
+	struct buf said;
+	char pack[256];
+	struct rig cold;
+	size_t len;
+	int r;
+
+	rig_write(&rig, "long", 0, 1000, 1);
+	rig_wait(&rig);
+	rig_stop(&rig, 0);
+	for (k = 0; k < BLOCKS; k++)
+		rig_write(&rig, "long", k * apart, 3000, k);
+	rig_start(&rig);
+	rig_wait(&rig);
+	(void)snprintf(pack, sizeof(pack), "%s", list_pack(NULL));
+	free(evil_get(evil, pack, &len));
+	for (k = 0; k < TRIES; k++) {
+		buf_init(&said, 1 << 20);
+		evil_flip(evil, pack, len * 8 / TRIES * k + 3);
+		r = recover(evil_client(evil), &cold, &said, false);
+		ck_assert_int_ge(r, 0);
+		ck_assert_uint_eq(size_of(&cold, "long"), r ? 1000 :
+		    (BLOCKS - 1) * apart + 3000);
+		lost += r;
+		buf_done(&said);
+		rig_done(&cold);
+		evil_honest(evil);
+	}
+	ck_assert_uint_gt(lost, TRIES / 8);
+}
+END_TEST
+
 /* A store that has lost everything has lost no list. */
 START_TEST(a_store_that_is_not_there_is_no_loss)
 {
@@ -250,6 +287,7 @@ main(void)
 	tcase_add_test(t, nobody_hears_of_one_that_was_deleted_afterwards);
 	tcase_add_test(t, a_change_of_a_part_does_not_hide_the_loss);
 	tcase_add_test(t, a_checkpoint_whose_list_is_gone_is_still_used);
+	tcase_add_test(t, of_a_long_list_all_or_nothing_is_used);
 	tcase_add_test(t, a_store_that_is_not_there_is_no_loss);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
