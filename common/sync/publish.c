@@ -143,6 +143,17 @@ bad:
 	return -EIO;
 }
 
+static int
+pages_put(struct sync *s, struct pack_list *l)
+{
+	int r = pack_list_put(l);
+
+	if (r == 0 && l->n > 0)
+		r = trust_confirm(s);
+	pack_list_done(l);
+	return r;
+}
+
 /* Long lists of blocks go into packs of their own, which are put here. */
 static int
 ops_page(struct sync *s, struct op_list *ops)
@@ -166,14 +177,12 @@ ops_page(struct sync *s, struct op_list *ops)
 		o->put.blocks = NULL;
 		o->put.nblocks = 0;
 		/* Bound what is held in memory. */
-		if (l.bytes >= 4 * (size_t)VAULT_PACK_MAX) {
-			r = pack_list_put(&l);
-			pack_list_done(&l);
-		}
+		if (l.bytes >= 4 * (size_t)VAULT_PACK_MAX)
+			r = pages_put(s, &l);
 	}
 	memset(key, 0, sizeof(key));
 	if (r == 0)
-		r = pack_list_put(&l);
+		r = pages_put(s, &l);
 	pack_list_done(&l);
 	return r;
 }
