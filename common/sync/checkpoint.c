@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "sync/sync_priv.h"
+#include "sync/ckpt_known.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The default function makes clang complain of its switch. */
-#define HASH_FUNCTION HASH_FNV
-
 #include "crypto/crypto.h"
-#include "util/hash.h"
 #include "util/log.h"
 
 /*
@@ -20,18 +16,14 @@
  * us.  So pages gather in memory; when there are HOLD_MAX bytes of them the
  * walk is broken off, they are put, and the next walk finds them known, as it
  * finds those of the checkpoint before.  The last walk goes to the end.
+ *
+ * Changes end a walk, too.  What was put by then is known to the next try: a
+ * checkpoint that takes longer than people's pauses would never be done.
  */
 
 #define HOLD_MAX (24u * 1024 * 1024)
 #define PAGE_NUMBERS 256	/* page numbers reserved for one walk */
 #define PAGES_MAX (1u << 20)
-
-/* A page that is on the store, or will be before the root is. */
-struct known {
-	uint8_t sum[VAULT_HASH_LEN];
-	struct ckpt_page_ref ref;
-	UT_hash_handle hh;
-};
 
 struct ready {
 	struct buf object;
@@ -40,8 +32,7 @@ struct ready {
 
 struct job {
 	struct sync *s;
-	struct known *known;
-	struct page_cache *cache;
+	struct ckpt_known *known;
 	struct pack_list packs;
 	struct ckpt_page *page;		/* being filled */
 	struct ready ready[PAGE_NUMBERS];
@@ -53,27 +44,6 @@ struct job {
 };
 
 /* ---- pages ---- */
-
-static int
-known_add(struct job *j, const struct ckpt_page_ref *ref)
-{
-	struct known *k;
-
-	HASH_FIND(hh, j->known, ref->sum, VAULT_HASH_LEN, k);
-	if (k)
-		return 0;
-	k = calloc(1, sizeof(*k));
-	if (!k)
-		return -ENOMEM;
-	memcpy(k->sum, ref->sum, VAULT_HASH_LEN);
-	k->ref = *ref;
-	HASH_ADD(hh, j->known, sum, VAULT_HASH_LEN, k);
-	if (HASH_IS_OUT(k)) {
-		free(k);
-		return -ENOMEM;
-	}
-	return 0;
-}
 
 static int
 refs_add(struct job *j, const struct ckpt_page_ref *ref)
@@ -102,16 +72,16 @@ page_close(struct job *j)
 {
 	uint8_t sum[VAULT_HASH_LEN];
 	struct ckpt_page_ref ref;
+	const struct ckpt_page_ref *known;
 	struct vault_id first;
 	struct ready *y;
-	struct known *k;
 	int r;
 
 	ckpt_page_sum(j->page, &first, sum);
-	HASH_FIND(hh, j->known, sum, VAULT_HASH_LEN, k);
-	if (k) {
+	known = ckpt_known_find(j->known, sum);
+	if (known) {
 		ckpt_page_reset(j->page);
-		return refs_add(j, &k->ref);
+		return refs_add(j, known);
 	}
 	if (j->nready == PAGE_NUMBERS ||
 	    j->ready_bytes + j->packs.bytes > HOLD_MAX)
@@ -132,7 +102,7 @@ page_close(struct job *j)
 	ckpt_page_reset(j->page);
 	r = refs_add(j, &ref);
 	if (r == 0)
-		r = known_add(j, &ref);
+		r = ckpt_known_add(j->known, &ref, true);
 	return r;
 }
 
@@ -166,7 +136,7 @@ on_node(void *arg, const struct ckpt_node *n)
 	if (j->packs.bytes > HOLD_MAX)
 		return 1;
 	r = page_list_make(&j->packs, &n->id, n->key, &copy.content,
-	    j->cache);
+	    ckpt_known_lists(j->known));
 	if (r < 0)
 		return r;
 	copy.content.blocks = NULL;
@@ -193,19 +163,26 @@ ready_drop(struct job *j)
 static int
 job_flush(struct job *j)
 {
-	char name[VAULT_PATH_MAX];
+	const struct vault_keys *k = j->s->keys;
+	char name[VAULT_PATH_MAX] = "";
 	struct ready *y;
 	unsigned i;
 	int r;
 
 	r = pack_list_put(&j->packs);
+	if (j->packs.n > 0)
+		vault_name_pack(&k->rtag,
+		    pack_id_of(j->packs.packs[j->packs.n - 1]), name);
 	for (i = 0; i < j->nready && r == 0; i++) {
 		y = &j->ready[i];
-		vault_name_page(&j->s->keys->rtag, &j->s->keys->dtag, y->n,
-		    y->rand, name);
+		vault_name_page(&k->rtag, &k->dtag, y->n, y->rand, name);
 		r = sync_put(j->s, name, y->object.data, y->object.len,
 		    OBJECT_OWN);
 	}
+	if (r == 0 && name[0])
+		r = trust_confirm(j->s);
+	if (r == 0 && name[0])
+		ckpt_known_settle(j->known, name);
 	pack_list_done(&j->packs);
 	ready_drop(j);
 	return r;
@@ -260,8 +237,8 @@ walk(struct job *j)
 
 /* ---- the root ---- */
 
-/* The pages of our newest checkpoint.  If it cannot be had all pages are
- * written anew. */
+/* The pages of our newest checkpoint.  If it cannot be had they are written
+ * anew. */
 static int
 known_load(struct job *j)
 {
@@ -290,7 +267,7 @@ known_load(struct job *j)
 		return 0;
 	}
 	for (i = 0; i < root.npages && r == 0; i++)
-		r = known_add(j, &root.pages[i]);
+		r = ckpt_known_add(j->known, &root.pages[i], false);
 	ckpt_root_done(&root);
 	return r;
 }
@@ -359,7 +336,8 @@ root_put(struct job *j, uint64_t seq)
 	if (r == 0)
 		r = trust_confirm(j->s);
 	if (r == 0)
-		r = page_cache_save(j->s->drive, j->cache);
+		r = page_cache_save(j->s->drive,
+		    ckpt_known_lists(j->known));
 	if (r == 0)
 		r = ckpt_mark_set(j->s->drive, &m);
 	if (r < 0)
@@ -379,17 +357,9 @@ out:
 static void
 job_free(struct job *j)
 {
-	struct known *k, *next;
-
 	ready_drop(j);
-	k = j->known;
-	HASH_CLEAR(hh, j->known);	/* the table; the chain is left */
-	for (; k; k = next) {
-		next = k->hh.next;
-		free(k);
-	}
+	ckpt_known_free(j->known);
 	pack_list_done(&j->packs);
-	page_cache_free(j->cache);
 	ckpt_page_free(j->page);
 	free(j->refs);
 	free(j);
@@ -412,13 +382,17 @@ checkpoint_write(struct sync *s)
 	j->packs.s = s;
 	r = ckpt_page_new(&j->page);
 	if (r == 0)
-		r = page_cache_load(s->drive, &j->cache);
+		r = ckpt_known_new(s, &j->known);
 	if (r == 0)
 		r = known_load(j);
 	if (r == 0)
 		r = walk(j);
 	if (r == 0)
 		r = root_put(j, own.seq);
+	if (r < 0 && j->known) {
+		ckpt_known_keep(s, j->known);
+		j->known = NULL;
+	}
 	job_free(j);
 	return r;
 }

@@ -24,6 +24,7 @@ struct page_key {
 struct page_known {
 	struct page_key key;
 	struct block_ref ref;
+	enum { PAGE_LOADED, PAGE_MADE, PAGE_PUT } state;
 	bool is_used;
 	UT_hash_handle hh;
 };
@@ -58,7 +59,7 @@ ref_read(struct rd *r, struct block_ref *ret)
 
 static int
 cache_add(struct page_cache *c, const struct page_key *key,
-    const struct block_ref *ref, bool is_used)
+    const struct block_ref *ref, bool is_made)
 {
 	struct page_known *k;
 
@@ -67,7 +68,8 @@ cache_add(struct page_cache *c, const struct page_key *key,
 		return -ENOMEM;
 	k->key = *key;
 	k->ref = *ref;
-	k->is_used = is_used;
+	k->state = is_made ? PAGE_MADE : PAGE_LOADED;
+	k->is_used = is_made;
 	HASH_ADD(hh, c->known, key, sizeof(k->key), k);
 	if (HASH_IS_OUT(k)) {
 		free(k);
@@ -86,17 +88,17 @@ cache_find(struct page_cache *c, const struct page_key *key)
 }
 
 int
-page_cache_load(struct drive *d, struct page_cache **ret)
+page_cache_load(struct drive *d, struct page_cache **c)
 {
 	struct buf b = BUF_INIT(CACHE_MAX);
-	struct page_cache *c;
 	struct page_key key;
 	struct block_ref ref;
 	struct rd rd;
 	int r;
 
-	c = calloc(1, sizeof(*c));
-	if (!c)
+	if (!*c)
+		*c = calloc(1, sizeof(**c));
+	if (!*c)
 		return -ENOMEM;
 	r = drive_kv_get(d, SYNC_KV_LISTS, &b);
 	if (r == -ENOENT)
@@ -107,15 +109,36 @@ page_cache_load(struct drive *d, struct page_cache **ret)
 		rd_copy(&rd, &key, sizeof(key));
 		ref_read(&rd, &ref);
 		r = rd.err;
-		if (r == 0 && !cache_find(c, &key))
-			r = cache_add(c, &key, &ref, false);
+		if (r == 0 && !cache_find(*c, &key))
+			r = cache_add(*c, &key, &ref, false);
 	}
 	buf_done(&b);
-	if (r < 0)
-		page_cache_free(c);
-	else
-		*ret = c;
 	return r;
+}
+
+void
+page_cache_settle(struct page_cache *c)
+{
+	struct page_known *k;
+
+	for (k = c->known; k; k = k->hh.next)
+		if (k->state == PAGE_MADE)
+			k->state = PAGE_PUT;
+}
+
+size_t
+page_cache_trim(struct page_cache *c)
+{
+	struct page_known *k, *next;
+
+	HASH_ITER(hh, c->known, k, next) {
+		k->is_used = false;
+		if (k->state == PAGE_PUT)
+			continue;
+		HASH_DEL(c->known, k);
+		free(k);
+	}
+	return HASH_COUNT(c->known);
 }
 
 int

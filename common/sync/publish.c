@@ -321,6 +321,18 @@ heartbeat(struct sync *s)
 	return publish_head(s);
 }
 
+/* Somebody works: each try would hold up what he does, and put pages that are
+ * not the last ones.  10 s to 10 min. */
+static void
+checkpoint_later(struct sync *s)
+{
+	int64_t min = 10 * s->backoff_min_ms, max = 10 * s->backoff_max_ms;
+	int64_t next = 2 * s->ckpt_wait_ms;
+
+	s->ckpt_wait_ms = next < min ? min : next < max ? next : max;
+	s->ckpt_at_ms = clock_mono_ms() + s->ckpt_wait_ms;
+}
+
 /* A checkpoint that was asked for, or is due by the number of segments. */
 static int
 checkpoint_step(struct sync *s)
@@ -334,16 +346,22 @@ checkpoint_step(struct sync *s)
 	mutex_lock(&s->lock);
 	asked = s->ckpt_asked;
 	seq = s->st.published_seq;
-	is_due = seq >= s->st.checkpoint_seq + s->ckpt_every &&
-	    u.outbox_ops == 0 && s->ckpt_tried != seq;
-	if (s->ckpt_done < asked || (s->is_ckpt_due && u.outbox_ops == 0))
+	is_due = s->is_ckpt_due || (s->ckpt_tried != seq &&
+	    seq >= s->st.checkpoint_seq + s->ckpt_every);
+	if (u.outbox_ops > 0 || clock_mono_ms() < s->ckpt_at_ms)
+		is_due = false;
+	if (s->ckpt_done < asked)
 		is_due = true;
 	mutex_unlock(&s->lock);
 	if (!is_due)
 		return 0;
-	s->ckpt_tried = seq;
 	r = checkpoint_write(s);
 	log_debug("sync: checkpoint at %llu: %d", (unsigned long long)seq, r);
+	s->ckpt_tried = r == -EAGAIN ? 0 : seq;
+	if (r == -EAGAIN)
+		checkpoint_later(s);
+	else if (r == 0)
+		s->ckpt_at_ms = s->ckpt_wait_ms = 0;
 	if (r == 0)
 		r = publish_head(s);
 	if (r == 0 && s->is_ckpt_due)
@@ -353,7 +371,7 @@ checkpoint_step(struct sync *s)
 	s->ckpt_result = r;
 	cond_broadcast(&s->changed);
 	mutex_unlock(&s->lock);
-	/* Changes came in between: a later one will do. */
+	/* A later one will do. */
 	return r == -EAGAIN ? 0 : r;
 }
 
@@ -400,6 +418,8 @@ publish_wait(struct sync *s, uint64_t *work, uint64_t *kicks, int64_t next)
 
 	if (s->trust_at_ms && tick > s->trust_at_ms)
 		tick = s->trust_at_ms;
+	if (s->ckpt_at_ms > clock_mono_ms() && tick > s->ckpt_at_ms)
+		tick = s->ckpt_at_ms;
 	mutex_lock(&s->lock);
 	for (;;) {
 		now = clock_mono_ms();
@@ -443,10 +463,14 @@ publish_main(void *arg)
 			b.n = 0;
 			continue;
 		}
-		if (r == -EROFS)
+		if (r == -EROFS) {
+			/* The store may have lost what it had. */
+			checkpoint_forget(s);
 			continue;
+		}
 		if (!store_transient(r) && r != -ENOENT && r != -ECANCELED)
 			log_warn("sync: publishing waits: %s", strerror(-r));
 		(void)sync_backoff_alarm(s, r, &b);
 	}
+	checkpoint_forget(s);
 }

@@ -158,7 +158,12 @@ int page_list_get(void *source, const struct vault_id *inode,
     const uint8_t key[static VAULT_KEY_LEN], const struct op_page *page,
     struct op_block **ret, size_t *ret_n);
 
-int page_cache_load(struct drive *d, struct page_cache **ret);
+/* What the drive keeps, into *c, which is made if it is NULL. */
+int page_cache_load(struct drive *d, struct page_cache **c);
+/* What was made until now is on the store. */
+void page_cache_settle(struct page_cache *c);
+/* Forget all but that; returns how much is left. */
+size_t page_cache_trim(struct page_cache *c);
 /* Keep what was asked for since the load, for the next time. */
 int page_cache_save(struct drive *d, struct page_cache *c);
 void page_cache_free(struct page_cache *c);
@@ -166,6 +171,7 @@ void page_cache_free(struct page_cache *c);
 /* ---- engine.c ---- */
 
 struct fetcher;
+struct ckpt_known;
 
 enum sync_alarm_kind {
 	SYNC_ALARM_DRIVE = 1,	/* another drive */
@@ -244,6 +250,9 @@ struct sync {
 	int64_t space_at_ms;	/* when to ask for the capacity */
 	bool is_space_unknown;	/* the store does not tell it */
 	uint64_t ckpt_tried;	/* journal's seq at the last failed one */
+	int64_t ckpt_at_ms;	/* none by itself before; 0: at once */
+	int64_t ckpt_wait_ms;	/* how long that was */
+	struct ckpt_known *ckpt_kept;	/* of one broken off; or NULL */
 	int64_t trust_at_ms;	/* when to look at our journal again */
 	bool is_probe_due;	/* the store did other than it had promised */
 	bool is_ckpt_due;	/* after a loss: one that stands alone */
@@ -329,8 +338,11 @@ int accept_load(struct sync *s, const struct vault_seen *own,
 /* The checkpoint is there that makes up for the journal. */
 int accept_settle(struct sync *s);
 
-/* Write a checkpoint; publisher thread only. */
+/* Write a checkpoint; publisher thread only.  -EAGAIN: changes came in
+ * between.  What is on the store already is kept for the next try. */
 int checkpoint_write(struct sync *s);
+/* Rely on none of that any more. */
+void checkpoint_forget(struct sync *s);
 int publish_head(struct sync *s);
 
 int fetcher_new(struct sync *s, struct fetcher **ret);
