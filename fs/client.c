@@ -37,6 +37,19 @@ connect_in(const char *dir, const char *name)
 	return r < 0 ? r : fd;
 }
 
+/* What is asked may be a passphrase: only by ourselves is it heard.  A folder
+ * of somebody else's, of the user before su(1) for instance, may hold any
+ * listener. */
+static bool
+is_ours(int fd)
+{
+	struct ucred u;
+	socklen_t len = sizeof(u);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &u, &len) == 0 &&
+	    u.uid == geteuid();
+}
+
 int
 client_connect(const char *name, struct err *e)
 {
@@ -48,8 +61,10 @@ client_connect(const char *name, struct err *e)
 		if (r < 0)
 			continue;
 		fd = connect_in(dir, name);
-		if (fd >= 0)
+		if (fd >= 0 && is_ours(fd))
 			return fd;
+		if (fd >= 0)
+			(void)close(fd);
 	}
 	return err_set(e, -ENOTCONN, "drive '%s' is not mounted: "
 	    "'coffre mount %s' mounts it", name, name);

@@ -111,19 +111,30 @@ place_path(enum place what, const char *name, char out[static PATH_MAX],
 	return 0;
 }
 
+/* Not another user's, whose environment we may have. */
+static int
+run_dir(const char *up, char out[static PATH_MAX])
+{
+	struct stat st;
+
+	if (*up != '/' || stat(up, &st) < 0 || st.st_uid != geteuid())
+		return -EAGAIN;
+	return fits(snprintf(out, PATH_MAX, "%s/coffre", up));
+}
+
 int
 place_socket_dir(const char *name, unsigned i, char out[static PATH_MAX])
 {
 	const char *v = getenv("XDG_RUNTIME_DIR");
+	char up[32];
 
 	switch (i) {
 	case 0:
-		if (!v || *v != '/')
-			return -EAGAIN;
-		return fits(snprintf(out, PATH_MAX, "%s/coffre", v));
+		return run_dir(v ? v : "", out);
 	case 1:
-		return fits(snprintf(out, PATH_MAX, "/run/user/%u/coffre",
-		    (unsigned)getuid()));
+		(void)snprintf(up, sizeof(up), "/run/user/%u",
+		    (unsigned)getuid());
+		return run_dir(up, out);
 	case 2:
 		return place_path(PLACE_STATE, name, out, NULL);
 	default:

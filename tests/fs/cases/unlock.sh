@@ -211,6 +211,50 @@ for real in pinentry-tty pinentry-curses; do
 no errors => !wait"
 	refuse "and does not show it" grep -qa "$PASS" "$T/$real.out"
 done
+
+# ---- a listener of somebody else's, where the environment of before su points
+
+cat >"$T/listen.py" <<'END'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+while True:
+    c = s.accept()[0]
+    c.settimeout(5)
+    with open(sys.argv[2], "ab", 0) as f:
+        try:
+            while data := c.recv(4096):
+                f.write(data)
+        except TimeoutError:
+            pass
+    c.close()
+END
+their=$T/their
+mkdir -p "$their/coffre"
+chown -R "$NOBODY" "$their"
+setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups \
+    python3 "$T/listen.py" "$their/coffre/$NAME.sock" "$their/coffre/heard" &
+LISTENER=$!
+check "somebody else listens" until_ok 20 test -S "$their/coffre/$NAME.sock"
+XDG_RUNTIME_DIR=$their refuse "he is not who we look for" \
+    coffre unlock "$NAME"
+chown 0 "$their"
+XDG_RUNTIME_DIR=$their refuse "in a folder of our own, neither" \
+    coffre unlock "$NAME"
+refuse "nothing was said to him" test -s "$their/coffre/heard"
+kill "$LISTENER"
+wait "$LISTENER" 2>/dev/null
+rm -r "$their/coffre"
+chown "$NOBODY" "$their"
+if [ ! -d /run/user/0 ]; then
+	export XDG_RUNTIME_DIR=$their
+	need "with such an environment it is mounted" drive_mount
+	check "and reached" is_open
+	refuse "not in the folder of somebody else" test -e "$their/coffre"
+	check "it is unmounted" drive_unmount
+	export XDG_RUNTIME_DIR=$T/run
+fi
 check "nothing is readable at rest" nothing_readable
 [ "$N_FAILED" -eq 0 ] || show_daemon
 fs_count
