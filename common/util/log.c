@@ -6,8 +6,11 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "util/text.h"
 
 static atomic_int level = LOG_LEVEL_WARN;
 static atomic_int fd = STDERR_FILENO;
@@ -38,6 +41,7 @@ log_write(enum log_level l, const char *fmt, ...)
 	struct tm tm;
 	va_list ap;
 	size_t n;
+	char *p;
 	int m;
 
 	if ((int)l > level)
@@ -52,9 +56,13 @@ log_write(enum log_level l, const char *fmt, ...)
 	va_end(ap);
 	if (m < 0)
 		return;
-	n += (size_t)m;
-	if (n > sizeof(line) - 2)
-		n = sizeof(line) - 2;
+	/* What a server said is in it: it is to make no line of its own, and
+	 * do nothing to a terminal. */
+	for (p = line + n; *p; p++)
+		if (*p == '\n')
+			*p = ' ';
+	text_clean(line);
+	n = strlen(line);
 	line[n++] = '\n';
 	/* One write: lines of several threads do not mix.  A full disk must
 	 * not stop the one who logs. */

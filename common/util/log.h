@@ -3,7 +3,8 @@
 #define UTIL_LOG_H
 
 /*
- * log - one line per event, to standard error or syslog.
+ * log - one line per event, to standard error or syslog.  What would be more
+ * than text in it, such as a server's escape sequences, is written as '?'.
  *
  * error: somebody lost or may lose something.  warn: we work around it.
  * info: the state changed.  debug: the rest.  Never a key, a token, a URL
