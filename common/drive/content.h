@@ -216,6 +216,9 @@ int patch_load_held(struct drive *d, const struct block *b,
 /* Bytes [from, to) are known. */
 void have_set(uint8_t *map, uint32_t from, uint32_t to);
 
+/* The dirty block idx, made if need be, that will get [o, o + len). */
+int dirty_get(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
+    uint32_t len, struct dirty **ret) REQUIRES(n->lock);
 /* Part of one block, into memory. */
 int node_write_part(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
     const uint8_t *p, uint32_t len) REQUIRES(n->lock);

@@ -31,17 +31,35 @@ node_lock_clean(struct drive *d, struct node *n)
 	return r;
 }
 
+/* The bytes of a block that is not here are zeros by its map. */
+static int
+zero_patch(struct drive *d, struct node *n, uint64_t idx, uint32_t from,
+    uint32_t to) REQUIRES(n->lock)
+{
+	static const uint8_t zeros[4096];
+	uint32_t len;
+	int r;
+
+	while (from < to) {
+		len = to - from < sizeof(zeros) ? to - from : sizeof(zeros);
+		r = node_write_part(d, n, idx, from, zeros, len);
+		if (r < 0)
+			return r;
+		from += len;
+	}
+	return 0;
+}
+
 /*
- * Zero [from, to) of block idx in memory: it becomes dirty.  Inside the block
- * only; the caller commits.  A block that is not here becomes a patch.
+ * Zero [from, to) of block idx in memory: it becomes dirty, and shorter if
+ * nothing but zeros would follow.  Inside the block only; the caller commits.
  */
 static int
 zero_part(struct drive *d, struct node *n, uint64_t idx, uint32_t from,
     uint32_t to) REQUIRES(n->lock)
 {
-	static const uint8_t zeros[4096];
+	struct dirty *b;
 	struct block row;
-	uint32_t len;
 	int r;
 
 	if (idx >= n->row_end)
@@ -51,13 +69,21 @@ zero_part(struct drive *d, struct node *n, uint64_t idx, uint32_t from,
 	mutex_unlock(&d->db_lock);
 	if (r <= 0 || row.state == BLOCK_HOLE)
 		return r < 0 ? r : 0;	/* zeros already */
-	while (from < to) {
-		len = to - from < sizeof(zeros) ? to - from : sizeof(zeros);
-		r = node_write_part(d, n, idx, from, zeros, len);
-		if (r < 0)
-			return r;
-		from += len;
-	}
+	if (row.state != BLOCK_PATCH && from >= row.len)
+		return 0;
+	r = node_key(n);
+	if (r == 0)
+		r = dirty_get(d, n, idx, from, 0, &b);
+	if (r < 0)
+		return r;
+	if (b->have)
+		return zero_patch(d, n, idx, from, to);
+	if (to > b->len)
+		to = b->len;
+	if (from < to)
+		memset(b->buf + from, 0, to - from);
+	if (from > 0 && from < b->len && to == b->len)
+		b->len = from;
 	return 0;
 }
 
@@ -178,18 +204,14 @@ truncate_tail(struct drive *d, struct node *n, uint64_t size)
     REQUIRES(n->lock)
 {
 	uint64_t idx = size / BLOCK_SIZE, old = n->size;
-	uint32_t o = (uint32_t)(size % BLOCK_SIZE);
-	struct dirty *b;
 	int r;
 
-	r = zero_part(d, n, idx, o, (uint32_t)(old - idx * BLOCK_SIZE));
+	r = zero_part(d, n, idx, (uint32_t)(size % BLOCK_SIZE),
+	    (uint32_t)(old - idx * BLOCK_SIZE));
 	if (r < 0)
 		return r;
 	if (!n->dirty && !n->fresh)
 		return truncate_rows(d, n, size, idx + 1);
-	HASH_FIND(hh, n->dirty, &idx, sizeof(idx), b);
-	if (b && !b->have && b->len > o)
-		b->len = o;
 	n->size = size;
 	node_touch(d, n, true);
 	r = node_commit(d, n);
@@ -242,19 +264,18 @@ zero_range(struct drive *d, struct node *n, uint64_t off, uint64_t end)
 {
 	uint64_t first = (off + BLOCK_SIZE - 1) / BLOCK_SIZE;
 	uint64_t last = end / BLOCK_SIZE;
+	uint32_t o = (uint32_t)(off % BLOCK_SIZE);
+	uint32_t tail = (uint32_t)(end % BLOCK_SIZE);
 	int r = 0;
 
-	if (off / BLOCK_SIZE == end / BLOCK_SIZE) {
-		r = zero_part(d, n, off / BLOCK_SIZE,
-		    (uint32_t)(off % BLOCK_SIZE), (uint32_t)(end % BLOCK_SIZE));
-	} else {
-		if (off % BLOCK_SIZE)
-			r = zero_part(d, n, off / BLOCK_SIZE,
-			    (uint32_t)(off % BLOCK_SIZE), BLOCK_SIZE);
-		if (r == 0 && end % BLOCK_SIZE)
-			r = zero_part(d, n, last, 0,
-			    (uint32_t)(end % BLOCK_SIZE));
-	}
+	if (o)
+		r = zero_part(d, n, off / BLOCK_SIZE, o,
+		    off / BLOCK_SIZE == last ? tail : BLOCK_SIZE);
+	/* All that the last block of the file has goes with it. */
+	if (end == n->size)
+		last = (end + BLOCK_SIZE - 1) / BLOCK_SIZE;
+	else if (r == 0 && tail && last >= first)
+		r = zero_part(d, n, last, 0, tail);
 	if (r < 0)
 		return r;
 	node_touch(d, n, true);

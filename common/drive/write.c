@@ -106,10 +106,9 @@ again:
 	return b->have ? 0 : -ENOMEM;
 }
 
-/* The dirty block idx, made if need be, that will get [o, o + len). */
-static int
+int
 dirty_get(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
-    uint32_t len, struct dirty **ret) REQUIRES(n->lock)
+    uint32_t len, struct dirty **ret)
 {
 	struct dirty *b;
 	struct fresh *f;

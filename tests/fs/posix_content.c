@@ -153,6 +153,33 @@ truncate_cuts_and_grows_with_zeros(void)
 	return 0;
 }
 
+static int
+what_is_cut_off_takes_no_room(void)
+{
+	static char data[1024 * 1024];
+	struct stat st;
+	int fd;
+
+	posix_fill(data, sizeof(data), 4);
+	OK(posix_put("f", data, sizeof(data)) == 0);
+	OK(truncate("f", 300001) == 0 && stat("f", &st) == 0);
+	OK(st.st_blocks >= 300001 / 512 && st.st_blocks <= 303104 / 512);
+	OK(truncate("f", 1) == 0 && stat("f", &st) == 0);
+	OK(st.st_blocks <= 8 && posix_holds("f", data, 1));
+	OK(posix_put("g", data, sizeof(data)) == 0);
+	OK((fd = open("g", O_RDWR)) >= 0);
+	OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 5000,
+	    (off_t)MIB) == 0);
+	OK(fsync(fd) == 0 && fstat(fd, &st) == 0 && st.st_blocks <= 16);
+	OK(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+	    (off_t)MIB) == 0);
+	OK(fsync(fd) == 0 && fstat(fd, &st) == 0 && st.st_blocks == 0);
+	OK(st.st_size == (off_t)MIB);
+	memset(data, 0, sizeof(data));
+	OK(close(fd) == 0 && posix_holds("g", data, sizeof(data)));
+	return 0;
+}
+
 #define WRITERS 8
 #define LINES 200
 
@@ -482,6 +509,7 @@ static const struct posix_test tests[] = {
 	POSIX_TEST(holes_read_as_zeros_and_cost_nothing),
 	POSIX_TEST(fallocate_grows_punches_and_zeroes),
 	POSIX_TEST(truncate_cuts_and_grows_with_zeros),
+	POSIX_TEST(what_is_cut_off_takes_no_room),
 	POSIX_TEST(appenders_do_not_overwrite_each_other),
 	POSIX_TEST(direct_io_works),
 	POSIX_TEST(mmap_writes_reach_the_file),
