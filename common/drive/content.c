@@ -163,6 +163,19 @@ dirty_grow(struct drive *d, struct dirty *b, uint32_t cap)
 	return 0;
 }
 
+int64_t
+node_held(const struct node *n, uint64_t idx)
+{
+	const struct dirty *b;
+	const struct fresh *f;
+
+	HASH_FIND(hh, n->dirty, &idx, sizeof(idx), b);
+	if (b)
+		return (int64_t)b->len - b->under;
+	HASH_FIND(hh, n->fresh, &idx, sizeof(idx), f);
+	return f ? (int64_t)f->len - f->under : 0;
+}
+
 /* Size or content changed: others see it at once, the row at the commit. */
 void
 node_touch(struct drive *d, struct node *n, bool set_mtime)
@@ -176,8 +189,7 @@ node_touch(struct drive *d, struct node *n, bool set_mtime)
 	mutex_lock(&d->db_lock);
 	__atomic_store_n(&n->is_live, true, __ATOMIC_RELAXED);
 	n->live_size = n->size;
-	n->live_bytes = ((uint64_t)HASH_COUNT(n->dirty) +
-	    HASH_COUNT(n->fresh)) * BLOCK_SIZE;
+	n->live_bytes = n->held > 0 ? (uint64_t)n->held : 0;
 	n->live_mtime_ns = n->mtime_ns;
 	mutex_unlock(&d->db_lock);
 }
@@ -336,6 +348,7 @@ commit_clean(struct drive *d, struct node *n) REQUIRES(n->lock)
 		HASH_DEL(n->fresh, f);
 		free(f);
 	}
+	n->held = 0;
 	n->dirty_ms = 0;
 	n->mtime_ns = 0;
 	if (n->row_end < (n->size + BLOCK_SIZE - 1) / BLOCK_SIZE)

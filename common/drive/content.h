@@ -27,6 +27,7 @@ struct dirty {
 	uint64_t idx;
 	uint8_t *buf;		/* zeros behind len */
 	uint32_t cap, len;
+	uint32_t under;		/* bytes of the row that it replaces */
 	uint8_t *have;		/* bitmap of bytes written, when the block
 				 * below is not here; NULL: all is known */
 	UT_hash_handle hh;
@@ -35,6 +36,7 @@ struct dirty {
 struct fresh {
 	uint64_t idx;
 	uint32_t frame, len;
+	uint32_t under;		/* as above, as far as that is known */
 	uint8_t nonce[AEAD_NONCE_LEN], tag[AEAD_TAG_LEN];
 	UT_hash_handle hh;
 };
@@ -54,13 +56,14 @@ struct node {
 	uint64_t row_end;	/* no row has this index or a greater one */
 	struct dirty *dirty;
 	struct fresh *fresh;
+	int64_t held;		/* bytes that a commit adds to the rows */
 	int64_t dirty_ms;	/* when the oldest change was made; 0: clean */
 	int64_t mtime_ns;
 
 	/* db_lock: for content_overlay */
 	bool is_live;
 	uint64_t live_size;
-	uint64_t live_bytes;	/* of blocks not committed, about */
+	uint64_t live_bytes;	/* of blocks not committed */
 	int64_t live_mtime_ns;
 };
 
@@ -164,6 +167,8 @@ int node_key(struct node *n) REQUIRES(n->lock);
 int node_commit(struct drive *d, struct node *n) REQUIRES(n->lock);
 void node_touch(struct drive *d, struct node *n, bool set_mtime)
     REQUIRES(n->lock);
+/* What block idx has its part of in n->held, if it is not committed. */
+int64_t node_held(const struct node *n, uint64_t idx) REQUIRES(n->lock);
 /* What b holds; what holds b too. */
 void dirty_drop(struct drive *d, struct dirty *b);
 void dirty_free(struct drive *d, struct node *n, struct dirty *b)
@@ -219,7 +224,7 @@ void have_set(uint8_t *map, uint32_t from, uint32_t to);
 /* The dirty block idx, made if need be, that will get [o, o + len). */
 int dirty_get(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
     uint32_t len, struct dirty **ret) REQUIRES(n->lock);
-/* Part of one block, into memory. */
+/* One block or a part of it, into memory or the block file. */
 int node_write_part(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
     const uint8_t *p, uint32_t len) REQUIRES(n->lock);
 

@@ -58,6 +58,7 @@ static int
 zero_part(struct drive *d, struct node *n, uint64_t idx, uint32_t from,
     uint32_t to) REQUIRES(n->lock)
 {
+	int64_t was = node_held(n, idx);
 	struct dirty *b;
 	struct block row;
 	int r;
@@ -76,14 +77,17 @@ zero_part(struct drive *d, struct node *n, uint64_t idx, uint32_t from,
 		r = dirty_get(d, n, idx, from, 0, &b);
 	if (r < 0)
 		return r;
-	if (b->have)
+	if (b->have) {
+		n->held += node_held(n, idx) - was;
 		return zero_patch(d, n, idx, from, to);
+	}
 	if (to > b->len)
 		to = b->len;
 	if (from < to)
 		memset(b->buf + from, 0, to - from);
 	if (from > 0 && from < b->len && to == b->len)
 		b->len = from;
+	n->held += node_held(n, idx) - was;
 	return 0;
 }
 

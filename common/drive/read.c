@@ -282,6 +282,7 @@ patch_complete(struct drive *d, struct node *n, uint64_t idx)
 	uint32_t base_len;
 	struct dirty *b;
 	struct block row;
+	int64_t was;
 	int r;
 
 	if (!base)
@@ -298,6 +299,7 @@ patch_complete(struct drive *d, struct node *n, uint64_t idx)
 	r = node_lock(d, n);
 	if (r < 0)
 		goto out;
+	was = node_held(n, idx);
 	HASH_FIND(hh, n->dirty, &idx, sizeof(idx), b);
 	if (!b) {
 		mutex_lock(&d->db_lock);
@@ -307,6 +309,7 @@ patch_complete(struct drive *d, struct node *n, uint64_t idx)
 			b = calloc(1, sizeof(*b));
 			if (b) {
 				b->idx = idx;
+				b->under = row.len;
 				HASH_ADD(hh, n->dirty, idx, sizeof(b->idx), b);
 			}
 			if (b && HASH_IS_OUT(b)) {
@@ -328,6 +331,7 @@ patch_complete(struct drive *d, struct node *n, uint64_t idx)
 	}
 	if (r == 0 && b && b->have) {
 		r = dirty_fill(d, n, b, base, base_len);
+		n->held += node_held(n, idx) - was;
 		/* Content is as it was: times stay. */
 		if (r == 0 && !n->dirty_ms) {
 			struct inode i;

@@ -65,6 +65,7 @@ dirty_from_fresh(struct drive *d, struct node *n, struct fresh *f,
 	if (r < 0)
 		return r == -EAGAIN ? -EIO : r;
 	b->len = f->len;
+	b->under = f->under;
 	slab_cancel(d->slab, f->frame);
 	HASH_DEL(n->fresh, f);
 	free(f);
@@ -85,6 +86,7 @@ again:
 	mutex_unlock(&d->db_lock);
 	if (r <= 0 || row.state == BLOCK_HOLE)
 		return r < 0 ? r : 0;
+	b->under = row.len;
 	if (row.state == BLOCK_PATCH)
 		return patch_load(d, &row, b);
 	if (o == 0 && len >= row.len)
@@ -182,14 +184,16 @@ fresh_write(struct drive *d, struct node *n, uint64_t idx, const uint8_t *p)
 		return r;
 	}
 	HASH_FIND(hh, n->dirty, &idx, sizeof(idx), b);
-	if (b)
+	if (b) {
+		f->under = b->under;
 		dirty_free(d, n, b);
+	}
 	return 0;
 }
 
-int
-node_write_part(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
-    const uint8_t *p, uint32_t len)
+static int
+part_write(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
+    const uint8_t *p, uint32_t len) REQUIRES(n->lock)
 {
 	struct dirty *b = NULL;
 	int r;
@@ -210,6 +214,21 @@ node_write_part(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
 	if (b->len == BLOCK_SIZE && o + len == BLOCK_SIZE && o > 0)
 		return fresh_write(d, n, idx, b->buf);
 	return 0;
+}
+
+int
+node_write_part(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
+    const uint8_t *p, uint32_t len)
+{
+	int64_t was = node_held(n, idx);
+	int r;
+
+	if (len == BLOCK_SIZE)
+		r = fresh_write(d, n, idx, p);
+	else
+		r = part_write(d, n, idx, o, p, len);
+	n->held += node_held(n, idx) - was;
+	return r;
 }
 
 /* ---- admission ----------------------------------------------------------- */
@@ -274,10 +293,7 @@ drive_write(struct drive_file *f, const void *p, size_t size, uint64_t off)
 
 		if (len > left)
 			len = (uint32_t)left;
-		if (len == BLOCK_SIZE)
-			r = fresh_write(d, n, pos / BLOCK_SIZE, at);
-		else
-			r = node_write_part(d, n, pos / BLOCK_SIZE, o, at, len);
+		r = node_write_part(d, n, pos / BLOCK_SIZE, o, at, len);
 		if (r < 0)
 			break;
 		at += len;

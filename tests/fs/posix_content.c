@@ -180,6 +180,33 @@ what_is_cut_off_takes_no_room(void)
 	return 0;
 }
 
+static int
+a_few_bytes_in_a_hole_take_little_room(void)
+{
+	static char data[128 * 1024];
+	struct stat st;
+	int fd;
+
+	posix_fill(data, sizeof(data), 5);
+	OK((fd = open("f", O_CREAT | O_RDWR, 0644)) >= 0);
+	OK(ftruncate(fd, 10 * (off_t)MIB) == 0);
+	OK(pwrite(fd, "x", 1, 0) == 1 && fstat(fd, &st) == 0);
+	OK(st.st_blocks > 0 && st.st_blocks <= 8);
+	OK(close(fd) == 0 && stat("f", &st) == 0);
+	OK(st.st_blocks > 0 && st.st_blocks <= 8);
+	/* Over what is there already. */
+	OK((fd = open("f", O_RDWR)) >= 0);
+	OK(pwrite(fd, data, sizeof(data), 0) == (ssize_t)sizeof(data));
+	OK(close(fd) == 0 && (fd = open("f", O_RDWR)) >= 0);
+	OK(pwrite(fd, "y", 1, 7) == 1 && fstat(fd, &st) == 0);
+	OK(st.st_blocks >= 256 && st.st_blocks <= 264);
+	OK(pwrite(fd, "z", 1, 5 * (off_t)MIB) == 1 && fsync(fd) == 0);
+	OK(fstat(fd, &st) == 0);
+	OK(st.st_blocks > 256 && st.st_blocks <= 272);
+	OK(close(fd) == 0);
+	return 0;
+}
+
 #define WRITERS 8
 #define LINES 200
 
@@ -510,6 +537,7 @@ static const struct posix_test tests[] = {
 	POSIX_TEST(fallocate_grows_punches_and_zeroes),
 	POSIX_TEST(truncate_cuts_and_grows_with_zeros),
 	POSIX_TEST(what_is_cut_off_takes_no_room),
+	POSIX_TEST(a_few_bytes_in_a_hole_take_little_room),
 	POSIX_TEST(appenders_do_not_overwrite_each_other),
 	POSIX_TEST(direct_io_works),
 	POSIX_TEST(mmap_writes_reach_the_file),
