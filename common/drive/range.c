@@ -289,6 +289,26 @@ zero_range(struct drive *d, struct node *n, uint64_t off, uint64_t end)
 	return r;
 }
 
+/* The times of a call that changed nothing else. */
+static int
+times_set(struct drive *d, uint64_t ino)
+{
+	struct inode i;
+	int r;
+
+	r = drive_begin(d);
+	if (r < 0)
+		return r;
+	r = inode_load(d, ino, &i);
+	if (r == 0) {
+		i.mtime_ns = i.ctime_ns = clock_real_ns();
+		r = inode_save(d, &i);
+	}
+	if (r == 0)
+		r = outbox_mark(d, ino, OUTBOX_ATTR);
+	return drive_end(d, r);
+}
+
 int
 drive_fallocate(struct drive_file *f, int mode, uint64_t off, uint64_t len)
 {
@@ -299,6 +319,8 @@ drive_fallocate(struct drive_file *f, int mode, uint64_t off, uint64_t len)
 	uint64_t end;
 	int r;
 
+	if (__atomic_load_n(&d->is_readonly, __ATOMIC_RELAXED))
+		return -EROFS;
 	if (len == 0)
 		return -EINVAL;
 	if (off > FILE_SIZE_MAX || len > FILE_SIZE_MAX - off)
@@ -315,6 +337,8 @@ drive_fallocate(struct drive_file *f, int mode, uint64_t off, uint64_t len)
 		return r;
 	if (what != 0 && off < n->size)
 		r = zero_range(d, n, off, end < n->size ? end : n->size);
+	else if (keep || end <= n->size)
+		r = times_set(d, n->ino);
 	if (r == 0 && !keep && end > n->size)
 		r = truncate_locked(d, n, end);
 	mutex_unlock(&n->lock);

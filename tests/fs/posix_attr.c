@@ -314,6 +314,44 @@ statfs_makes_sense(void)
 	return 0;
 }
 
+/* Did both move?  Then *a is as it is now. */
+static bool
+both_moved(const char *path, struct stat *a)
+{
+	struct stat b;
+	bool is_so = stat(path, &b) == 0 &&
+	    is_before(&a->st_mtim, &b.st_mtim) &&
+	    is_before(&a->st_ctim, &b.st_ctim);
+
+	*a = b;
+	tick();
+	return is_so;
+}
+
+static int
+fallocate_moves_times_also_where_it_does_nothing(void)
+{
+	static const int hole = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+	struct stat st;
+	int fd;
+
+	OK(posix_puts("f", "0123456789") == 0 && stat("f", &st) == 0);
+	OK((fd = open("f", O_RDWR)) >= 0);
+	tick();
+	OK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 5) == 0);
+	OK(both_moved("f", &st));
+	OK(fallocate(fd, 0, 0, 5) == 0 && both_moved("f", &st));
+	OK(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 100) == 0);
+	OK(both_moved("f", &st));
+	OK(fallocate(fd, hole, 2, 3) == 0 && both_moved("f", &st));
+	OK(fallocate(fd, hole, 100, 100) == 0 && both_moved("f", &st));
+	OK(fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, 100,
+	    100) == 0 && both_moved("f", &st));
+	OK(fallocate(fd, 0, 0, 20) == 0 && both_moved("f", &st));
+	OK(st.st_size == 20 && close(fd) == 0);
+	return 0;
+}
+
 static const struct posix_test tests[] = {
 	POSIX_TEST(times_are_kept_to_the_nanosecond),
 	POSIX_TEST(times_move_when_things_change),
@@ -325,6 +363,7 @@ static const struct posix_test tests[] = {
 	POSIX_TEST(a_setgid_folder_hands_on_its_group),
 	POSIX_TEST(a_write_by_another_user_clears_setuid),
 	POSIX_TEST(xattrs_work),
+	POSIX_TEST(fallocate_moves_times_also_where_it_does_nothing),
 	POSIX_TEST(statfs_makes_sense),
 };
 
