@@ -26,18 +26,24 @@ is_trusted(const char *name)
 	return strncmp(name, TRUSTED, sizeof(TRUSTED) - 1) == 0;
 }
 
+/* A prefix and nothing behind it. */
+static bool
+is_nameless(const char *name)
+{
+	return strcmp(name, "user.") == 0 || strcmp(name, TRUSTED) == 0;
+}
+
 /* May this inode have it?  -EOPNOTSUPP, -EPERM, -EINVAL. */
 static int
 xattr_allowed(const struct inode *i, const char *name)
 {
-	if (strncmp(name, "user.", 5) == 0) {
-		if (name[5] == '\0')
-			return -EINVAL;
+	if (is_nameless(name))
+		return -EINVAL;
+	if (strncmp(name, "user.", 5) == 0)
 		return i->kind == OP_KIND_FILE || i->kind == OP_KIND_DIR ? 0 :
 		    -EPERM;
-	}
 	if (is_trusted(name))
-		return name[sizeof(TRUSTED) - 1] ? 0 : -EINVAL;
+		return 0;
 	if (i->kind == OP_KIND_SYMLINK)
 		return -EOPNOTSUPP;
 	if (strcmp(name, XATTR_ACCESS) == 0)
@@ -73,6 +79,8 @@ drive_getxattr(struct drive *d, uint64_t ino, const char *name, void *out,
 
 	if (!xattr_known(name))
 		return -EOPNOTSUPP;
+	if (is_nameless(name))
+		return -EINVAL;
 	if (strlen(name) > VAULT_XATTR_NAME_MAX)
 		return -ERANGE;
 	if (xattr_is_hidden(name))

@@ -299,6 +299,11 @@ xattrs_work(void)
 	FAILS(removexattr("f", "user.one"), ENODATA);
 	FAILS(getxattr("f", "user.one", buf, 4), ENODATA);
 	FAILS(lsetxattr("l", "user.x", "1", 1, 0), EPERM);
+	/* Nothing behind the dot. */
+	FAILS(getxattr("f", "user.", buf, 4), EINVAL);
+	FAILS(getxattr("f", "trusted.", buf, 4), EINVAL);
+	FAILS(setxattr("f", "user.", "1", 1, 0), EINVAL);
+	FAILS(removexattr("f", "trusted."), EINVAL);
 	return 0;
 }
 
