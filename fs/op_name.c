@@ -94,9 +94,11 @@ op_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
     fuse_ino_t newparent, const char *newname, unsigned flags)
 {
 	struct ops_ctx *x = ctx_of(req);
+	struct req_cred cred;
 	int r;
 
-	r = drive_rename(x->drive, parent, name, newparent, newname, flags);
+	r = drive_rename_as(x->drive, req_cred(req, false, &cred), parent,
+	    name, newparent, newname, flags);
 	virtual_changed(x->virtual, parent, name);	/* an exchange */
 	virtual_changed(x->virtual, newparent, newname);
 	r = virtual_gone(parent, name, r);

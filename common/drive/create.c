@@ -140,6 +140,17 @@ make_locked(struct drive *d, const struct make *m, struct drive_attr *ret)
 	return r;
 }
 
+int
+whiteout_make(struct drive *d, const struct drive_cred *c, uint64_t parent,
+    const char *name)
+{
+	struct make m = { .c = c, .parent = parent, .name = name,
+	    .kind = OP_KIND_CHAR };
+	struct drive_attr a;
+
+	return make_locked(d, &m, &a);
+}
+
 static int
 make(struct drive *d, const struct make *m, struct drive_attr *ret) NO_TSA
 {

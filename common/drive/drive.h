@@ -121,6 +121,10 @@ int drive_rmdir(struct drive *d, uint64_t parent, const char *name);
 /* flags: RENAME_NOREPLACE, RENAME_EXCHANGE */
 int drive_rename(struct drive *d, uint64_t parent, const char *name,
     uint64_t newparent, const char *newname, unsigned flags);
+/* Also RENAME_WHITEOUT: c owns what takes the old place. */
+int drive_rename_as(struct drive *d, const struct drive_cred *c,
+    uint64_t parent, const char *name, uint64_t newparent,
+    const char *newname, unsigned flags);
 /* The kernel has forgotten it: an unlinked inode that is not open goes. */
 void drive_forget(struct drive *d, uint64_t ino);
 

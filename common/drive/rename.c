@@ -15,6 +15,7 @@
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE 1
 #define RENAME_EXCHANGE 2
+#define RENAME_WHITEOUT 4
 #endif
 
 /* One side: a folder, and the entry that stands or is to stand there. */
@@ -181,9 +182,9 @@ exchange(struct drive *d, struct side *a, struct side *b, int64_t now)
 }
 
 static int
-rename_locked(struct drive *d, uint64_t parent, const char *name,
-    uint64_t newparent, const char *newname, unsigned flags)
-    REQUIRES(d->db_lock)
+rename_locked(struct drive *d, const struct drive_cred *c, uint64_t parent,
+    const char *name, uint64_t newparent, const char *newname,
+    unsigned flags) REQUIRES(d->db_lock)
 {
 	int64_t now = clock_real_ns();
 	struct side a, b;
@@ -203,18 +204,31 @@ rename_locked(struct drive *d, uint64_t parent, const char *name,
 		return 0;
 	if (flags & RENAME_EXCHANGE)
 		return exchange(d, &a, &b, now);
-	return move(d, &a, &b, now);
+	r = move(d, &a, &b, now);
+	/* What a layer below has under the name stays hidden by it. */
+	return r == 0 && (flags & RENAME_WHITEOUT) ?
+	    whiteout_make(d, c, parent, name) : r;
 }
 
 int
 drive_rename(struct drive *d, uint64_t parent, const char *name,
-    uint64_t newparent, const char *newname, unsigned flags) NO_TSA
+    uint64_t newparent, const char *newname, unsigned flags)
+{
+	return drive_rename_as(d, NULL, parent, name, newparent, newname,
+	    flags);
+}
+
+int
+drive_rename_as(struct drive *d, const struct drive_cred *c, uint64_t parent,
+    const char *name, uint64_t newparent, const char *newname,
+    unsigned flags) NO_TSA
 {
 	struct drive_attr a;
 	int r;
 
-	if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
-	    flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+	if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE |
+	    RENAME_WHITEOUT)) || ((flags & RENAME_EXCHANGE) &&
+	    flags != RENAME_EXCHANGE) || ((flags & RENAME_WHITEOUT) && !c))
 		return -EINVAL;
 	/* What is renamed over another has its content committed, so that
 	 * nobody ever sees the name without it. */
@@ -228,6 +242,6 @@ drive_rename(struct drive *d, uint64_t parent, const char *name,
 	r = drive_begin(d);
 	if (r < 0)
 		return r;
-	return drive_end(d, rename_locked(d, parent, name, newparent,
+	return drive_end(d, rename_locked(d, c, parent, name, newparent,
 	    newname, flags));
 }

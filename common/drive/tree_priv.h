@@ -377,6 +377,12 @@ int folder_is_below(struct drive *d, uint64_t ino, uint64_t anc)
 int tree_detach(struct drive *d, const struct dentry *x, struct inode *i,
     uint64_t by, int64_t now) REQUIRES(d->db_lock);
 
+/* ---- create.c ----------------------------------------------------------- */
+
+/* A device without numbers, as rename leaves it. */
+int whiteout_make(struct drive *d, const struct drive_cred *c,
+    uint64_t parent, const char *name) REQUIRES(d->db_lock);
+
 /* ---- walk.c ------------------------------------------------------------- */
 
 /* drive_path with the lock held. */

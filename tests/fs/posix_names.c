@@ -336,11 +336,40 @@ device_nodes_keep_their_numbers(void)
 	return 0;
 }
 
+/* What overlayfs asks of its upper layer. */
+static int
+a_rename_can_leave_a_whiteout(void)
+{
+	struct stat st, d;
+
+	OK(posix_puts("f", "new") == 0 && posix_puts("g", "old") == 0);
+	OK(mkdir("d", 0755) == 0 && posix_puts("d/x", "x") == 0);
+	FAILS(renameat2(AT_FDCWD, "f", AT_FDCWD, "g", RENAME_WHITEOUT |
+	    RENAME_EXCHANGE), EINVAL);
+	FAILS(renameat2(AT_FDCWD, "f", AT_FDCWD, "g", RENAME_WHITEOUT |
+	    RENAME_NOREPLACE), EEXIST);
+	OK(renameat2(AT_FDCWD, "f", AT_FDCWD, "g", RENAME_WHITEOUT) == 0);
+	OK(posix_says("g", "new"));
+	OK(lstat("f", &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == 0);
+	OK((st.st_mode & 07777) == 0 && st.st_nlink == 1 && st.st_uid == 0);
+	OK(renameat2(AT_FDCWD, "d", AT_FDCWD, "e", RENAME_WHITEOUT |
+	    RENAME_NOREPLACE) == 0);
+	OK(posix_says("e/x", "x") && lstat("d", &st) == 0);
+	OK(S_ISCHR(st.st_mode) && st.st_rdev == 0);
+	OK(stat(".", &d) == 0 && d.st_nlink == 3);
+	OK(unlink("f") == 0 && unlink("d") == 0);
+	OK(posix_puts("f", "again") == 0 && posix_says("f", "again"));
+	/* One to stay, for who looks later. */
+	OK(renameat2(AT_FDCWD, "f", AT_FDCWD, "h", RENAME_WHITEOUT) == 0);
+	return 0;
+}
+
 static const struct posix_test tests[] = {
 	POSIX_TEST(rename_replaces_a_file),
 	POSIX_TEST(rename_keeps_to_the_rules_of_folders),
 	POSIX_TEST(rename_of_two_names_of_one_file_does_nothing),
 	POSIX_TEST(rename_noreplace_and_exchange),
+	POSIX_TEST(a_rename_can_leave_a_whiteout),
 	POSIX_TEST(hard_links_share_the_file),
 	POSIX_TEST(symlinks_hold_any_bytes_up_to_the_limit),
 	POSIX_TEST(names_are_any_bytes_up_to_255),

@@ -18,6 +18,7 @@
 
 #define ROOT DRIVE_ROOT_INO
 #define EXCHANGE 2
+#define WHITEOUT 4
 #define ALL 900000
 
 static struct fix f;
@@ -187,6 +188,32 @@ START_TEST(a_move_before_publication_is_a_place_only)
 	ck_assert_uint_eq(count(last(), OP_PLACE), 1);
 	ck_assert_uint_eq(count(last(), OP_PUT), 0);
 	same_elsewhere();
+}
+END_TEST
+
+START_TEST(what_is_renamed_leaves_a_whiteout_behind)
+{
+	uint64_t d = fix_mkdir(&f, ROOT, "d"), ino;
+	struct drive_attr a;
+
+	ino = fix_write(&f, ROOT, "a", "x");
+	fix_publish_all(&f, &jrn);
+	ck_assert_int_eq(drive_rename_as(f.d, &fix_me, ROOT, "a", d, "b",
+	    WHITEOUT), 0);
+	ck_assert_uint_eq(fix_find(&f, "d/b"), ino);
+	ck_assert_int_eq(drive_lookup(f.d, ROOT, "a", &a), 0);
+	ck_assert_uint_eq(a.mode, S_IFCHR);
+	ck_assert_uint_eq(a.rdev, 0);
+	fix_publish_all(&f, &jrn);
+	same_elsewhere();
+	ck_assert_int_eq(drive_rename_as(f.d, &fix_me, d, "b", ROOT, "a",
+	    WHITEOUT), 0);
+	ck_assert_uint_eq(fix_find(&f, "a"), ino);
+	fix_publish_all(&f, &jrn);
+	same_elsewhere();
+	/* Nobody's would belong to nobody. */
+	ck_assert_int_eq(drive_rename(f.d, ROOT, "a", ROOT, "c", WHITEOUT),
+	    -EINVAL);
 }
 END_TEST
 
@@ -1022,6 +1049,7 @@ main(void)
 	tcase_add_test(t, what_was_made_and_deleted_here_never_travels);
 	tcase_add_test(t, ten_writes_are_one_version);
 	tcase_add_test(t, a_move_before_publication_is_a_place_only);
+	tcase_add_test(t, what_is_renamed_leaves_a_whiteout_behind);
 	tcase_add_test(t, hard_links_travel_and_outlive_the_first_name);
 	tcase_add_test(t, every_attribute_travels);
 	tcase_add_test(t, a_preview_goes_with_the_content_that_it_shows);
