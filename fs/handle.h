@@ -26,6 +26,7 @@ struct handle {
 	struct drive_dir *dir;
 	uint64_t ino;		/* of the file */
 	bool may_map;		/* for writing */
+	bool no_atime;		/* a folder's: opened with O_NOATIME */
 	bool is_fetched;	/* atomic: a read waited for the store */
 	/* Of the program, if what it fetches is metered; "" otherwise. */
 	char metered[PROGRAM_NAME_MAX + 1];

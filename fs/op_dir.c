@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -28,6 +29,8 @@ op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	r = drive_opendir(drive_of(req), ino, &d);
 	if (r == 0)
 		r = handle_dir(ctx_of(req)->handles, d, &h);
+	if (r == 0)
+		h->no_atime = (fi->flags & O_NOATIME) != 0;
 	if (r == 0 && fuse_req_ctx(req)->uid == getuid())
 		thumbs_listed(ctx_of(req)->thumbs, ino,
 		    fuse_req_ctx(req)->pid);
@@ -87,10 +90,11 @@ entry_add(void *arg, const struct drive_dirent *e)
 }
 
 static void
-list(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi,
-    bool is_plus)
+list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
+    struct fuse_file_info *fi, bool is_plus)
 {
 	struct listing l = { .req = req, .is_plus = is_plus };
+	const struct ops_ctx *x = ctx_of(req);
 	int r = -ENOMEM;
 
 	l.p = ops_buf(req);
@@ -98,6 +102,9 @@ list(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi,
 	if (l.p)
 		r = drive_readdir(drive_of(req), dir_of(fi), (uint64_t)off,
 		    is_plus, entry_add, &l);
+	if (r == 0 && !x->no_atime && !x->no_diratime &&
+	    !handle_of(fi)->no_atime)
+		drive_accessed(x->drive, ino);
 	/* What was got before an error is given; the next call meets it. */
 	reply_buf(req, r < 0 && l.len == 0 ? r : (ssize_t)l.len, l.p);
 }
@@ -106,16 +113,14 @@ void
 op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct fuse_file_info *fi)
 {
-	(void)ino;
-	list(req, size, off, fi, false);
+	list(req, ino, size, off, fi, false);
 }
 
 void
 op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
     struct fuse_file_info *fi)
 {
-	(void)ino;
-	list(req, size, off, fi, true);
+	list(req, ino, size, off, fi, true);
 }
 
 void

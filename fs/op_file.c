@@ -147,6 +147,10 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	else if (p)
 		n = drive_read(file_of(fi), p, size, (uint64_t)off,
 		    req_wait(req, handle_of(fi), &w));
+	/* A metered program was not asked to read. */
+	if (n >= 0 && !(fi->flags & O_NOATIME) && !ctx_of(req)->no_atime &&
+	    !handle_of(fi)->metered[0])
+		drive_file_accessed(file_of(fi));
 	reply_buf(req, n, p);
 }
 

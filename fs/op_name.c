@@ -62,6 +62,8 @@ op_readlink(fuse_req_t req, fuse_ino_t ino)
 	int r;
 
 	r = drive_readlink(drive_of(req), ino, target, sizeof(target));
+	if (r == 0 && !ctx_of(req)->no_atime)
+		drive_accessed(drive_of(req), ino);
 	reply_readlink(req, r, target);
 }
 

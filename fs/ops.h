@@ -43,6 +43,8 @@ struct ops_ctx {
 	struct refused *refused;
 	struct thumbs *thumbs;
 	bool no_thumbnails;	/* of what is not here */
+	bool no_atime;		/* reading leaves no trace; nor in folders */
+	bool no_diratime;
 	struct fuse_session *se;
 };
 

@@ -36,6 +36,7 @@
 int
 stage_init(struct stage *s, struct parts *p, const char *mp, struct err *e)
 {
+	const char *kernel = p->opts.kernel;
 	int r;
 
 	s->p = p;
@@ -58,6 +59,8 @@ stage_init(struct stage *s, struct parts *p, const char *mp, struct err *e)
 	if (r == 0)
 		r = refused_new(&s->ctx.refused);
 	s->ctx.no_thumbnails = p->opts.thumbnails != THUMBNAILS_ALLOW;
+	s->ctx.no_atime = p->opts.ro || (kernel && strstr(kernel, "noatime"));
+	s->ctx.no_diratime = kernel && strstr(kernel, "nodiratime");
 	s->ctx.gate = s->requests;
 	return r < 0 ? err_set(e, r, "%s", strerror(-r)) : 0;
 }

@@ -99,6 +99,7 @@ set_locked(struct drive *d, const struct drive_cred *c, uint64_t ino,
 		r = set_owner(d, in, set, &i);
 	if (r < 0)
 		return r;
+	i.atime_ns = atime_of(d, &i);
 	if ((set & DRIVE_SET_KILLPRIV) && i.kind == OP_KIND_FILE)
 		i.mode = perm_killpriv(c, owner_to_gid(d, i.gid), i.mode);
 	if (set & DRIVE_SET_MODE) {
@@ -118,6 +119,8 @@ set_locked(struct drive *d, const struct drive_cred *c, uint64_t ino,
 	r = inode_save(d, &i);
 	if (r == 0)
 		r = outbox_mark(d, ino, marks);
+	if (r == 0)
+		atime_drop(d, ino);
 	if (r == 0)
 		inode_attr(d, &i, ret);
 	return r;

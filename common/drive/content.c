@@ -192,6 +192,7 @@ node_touch(struct drive *d, struct node *n, bool set_mtime)
 	n->live_bytes = n->held > 0 ? (uint64_t)n->held : 0;
 	n->live_mtime_ns = n->mtime_ns;
 	mutex_unlock(&d->db_lock);
+	(void)__atomic_add_fetch(&n->touches, 1, __ATOMIC_RELAXED);
 }
 
 void

@@ -57,6 +57,7 @@ struct node {
 	struct dirty *dirty;
 	struct fresh *fresh;
 	int64_t held;		/* bytes that a commit adds to the rows */
+	uint64_t touches;	/* atomic: written without a lock of d's */
 	int64_t dirty_ms;	/* when the oldest change was made; 0: clean */
 	int64_t mtime_ns;
 
@@ -81,6 +82,7 @@ struct drive_file {
 	uint64_t ra_blocks;	/* atomic: window, blocks */
 	bool has_read;		/* atomic: not for the first time any more */
 	bool is_sparing;	/* set at open */
+	uint64_t accessed;	/* atomic: changes seen at the last look */
 };
 
 /* A content version frozen for upload. */

@@ -267,6 +267,7 @@ drive_free(struct drive *d) NO_TSA
 	unread_done(d);
 	db_close(d->db);
 	inode_cache_drop(d);
+	atime_free(d);
 	pins_free(d->pins);
 	aead_free(d->row_key);
 	prf_free(d->name_prf);
@@ -413,6 +414,7 @@ drive_close(struct drive *d)
 	d->is_rebuilding = false;
 	mutex_unlock(&d->db_lock);
 	(void)forgotten_reap(d);
+	atime_tick(d, true);
 	/* Open files have been closed, so nothing is left to be committed. */
 	r = counts_save(d);
 	if (r == 0)

@@ -237,6 +237,15 @@ enum drive_state {
 };
 int drive_file_state(struct drive *d, uint64_t ino, enum drive_state *ret);
 
+/*
+ * It was read: its atime moves if that is not behind its other times by less
+ * than a day (as with the mount option relatime).  It is kept in memory for
+ * some seconds, never makes an upload, and waits for nothing but the lock;
+ * that of an open file mostly not even for that.
+ */
+void drive_accessed(struct drive *d, uint64_t ino);
+void drive_file_accessed(struct drive_file *f);
+
 /* Bytes of [off, off + len) of a file that are on the store and not here, as
  * whole blocks; counting ends once there are `enough`.  Negative: errno. */
 int64_t drive_missing(struct drive *d, uint64_t ino, uint64_t off,

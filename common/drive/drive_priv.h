@@ -70,6 +70,9 @@ struct drive {
 	} gone GUARDED_BY(db_lock);
 	uint64_t num_reserved GUARDED_BY(db_lock);	/* durable up to here */
 	struct inode_cache *inodes GUARDED_BY(db_lock);
+	/* atime.c: when what was read lately was; the first came when. */
+	struct access *accesses GUARDED_BY(db_lock);
+	int64_t accesses_ms GUARDED_BY(db_lock);
 	/* Written under db_lock with usage_add, read by anybody (atomic). */
 	struct usage {
 		uint64_t inodes, file_bytes, outbox_ops;
@@ -229,6 +232,17 @@ usage_add(uint64_t *counter, int64_t n)
 {
 	__atomic_add_fetch(counter, (uint64_t)n, __ATOMIC_RELAXED);
 }
+
+/* ---- atime.c ------------------------------------------------------------- */
+
+/* The later one of when ino was read and what its row says. */
+int64_t atime_of(struct drive *d, const struct inode *i)
+    REQUIRES(d->db_lock);
+/* What its row says counts from now on. */
+void atime_drop(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
+/* Into the rows, what has waited for long, or all; and forget. */
+void atime_tick(struct drive *d, bool all);
+void atime_free(struct drive *d) REQUIRES(d->db_lock);
 
 /* ---- outbox.c ----------------------------------------------------------- */
 

@@ -381,6 +381,7 @@ inode_reap(struct drive *d, uint64_t ino)
 	}
 	if (r < 0)
 		return r;
+	atime_drop(d, ino);
 	cache_del(d, ino);
 	usage_changed(d, ino, &i, NULL);
 	return 0;
@@ -411,7 +412,7 @@ inode_attr(struct drive *d, const struct inode *i, struct drive_attr *ret)
 	ret->size = i->kind == OP_KIND_SYMLINK ? i->target_len : i->size;
 	ret->blocks = (i->alloc + 511) / 512;
 	ret->rdev = i->rdev;
-	ret->atime_ns = i->atime_ns;
+	ret->atime_ns = atime_of(d, i);
 	ret->mtime_ns = i->mtime_ns;
 	ret->ctime_ns = i->ctime_ns;
 	ret->btime_ns = i->btime_ns;

@@ -40,6 +40,7 @@ content_tick(struct drive *d)
 			log_warn("drive: op=commit-aged r=%d", r);
 		node_unref(d, n);
 	}
+	atime_tick(d, false);
 	(void)content_evict(d, d->conf.cache_max ? d->conf.cache_max :
 	    UINT64_C(10) << 30);
 }

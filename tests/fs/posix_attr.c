@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Attributes: times, modes, owners, who may what, xattrs, statfs. */
+#include <dirent.h>
 #include <grp.h>
 #include <sys/statvfs.h>
 #include <sys/xattr.h>
@@ -357,6 +358,75 @@ fallocate_moves_times_also_where_it_does_nothing(void)
 	return 0;
 }
 
+/* Long ago, and written a little later. */
+static int
+age(const char *path)
+{
+	struct timespec t[2] = { { 1000, 0 }, { 2000, 0 } };
+
+	return utimensat(AT_FDCWD, path, t, AT_SYMLINK_NOFOLLOW);
+}
+
+/* Read it, not from the kernel's memory; its atime afterwards, or -1. */
+static time_t
+atime_read(const char *path, int flags)
+{
+	int fd = open(path, O_RDONLY | flags);
+	struct stat st;
+	char c;
+	bool is_ok;
+
+	if (fd < 0)
+		return -1;
+	is_ok = posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0 &&
+	    read(fd, &c, 1) == 1 && fstat(fd, &st) == 0;
+	return close(fd) == 0 && is_ok ? st.st_atim.tv_sec : -1;
+}
+
+static int
+reading_moves_atime_as_relatime_says(void)
+{
+	struct timespec t[2] = { { 3000, 5 }, { 0, UTIME_OMIT } };
+	time_t now = time(NULL);
+	struct stat a, st;
+	char buf[8];
+	DIR *dir;
+
+	OK(posix_puts("f", "hello") == 0 && symlink("f", "l") == 0);
+	OK(mkdir("d", 0755) == 0 && posix_puts("d/x", "x") == 0);
+	OK(age("f") == 0 && age("l") == 0 && age("d") == 0);
+	OK(stat("f", &a) == 0 && a.st_atim.tv_sec == 1000);
+	OK(atime_read("f", O_NOATIME) == 1000);
+	OK(atime_read("f", 0) >= now);
+	/* Nothing else moves. */
+	OK(stat("f", &st) == 0 && st.st_mtim.tv_sec == 2000);
+	OK(!is_before(&a.st_ctim, &st.st_ctim));
+	/* It is behind no other time now: it stays. */
+	a = st;
+	tick();
+	OK(atime_read("f", 0) >= now && stat("f", &st) == 0);
+	OK(!is_before(&a.st_atim, &st.st_atim));
+	tick();
+	OK(posix_puts("f", "other") == 0 && atime_read("f", 0) >= now);
+	OK(stat("f", &st) == 0 && is_before(&a.st_atim, &st.st_atim));
+	a = st;
+	tick();
+	OK(chmod("f", 0600) == 0 && atime_read("f", 0) >= now);
+	OK(stat("f", &st) == 0 && is_before(&a.st_atim, &st.st_atim));
+	/* What is set counts. */
+	OK(utimensat(AT_FDCWD, "f", t, 0) == 0 && stat("f", &st) == 0);
+	OK(st.st_atim.tv_sec == 3000 && st.st_atim.tv_nsec == 5);
+	sleep(7);
+	OK(stat("f", &st) == 0 && st.st_atim.tv_sec == 3000);
+	/* Symbolic links and folders are read, too. */
+	OK(readlink("l", buf, sizeof(buf)) == 1 && lstat("l", &st) == 0);
+	OK(st.st_atim.tv_sec >= now && st.st_mtim.tv_sec == 2000);
+	OK((dir = opendir("d")) && readdir(dir) && closedir(dir) == 0);
+	OK(stat("d", &st) == 0 && st.st_atim.tv_sec >= now);
+	OK(st.st_mtim.tv_sec == 2000);
+	return 0;
+}
+
 static const struct posix_test tests[] = {
 	POSIX_TEST(times_are_kept_to_the_nanosecond),
 	POSIX_TEST(times_move_when_things_change),
@@ -369,6 +439,7 @@ static const struct posix_test tests[] = {
 	POSIX_TEST(a_write_by_another_user_clears_setuid),
 	POSIX_TEST(xattrs_work),
 	POSIX_TEST(fallocate_moves_times_also_where_it_does_nothing),
+	POSIX_TEST(reading_moves_atime_as_relatime_says),
 	POSIX_TEST(statfs_makes_sense),
 };
 

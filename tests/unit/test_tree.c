@@ -363,6 +363,85 @@ chmod_as(const struct drive_cred *c, uint64_t ino, uint32_t mode)
 	return a.mode & 07777;
 }
 
+/* Read as long ago as it was written, and everything sent. */
+static void
+make_old(uint64_t ino, struct fix_log *jrn)
+{
+	struct drive_attr a, in = { .mtime_ns = 2000, .atime_ns = 1000 };
+
+	ck_assert_int_eq(drive_setattr(f.d, &fix_me, ino, &in,
+	    DRIVE_SET_MTIME | DRIVE_SET_ATIME, &a), 0);
+	fix_publish_all(&f, jrn);
+}
+
+START_TEST(a_time_of_reading_is_kept_and_makes_nothing_to_send)
+{
+	uint64_t ino = fix_write(&f, ROOT, "f", "x"), dir;
+	struct fix_log jrn = { 0 };
+	struct drive_attr a, in = { .mode = 0600, .atime_ns = 77 };
+	struct drive_file *h;
+	struct drive_usage u;
+	int64_t read_ns;
+	char c;
+
+	dir = fix_mkdir(&f, ROOT, "d");
+	make_old(ino, &jrn);
+	make_old(dir, &jrn);
+	ck_assert_int_eq(drive_file_open(f.d, ino, O_RDONLY, &h), 0);
+	ck_assert_int_eq(drive_read(h, &c, 1, 0, NULL), 1);
+	ck_assert_int_eq(fix_attr(&f, ino).atime_ns, 1000);
+	drive_file_accessed(h);
+	drive_accessed(f.d, dir);
+	a = fix_attr(&f, ino);
+	read_ns = a.atime_ns;
+	ck_assert_int_gt(read_ns, a.ctime_ns);
+	ck_assert_int_eq(a.mtime_ns, 2000);
+	/* It is later than the others now. */
+	drive_file_accessed(h);
+	drive_accessed(f.d, ino);
+	ck_assert_int_eq(fix_attr(&f, ino).atime_ns, read_ns);
+	ck_assert_int_eq(drive_file_close(h), 0);
+	drive_usage(f.d, &u);
+	ck_assert_uint_eq(u.outbox_ops, 0);
+	fix_reopen(&f);
+	ck_assert_int_eq(fix_attr(&f, ino).atime_ns, read_ns);
+	ck_assert_int_gt(fix_attr(&f, dir).atime_ns, 2000);
+	drive_usage(f.d, &u);
+	ck_assert_uint_eq(u.outbox_ops, 0);
+	/* Written again, and read, through one handle. */
+	ck_assert_int_eq(drive_file_open(f.d, ino, O_RDWR, &h), 0);
+	drive_file_accessed(h);
+	ck_assert_int_eq(fix_attr(&f, ino).atime_ns, read_ns);
+	ck_assert_int_eq(drive_write(h, "y", 1, 0), 1);
+	drive_file_accessed(h);
+	ck_assert_int_gt(fix_attr(&f, ino).atime_ns, read_ns);
+	ck_assert_int_eq(drive_file_close(h), 0);
+	/* What is set with other attributes, and what is set itself. */
+	make_old(ino, &jrn);
+	drive_accessed(f.d, ino);
+	read_ns = fix_attr(&f, ino).atime_ns;
+	ck_assert_int_eq(drive_setattr(f.d, &fix_me, ino, &in,
+	    DRIVE_SET_MODE, &a), 0);
+	ck_assert_int_eq(a.atime_ns, read_ns);
+	ck_assert_int_eq(drive_setattr(f.d, &fix_me, ino, &in,
+	    DRIVE_SET_ATIME, &a), 0);
+	ck_assert_int_eq(a.atime_ns, 77);
+	drive_set_readonly(f.d, true);
+	drive_accessed(f.d, ino);
+	ck_assert_int_eq(fix_attr(&f, ino).atime_ns, 77);
+	drive_set_readonly(f.d, false);
+	/* One that is gone leaves nothing. */
+	drive_accessed(f.d, ino);
+	ck_assert_int_gt(fix_attr(&f, ino).atime_ns, 77);
+	ck_assert_int_eq(drive_unlink(f.d, ROOT, "f"), 0);
+	drive_forget(f.d, ino);
+	fix_reopen(&f);
+	ck_assert_int_eq(drive_getattr(f.d, ino, &a), -ENOENT);
+	fix_fsck(&f);
+	fix_log_done(&jrn);
+}
+END_TEST
+
 START_TEST(setgid_is_only_for_members_and_goes_with_owners)
 {
 	uint64_t ino = fix_mkfile(&f, ROOT, "f");
@@ -1073,6 +1152,8 @@ main(void)
 	tcase_add_test(t, exchange_swaps_a_file_and_a_folder);
 	tcase_add_test(t, operations_set_the_times_that_posix_says);
 	tcase_add_test(t, setattr_keeps_explicit_times_over_pending_writes);
+	tcase_add_test(t,
+	    a_time_of_reading_is_kept_and_makes_nothing_to_send);
 	tcase_add_test(t, setgid_is_only_for_members_and_goes_with_owners);
 	tcase_add_test(t, a_setgid_folder_gives_its_group);
 	tcase_add_test(t, alone_on_a_drive_everything_is_ones_own);
