@@ -96,13 +96,6 @@ state_get(fuse_req_t req, fuse_ino_t ino, char *out, size_t size)
 	return (ssize_t)n;
 }
 
-/* The kernel asks for these on every write and open; there are none. */
-static bool
-is_foreign(const char *name)
-{
-	return strncmp(name, "security.", 9) == 0;
-}
-
 void
 op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
@@ -111,9 +104,7 @@ op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 
 	if (size > OPS_IO_MAX)
 		size = OPS_IO_MAX;
-	if (is_foreign(name))
-		n = -EOPNOTSUPP;
-	else if (virtual_is(ino))
+	if (virtual_is(ino))
 		n = -ENODATA;
 	else if (size > 0 && !p)
 		n = -ENOMEM;
@@ -134,9 +125,7 @@ op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	struct req_cred cred;
 	int r;
 
-	if (is_foreign(name))
-		r = -EOPNOTSUPP;
-	else if (virtual_is(ino))
+	if (virtual_is(ino))
 		r = virtual_make_real(ctx_of(req)->virtual, drive_of(req),
 		    req_cred(req, false, &cred));
 	else if (strcmp(name, STATE_NAME) == 0)

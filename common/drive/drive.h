@@ -152,9 +152,10 @@ void drive_closedir(struct drive_dir *dir);
 
 /* ---- xattrs ------------------------------------------------------------- */
 
-/* user.*, trusted.* (who may have them is the kernel's affair, but for their
- * names), and the two POSIX ACLs (system.posix_acl_access and _default, in the
- * kernel's xattr form), which are checked and keep the mode in step.
+/* user.*, trusted.* and security.* (who may have them is the kernel's affair,
+ * but for the names of trusted.*), and the two POSIX ACLs
+ * (system.posix_acl_access and _default, in the kernel's xattr form), which
+ * are checked and keep the mode in step.
  * Others: -EOPNOTSUPP.  Sizes as the system calls: size 0 asks for it. */
 ssize_t drive_getxattr(struct drive *d, uint64_t ino, const char *name,
     void *out, size_t size);

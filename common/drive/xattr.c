@@ -17,6 +17,9 @@
 
 /* Root's: the kernel lets nobody else have them, but for their names. */
 #define TRUSTED "trusted."
+/* The same, but for reading; the kernel also takes "security.capability" away
+ * when the file is written or given away. */
+#define SECURITY "security."
 
 /* ---- names -------------------------------------------------------------- */
 
@@ -26,11 +29,18 @@ is_trusted(const char *name)
 	return strncmp(name, TRUSTED, sizeof(TRUSTED) - 1) == 0;
 }
 
+static bool
+is_security(const char *name)
+{
+	return strncmp(name, SECURITY, sizeof(SECURITY) - 1) == 0;
+}
+
 /* A prefix and nothing behind it. */
 static bool
 is_nameless(const char *name)
 {
-	return strcmp(name, "user.") == 0 || strcmp(name, TRUSTED) == 0;
+	return strcmp(name, "user.") == 0 || strcmp(name, TRUSTED) == 0 ||
+	    strcmp(name, SECURITY) == 0;
 }
 
 /* May this inode have it?  -EOPNOTSUPP, -EPERM, -EINVAL. */
@@ -42,7 +52,7 @@ xattr_allowed(const struct inode *i, const char *name)
 	if (strncmp(name, "user.", 5) == 0)
 		return i->kind == OP_KIND_FILE || i->kind == OP_KIND_DIR ? 0 :
 		    -EPERM;
-	if (is_trusted(name))
+	if (is_trusted(name) || is_security(name))
 		return 0;
 	if (i->kind == OP_KIND_SYMLINK)
 		return -EOPNOTSUPP;
@@ -63,7 +73,7 @@ bool
 xattr_known(const char *name)
 {
 	return strncmp(name, "user.", 5) == 0 || is_trusted(name) ||
-	    xattr_flag(name) != 0;
+	    is_security(name) || xattr_flag(name) != 0;
 }
 
 /* ---- reading ------------------------------------------------------------ */

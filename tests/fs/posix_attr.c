@@ -305,6 +305,64 @@ xattrs_work(void)
 	FAILS(getxattr("f", "trusted.", buf, 4), EINVAL);
 	FAILS(setxattr("f", "user.", "1", 1, 0), EINVAL);
 	FAILS(removexattr("f", "trusted."), EINVAL);
+	FAILS(getxattr("f", "security.", buf, 4), EINVAL);
+	return 0;
+}
+
+/* cap_net_raw, as setcap(8) writes it. */
+static const unsigned char cap[20] = { 1, 0, 0, 2, 0, 0x20 };
+
+static bool
+has_cap(const char *path)
+{
+	unsigned char got[32];
+
+	return getxattr(path, "security.capability", got, sizeof(got)) ==
+	    (ssize_t)sizeof(cap) && memcmp(got, cap, sizeof(cap)) == 0;
+}
+
+static int
+put_cap(const char *path)
+{
+	return setxattr(path, "security.capability", cap, sizeof(cap), 0);
+}
+
+static int
+no_right_to_security(void)
+{
+	FAILS(put_cap("f"), EPERM);
+	FAILS(setxattr("f", "security.x", "1", 1, 0), EPERM);
+	OK(getxattr("f", "security.x", NULL, 0) == 3);
+	return 0;
+}
+
+static int
+security_attributes_are_kept_and_capabilities_go(void)
+{
+	char list[256];
+	int fd;
+
+	OK(posix_puts("f", "x") == 0 && symlink("f", "l") == 0);
+	FAILS(getxattr("f", "security.capability", list, 4), ENODATA);
+	OK(setxattr("f", "security.x", "abc", 3, 0) == 0);
+	OK(lsetxattr("l", "security.x", "d", 1, 0) == 0);
+	OK(listxattr("f", list, sizeof(list)) == 11);
+	OK(strcmp(list, "security.x") == 0);
+	OK(chmod("f", 0666) == 0 && chmod(".", 0777) == 0);
+	OK(as_nobody(no_right_to_security) == 0);
+	/* What changes the file takes its capabilities. */
+	OK(put_cap("f") == 0 && has_cap("f"));
+	OK((fd = open("f", O_WRONLY)) >= 0 && has_cap("f"));
+	OK(write(fd, "yy", 2) == 2 && !has_cap("f"));
+	OK(put_cap("f") == 0 && has_cap("f"));
+	OK(write(fd, "zz", 2) == 2 && !has_cap("f"));
+	OK(close(fd) == 0 && put_cap("f") == 0 && has_cap("f"));
+	OK(truncate("f", 1) == 0 && !has_cap("f"));
+	OK(put_cap("f") == 0 && chown("f", 0, 0) == 0 && !has_cap("f"));
+	OK(put_cap("f") == 0 && chmod("f", 0755) == 0 && has_cap("f"));
+	OK(rename("f", "g") == 0 && has_cap("g"));
+	OK(getxattr("g", "security.x", list, 4) == 3);
+	OK(removexattr("g", "security.x") == 0 && has_cap("g"));
 	return 0;
 }
 
@@ -438,6 +496,7 @@ static const struct posix_test tests[] = {
 	POSIX_TEST(a_setgid_folder_hands_on_its_group),
 	POSIX_TEST(a_write_by_another_user_clears_setuid),
 	POSIX_TEST(xattrs_work),
+	POSIX_TEST(security_attributes_are_kept_and_capabilities_go),
 	POSIX_TEST(fallocate_moves_times_also_where_it_does_nothing),
 	POSIX_TEST(reading_moves_atime_as_relatime_says),
 	POSIX_TEST(statfs_makes_sense),

@@ -222,6 +222,7 @@ say_rename(void)
 	REN("full", "full/x", RENAME_EXCHANGE);
 	REN("full/x", "full", RENAME_EXCHANGE);
 	REN("f", "g", RENAME_EXCHANGE | RENAME_NOREPLACE);
+	REN("f", "g", RENAME_EXCHANGE | RENAME_WHITEOUT);
 	REN("f", "g", 1u << 20);
 	REN("f", "f2", RENAME_NOREPLACE);
 	REN("f2", "g", 0);
@@ -332,6 +333,15 @@ say_attr(void)
 	SAY(listxattr("p", big, sizeof(big)));
 	SAY(removexattr("p", "trusted.a"));
 	SAY(removexattr("p", "trusted.a"));
+	SAY(getxattr("f", "user.", buf, 2));
+	SAY(getxattr("f", "security.b", big, sizeof(big)));
+	SAY(setxattr("f", "security.a", "v", 1, 0));
+	SAY(lsetxattr("l", "security.a", "v", 1, 0));
+	SAY(setxattr("p", "security.a", "v", 1, 0));
+	SAY(listxattr("p", big, sizeof(big)));
+	SAY(removexattr("p", "security.a"));
+	SAY(removexattr("p", "security.a"));
+	SAY(removexattr("f", "security."));
 	SAY(getxattr("d", "user.a", buf, 2));
 	SAY(getxattr("d", "user.b", buf, 2));
 	SAY(getxattr("p", "user.b", buf, 2));
@@ -470,6 +480,10 @@ say_times(void)
 	TIMES("d/a", ftruncate(fd, 5));
 	TIMES("d/a", ftruncate(fd, 3));
 	TIMES("d/a", fallocate(fd, 0, 0, 100));
+	TIMES("d/a", fallocate(fd, 0, 0, 50));
+	TIMES("d/a", fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 500));
+	TIMES("d/a", fallocate(fd, FALLOC_FL_KEEP_SIZE |
+	    FALLOC_FL_PUNCH_HOLE, 500, 500));
 	TIMES("d/a", fsync(fd));
 	TIMES("d/a", truncate("d/a", 50));
 	TIMES("d/a", o("d/a", O_RDONLY));
