@@ -181,8 +181,12 @@ install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8
 	ln -sf $(BINDIR)/coffre $(DESTDIR)$(SBINDIR)/mount.coffre
 	ln -sf $(BINDIR)/coffre $(DESTDIR)$(SBINDIR)/mount.fuse.coffre
+	ln -sf $(BINDIR)/coffre $(DESTDIR)$(SBINDIR)/umount.coffre
+	ln -sf $(BINDIR)/coffre $(DESTDIR)$(SBINDIR)/umount.fuse.coffre
 	install -m 644 fs/mount.coffre.8 $(DESTDIR)$(MANDIR)/man8/
 	ln -sf mount.coffre.8 $(DESTDIR)$(MANDIR)/man8/mount.fuse.coffre.8
+	ln -sf mount.coffre.8 $(DESTDIR)$(MANDIR)/man8/umount.coffre.8
+	ln -sf mount.coffre.8 $(DESTDIR)$(MANDIR)/man8/umount.fuse.coffre.8
 	install -m 644 packaging/coffre@.service $(DESTDIR)$(UNITDIR)/
 	install -m 644 packaging/coffre.bash $(DESTDIR)$(COMPDIR)/coffre
 	install -m 644 packaging/presets $(DESTDIR)$(DATADIR)/coffre/

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@
 #include "fs/await.h"
 #include "fs/control.h"
 #include "fs/desktop.h"
+#include "fs/mount_lock.h"
 #include "fs/mountpoint.h"
 #include "fs/inval.h"
 #include "fs/leftover.h"
@@ -37,7 +37,6 @@
 #include "sync/sync.h"
 #include "util/clock.h"
 #include "util/err.h"
-#include "util/file.h"
 #include "util/log.h"
 #include "util/thread.h"
 
@@ -283,29 +282,6 @@ helpers_start(struct mount *m, struct err *e)
 
 /* ---- up and down -------------------------------------------------------- */
 
-/* One mount of a drive, also while it is locked and nobody has it open. */
-static int
-lock_take(struct mount *m, struct err *e)
-{
-	char dir[PATH_MAX], path[PATH_MAX + 16];
-	int r;
-
-	r = place_path(PLACE_STATE, m->p->name, dir, e);
-	if (r < 0)
-		return r;
-	(void)snprintf(path, sizeof(path), "%s/" MOUNT_LOCK, dir);
-	r = file_mkdirs(dir);
-	if (r == 0) {
-		m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-		if (m->lock_fd < 0 || flock(m->lock_fd, LOCK_EX | LOCK_NB) < 0)
-			r = -errno;
-	}
-	if (r == -EWOULDBLOCK)
-		return err_set(e, -EBUSY, "drive '%s' is mounted already: "
-		    "'coffre status %s' says where", m->p->name, m->p->name);
-	return r < 0 ? err_set(e, r, "'%s': %s", path, strerror(-r)) : 0;
-}
-
 static int
 mount_up(struct mount *m, struct err *e)
 {
@@ -314,9 +290,11 @@ mount_up(struct mount *m, struct err *e)
 	const char *where = m->conf->mountpoint;
 	int r;
 
-	r = p->keys ? parts_open_drive(p, e) : 0;
-	if (r == 0)
-		r = lock_take(m, e);
+	/* First: who has the drive open then is no mount that ends. */
+	r = mount_lock_take(p->name, (unsigned)p->opts.drain + STOP_SPARE_S,
+	    m->signals.fd, &m->lock_fd, e);
+	if (r == 0 && p->keys)
+		r = parts_open_drive(p, e);
 	if (r < 0)
 		return r;
 	if (!where)

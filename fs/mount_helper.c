@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "fs/mount_helper.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "fs/cli.h"
+#include "fs/mountpoint.h"
+#include "fs/remount.h"
 #include "util/err.h"
 
 enum { MOUNT_USAGE = 1, MOUNT_SYSERR = 2, MOUNT_FAILED = 32 };
 
-bool
-mount_helper_is(const char *argv0)
+static const char *
+base_name(const char *argv0)
 {
 	const char *name = strrchr(argv0, '/');
 
-	name = name ? name + 1 : argv0;
-	return strcmp(name, "mount.coffre") == 0 ||
-	    strcmp(name, "mount.fuse.coffre") == 0;
+	return name ? name + 1 : argv0;
 }
 
 static bool
@@ -27,12 +31,26 @@ begins(const char *s, const char *with)
 	return strncmp(s, with, strlen(with)) == 0;
 }
 
+bool
+mount_helper_is(const char *argv0)
+{
+	const char *name = base_name(argv0);
+
+	if (begins(name, "umount."))
+		name++;
+	return strcmp(name, "mount.coffre") == 0 ||
+	    strcmp(name, "mount.fuse.coffre") == 0;
+}
+
+/* ---- mount --------------------------------------------------------------- */
+
 /* mount(8) says by "user=" who mounts; as an option of ours it would name an
  * account at the store. */
 static bool
 is_for_mount(const char *item)
 {
-	return begins(item, "user=") || begins(item, "comment=");
+	return begins(item, "user=") || begins(item, "comment=") ||
+	    begins(item, "helper=") || begins(item, "uhelper=");
 }
 
 static bool
@@ -41,6 +59,8 @@ is_known(const char *item)
 	struct opts o;
 	int r;
 
+	if (strcmp(item, "remount") == 0)
+		return true;
 	opts_init(&o);
 	r = opts_parse_list(&o, item, NULL);
 	opts_done(&o);
@@ -77,8 +97,8 @@ static int
 usage(const char *what)
 {
 	cli_note("%s", what);
-	cli_note("mount(8) calls this as: mount.coffre SOURCE DIR [-sfnv] "
-	    "[-o OPTIONS]");
+	cli_note("mount(8) and umount(8) call this as: mount.coffre SOURCE DIR "
+	    "[-sfnv] [-o OPTIONS], umount.fuse.coffre DIR [-lfrnv]");
 	return MOUNT_USAGE;
 }
 
@@ -96,8 +116,34 @@ check_only(const char *list)
 	return r < 0 ? usage(e.msg) : 0;
 }
 
-int
-mount_helper_run(int argc, char **argv)
+static int
+again(const char *dir, const char *list, bool is_fake)
+{
+	struct err e = { "" };
+	unsigned long flags;
+	int r;
+
+	r = remount_parse(list, &flags, &e);
+	if (r < 0)
+		return usage(e.msg);
+	r = is_fake ? 0 : remount(dir, flags, &e);
+	if (r < 0)
+		cli_note("%s", e.msg);
+	return r < 0 ? MOUNT_FAILED : 0;
+}
+
+static int
+anew(const char *source, const char *dir, const char *list)
+{
+	int r = cmd_mount_source(source, dir, list);
+
+	if (r == 0)
+		return 0;
+	return r == EX_USAGE ? MOUNT_USAGE : MOUNT_FAILED;
+}
+
+static int
+mount_run_helper(int argc, char **argv)
 {
 	bool is_sloppy = false, is_fake = false;
 	const char *list = "";
@@ -120,12 +166,103 @@ mount_helper_run(int argc, char **argv)
 	if (!own)
 		return MOUNT_SYSERR;
 	list_filter(own, is_sloppy);
-	if (is_fake)
+	if (remount_is(own))
+		r = again(argv[optind + 1], own, is_fake);
+	else if (is_fake)
 		r = check_only(own);
 	else
-		r = cmd_mount_source(argv[optind], argv[optind + 1], own);
+		r = anew(argv[optind], argv[optind + 1], own);
 	free(own);
-	if (r == 0 || is_fake)
-		return r;
-	return r == EX_USAGE ? MOUNT_USAGE : MOUNT_FAILED;
+	return r;
+}
+
+/* ---- umount -------------------------------------------------------------- */
+
+/* Is it the drive of that name whose daemon we would reach?  Another user's,
+ * or another home's, may have the same name. */
+static bool
+is_mine(const char *dir)
+{
+	struct mounted m, own;
+	char real[PATH_MAX];
+
+	return mountpoint_real(dir, real) == 0 && mounted_at(real, &m) == 0 &&
+	    m.uid == getuid() && mounted_by_name(m.name, &own) == 0 &&
+	    strcmp(own.path, real) == 0;
+}
+
+static int
+enter(const char *namespace, struct err *e)
+{
+	int fd = open(namespace, O_RDONLY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0)
+		r = -errno;
+	if (fd >= 0)
+		(void)close(fd);
+	return r < 0 ? err_set(e, r, "'%s': %s", namespace, strerror(-r)) : 0;
+}
+
+/* By the kernel alone: nobody waits for the daemon. */
+static int
+umount_plain(const char *dir, bool is_lazy, bool is_forced, bool is_ro,
+    struct err *e)
+{
+	int r;
+
+	if (is_forced && umount2(dir, MNT_FORCE | UMOUNT_NOFOLLOW | (is_lazy ?
+	    MNT_DETACH : 0)) == 0)
+		return 0;
+	r = mountpoint_unmount(dir, is_lazy, e);
+	return r == -EBUSY && is_ro ? remount_readonly(dir, e) : r;
+}
+
+static int
+umount_run_helper(int argc, char **argv)
+{
+	bool is_lazy = false, is_forced = false, is_ro = false;
+	char name[] = "unmount", lazy[] = "--lazy", end[] = "--";
+	char *to[] = { name, end, NULL, NULL, NULL };
+	const char *namespace = NULL;
+	struct err e = { "" };
+	int key, r;
+
+	while ((key = getopt(argc, argv, "lfrnvt:N:")) != -1) {
+		if (key == 'l')
+			is_lazy = true;
+		else if (key == 'f')
+			is_forced = true;
+		else if (key == 'r')
+			is_ro = true;
+		else if (key == 'N')
+			namespace = optarg;
+		else if (key == '?')
+			return usage(N_("unknown option"));
+	}
+	if (argc - optind != 1)
+		return usage(N_("a folder is needed"));
+	to[2] = argv[optind];
+	if (!is_forced && !is_ro && !namespace && is_mine(to[2])) {
+		if (is_lazy) {
+			to[3] = to[2];
+			to[2] = end;
+			to[1] = lazy;
+		}
+		r = cmd_unmount.run(&cmd_unmount, is_lazy ? 4 : 3, to);
+		return r == 0 ? 0 : MOUNT_FAILED;
+	}
+	r = namespace ? enter(namespace, &e) : 0;
+	if (r == 0)
+		r = umount_plain(to[2], is_lazy, is_forced, is_ro, &e);
+	if (r < 0)
+		cli_note("%s", e.msg);
+	return r < 0 ? MOUNT_FAILED : 0;
+}
+
+int
+mount_helper_run(int argc, char **argv)
+{
+	return begins(base_name(argv[0]), "umount.") ?
+	    umount_run_helper(argc, argv) : mount_run_helper(argc, argv);
 }

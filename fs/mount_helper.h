@@ -5,11 +5,13 @@
 #include <stdbool.h>
 
 /*
- * mount_helper - the program as mount(8) calls it for a line of fstab(5):
+ * mount_helper - the program as mount(8) calls it for a line of fstab(5), and
+ * as umount(8) does:
  *
  *	mount.coffre SOURCE DIR [-sfnv] [-o OPTIONS] [-t TYPE]
+ *	umount.coffre DIR [-lfrnv] [-t TYPE] [-N NAMESPACE]
  *
- * Its name says so (mount.coffre, mount.fuse.coffre).
+ * Its name says so (mount.coffre, mount.fuse.coffre and those with umount).
  */
 
 /* Is that name, with or without a folder, one of them? */

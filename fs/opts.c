@@ -331,15 +331,19 @@ opts_unset(struct opts *o, const struct opt *t)
 }
 
 /* What mount(8) and fstab may add to any file system: passed on to the
- * kernel, or nothing to do here.  dev and suid are never granted. */
+ * kernel, or nothing to do here.  dev and suid are never granted, the kernel
+ * always checks modes, and when times of access change is ours to say. */
 static int
 set_generic(struct opts *o, const char *name, struct err *e)
 {
 	static const char *const pass[] = { "noexec", "noatime", "sync",
-	    "dirsync", "nodiratime", "nosuid", "nodev" };
+	    "dirsync", "nosuid", "nodev" };
 	static const char *const drop[] = { "rw", "exec", "atime", "async",
 	    "suid", "dev", "auto", "noauto", "nofail", "_netdev", "defaults",
-	    "users", "nouser", "owner", "group", "relatime", "diratime" };
+	    "users", "nouser", "owner", "group", "relatime", "norelatime",
+	    "strictatime", "nostrictatime", "lazytime", "nolazytime",
+	    "diratime", "nodiratime", "symfollow", "silent", "loud",
+	    "default_permissions" };
 	size_t i;
 	char *s;
 
@@ -349,6 +353,10 @@ set_generic(struct opts *o, const char *name, struct err *e)
 	}
 	if (strncmp(name, "x-", 2) == 0 || strcmp(name, "user") == 0)
 		return 0;
+	if (strcmp(name, "nosymfollow") == 0) {
+		o->nosymfollow = true;
+		return 0;
+	}
 	for (i = 0; i < sizeof(pass) / sizeof(*pass); i++) {
 		if (strcmp(name, pass[i]) != 0)
 			continue;

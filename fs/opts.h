@@ -68,6 +68,7 @@ struct opts {
 	uint64_t metered;	/* enum opt_metered */
 	uint64_t set;		/* bit n: opts_table[n] was set */
 	char *kernel;		/* mount options passed on to the kernel */
+	bool nosymfollow;	/* likewise; the FUSE library has no word */
 };
 
 struct opt {

@@ -2,10 +2,12 @@
 #include "fs/session.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "fs/mountpoint.h"
@@ -88,11 +90,33 @@ mount_failed(const struct parts *p, const char *mp, struct err *e)
 	    mp);
 }
 
+/* Nobody has looked anything up before: that waits for our answers. */
+static int
+nosymfollow_set(const char *mp, struct err *e)
+{
+	int r = -ENOSYS;
+#ifdef MOUNT_ATTR_NOSYMFOLLOW
+	struct mount_attr a = { .attr_set = MOUNT_ATTR_NOSYMFOLLOW };
+
+	r = mount_setattr(AT_FDCWD, mp, AT_SYMLINK_NOFOLLOW, &a,
+	    sizeof(a)) < 0 ? -errno : 0;
+#endif
+	if (r == -EPERM)
+		return err_set(e, r, "'nosymfollow' is for root to ask for");
+	return r < 0 ? err_set(e, r, "'%s': %s", "nosymfollow",
+	    strerror(-r)) : 0;
+}
+
 int
 session_mount(struct fuse_session *se, const struct parts *p,
     const char *mountpoint, struct err *e)
 {
+	int r;
+
 	if (fuse_session_mount(se, mountpoint) != 0)
 		return mount_failed(p, mountpoint, e);
-	return 0;
+	r = p->opts.nosymfollow ? nosymfollow_set(mountpoint, e) : 0;
+	if (r < 0)
+		fuse_session_unmount(se);
+	return r;
 }

@@ -19,6 +19,8 @@ world() {
 	    PREFIX=/usr >/dev/null &&
 	    ln -sf "$COFFRE" "$T/dest/sbin/mount.coffre" &&
 	    ln -sf "$COFFRE" "$T/dest/sbin/mount.fuse.coffre" &&
+	    ln -sf "$COFFRE" "$T/dest/sbin/umount.coffre" &&
+	    ln -sf "$COFFRE" "$T/dest/sbin/umount.fuse.coffre" &&
 	    mount -t overlay overlay -o "lowerdir=$T/dest/sbin:$SBIN" "$SBIN" &&
 	    mkdir -p "$T/notes" "$T/mnt" /run/mount &&
 	    mount --bind "$T/notes" /run/mount &&
@@ -48,7 +50,7 @@ exits() {
 
 need "it is installed beside what mount(8) has" world
 check "the helpers are links to the program" test -L \
-    "$T/dest/sbin/mount.fuse.coffre"
+    "$T/dest/sbin/mount.fuse.coffre" -a -L "$T/dest/sbin/umount.fuse.coffre"
 check "and have a manual" test -s "$T/dest/usr/share/man/man8/mount.coffre.8"
 C=$XDG_CONFIG_HOME/coffre/$NAME.conf
 echo "passphrase_command = echo '$PASS'" >>"$C"
@@ -74,6 +76,75 @@ check "it is known by its name" "$COFFRE" status "$NAME" >/dev/null
 refuse "it is read-only" touch "$T/mnt/file"
 check "what was written is there" [ "$(cat "$T/mnt/file")" = x ]
 check "coffre unmount ends it" "$COFFRE" unmount "$NAME"
+check "the daemon ends" daemon_ends
+
+# umount(8) returns when the kernel has let go, not the daemon; the next mount
+# waits for that one.
+has_ended() {
+	flock -n "$XDG_STATE_HOME/coffre/$NAME/mount.lock" true
+}
+lies_once() {
+	[ "$(findmnt -no TARGET "$T/mnt" | wc -l)" -eq 1 ]
+}
+echo "drain = 4" >>"$C"
+: >"$T/notes/utab"	# what "coffre unmount" has left there
+check "it is mounted" mount -t fuse.coffre "$NAME" "$T/mnt"
+check "a file is written" sh -c 'echo y >"$1/file"' sh "$T/mnt"
+mv "$T/store" "$T/away"
+check "umount returns" umount "$T/mnt"
+refuse "before the daemon, which cannot reach the store, has ended" has_ended
+check "it is mounted again" mount -t fuse.coffre "$NAME" "$T/mnt"
+check "and holds what was written" [ "$(cat "$T/mnt/file")" = y ]
+check "a mount beside it is none" exits 32 mount -t fuse.coffre "$NAME" \
+    "$T/mnt2"
+check "umount returns" umount "$T/mnt"
+check "it is mounted as fstab says" mount "$T/mnt"
+check "umount, which mount(8) left a note, calls the helper" umount "$T/mnt"
+check "which waits for the daemon" has_ended
+mv "$T/away" "$T/store"
+check "it is mounted" mount "$T/mnt"
+cd "$T/mnt" || exit 1
+check "what is in use is not unmounted" exits 32 umount "$T/mnt"
+check "but lazily" umount -l "$T/mnt"
+cd "$T" || exit 1
+check "the daemon ends" daemon_ends
+
+# Other flags for what is mounted.
+has() {
+	findmnt -no OPTIONS "$T/mnt" | tr , '\n' | grep -qx "$1"
+}
+: >"$T/fstab"	# mount(8) would take the other options from there
+check "it is mounted" mount -t fuse.coffre "$NAME" "$T/mnt" -o noexec
+check "it is made read-only" mount -o remount,ro "$T/mnt"
+check "is so" has ro
+check "nothing else lies on it" lies_once
+refuse "nothing is written" touch "$T/mnt/file"
+check "it is still noexec" has noexec
+check "and nosuid" has nosuid
+check "it is made writable" mount -o remount,rw "$T/mnt"
+check "is so" touch "$T/mnt/file"
+check "it is still nodev" has nodev
+check "what is not mounted is not mounted again" exits 32 mount -o \
+    remount,ro -t fuse.coffre "$NAME" "$T/store"
+check "an unknown word is a wrong one" exits 1 mount -o remount,nonsense \
+    "$T/mnt"
+exec 7>"$T/mnt/open"
+check "while a file is open for writing it is not made read-only" exits 32 \
+    mount -o remount,ro "$T/mnt"
+exec 7>&-
+check "umount -r can unmount" umount -r "$T/mnt"
+check "the daemon ends" daemon_ends
+for o in strictatime lazytime nolazytime relatime,norelatime nostrictatime \
+    nodiratime silent default_permissions dirsync,sync nosymfollow; do
+	check "mounted with $o" mount -t coffre "$NAME" "$T/mnt" -o "$o"
+	check "it holds what it did" [ "$(cat "$T/mnt/file")" = y ]
+	ln -sf file "$T/mnt/link"
+	[ "$o" = nosymfollow ] || check "a link is followed" test \
+	    -f "$T/mnt/link"
+	[ "$o" != nosymfollow ] || refuse "no link is followed" test \
+	    -e "$T/mnt/link"
+	check "umount ends it" umount "$T/mnt"
+done
 check "the daemon ends" daemon_ends
 
 # What cannot be.
