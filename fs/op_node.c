@@ -27,10 +27,14 @@ op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct drive_attr a;
 	int r;
 
-	/* "." is asked by file handles (NFS) of an inode that was forgotten:
-	 * if it is gone the handle is stale. */
+	/* These are asked for file handles (NFS) of an inode that the kernel
+	 * has forgotten: if it is gone the handle is stale. */
 	if (strcmp(name, ".") == 0) {
 		r = attr_get(req, parent, &a);
+		if (r == -ENOENT || (r == 0 && a.nlink == 0))
+			r = -ESTALE;
+	} else if (strcmp(name, "..") == 0) {
+		r = drive_parent(x->drive, parent, &a);
 		if (r == -ENOENT)
 			r = -ESTALE;
 	} else {

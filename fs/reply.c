@@ -79,7 +79,8 @@ entry_of(fuse_req_t req, const struct drive_attr *a,
 {
 	memset(ep, 0, sizeof(*ep));
 	ep->ino = a->ino;
-	ep->generation = 1;
+	/* The kernel has the root without having asked. */
+	ep->generation = a->ino != FUSE_ROOT_ID;
 	ep->attr_timeout = ep->entry_timeout = ctx_of(req)->timeout;
 	reply_stat(a, &ep->attr);
 }

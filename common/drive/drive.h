@@ -83,6 +83,9 @@ void drive_close(struct drive *d);
 
 int drive_lookup(struct drive *d, uint64_t parent, const char *name,
     struct drive_attr *ret);
+/* The folder that a folder lies in, of the root itself; -ENOENT: it is
+ * deleted. */
+int drive_parent(struct drive *d, uint64_t ino, struct drive_attr *ret);
 int drive_getattr(struct drive *d, uint64_t ino, struct drive_attr *ret);
 
 enum drive_set {

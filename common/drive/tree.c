@@ -74,6 +74,22 @@ folder_load(struct drive *d, uint64_t ino, struct inode *ret)
 }
 
 int
+drive_parent(struct drive *d, uint64_t ino, struct drive_attr *ret)
+{
+	struct inode i;
+	int r;
+
+	mutex_lock(&d->db_lock);
+	r = folder_load(d, ino, &i);
+	if (r == 0)
+		r = inode_load(d, i.parent, &i);
+	if (r == 0)
+		inode_attr(d, &i, ret);
+	mutex_unlock(&d->db_lock);
+	return r;
+}
+
+int
 folder_touch(struct drive *d, struct inode *p, int64_t now)
 {
 	int r;
