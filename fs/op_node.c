@@ -75,10 +75,16 @@ op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	reply_attr(req, r, &a);
 }
 
+/* The nearest time that can be kept. */
 static int64_t
 ns_of(struct timespec ts)
 {
-	return (int64_t)ts.tv_sec * NS + ts.tv_nsec;
+	int64_t ns;
+
+	if (__builtin_mul_overflow((int64_t)ts.tv_sec, (int64_t)NS, &ns) ||
+	    __builtin_add_overflow(ns, (int64_t)ts.tv_nsec, &ns))
+		return ts.tv_sec < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
 }
 
 void
@@ -102,6 +108,7 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 	struct drive_attr in, a;
 	struct req_cred cred;
 	unsigned to = 0;
+	int64_t now;
 	size_t i;
 	int r;
 
@@ -118,16 +125,23 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 	in.atime_ns = ns_of(st->st_atim);
 	in.mtime_ns = ns_of(st->st_mtim);
 	in.ctime_ns = ns_of(st->st_ctim);
-	if (set & FUSE_SET_ATTR_ATIME_NOW)
-		in.atime_ns = clock_real_ns();
-	if (set & FUSE_SET_ATTR_MTIME_NOW)
-		in.mtime_ns = clock_real_ns();
 	for (i = 0; i < sizeof(map) / sizeof(*map); i++) {
 		if (set & map[i].from)
 			to |= map[i].to;
 	}
 	if (!(set & FUSE_SET_ATTR_SIZE))
 		req_settle_maps(req, ino);
+	/* After what is settled, and one for all three. */
+	now = clock_real_ns();
+	if (set & FUSE_SET_ATTR_ATIME_NOW)
+		in.atime_ns = now;
+	if (set & FUSE_SET_ATTR_MTIME_NOW)
+		in.mtime_ns = now;
+	if ((set & (FUSE_SET_ATTR_ATIME_NOW | FUSE_SET_ATTR_MTIME_NOW)) &&
+	    !(set & FUSE_SET_ATTR_CTIME)) {
+		in.ctime_ns = now;
+		to |= DRIVE_SET_CTIME;
+	}
 	r = drive_setattr(drive_of(req), req_cred(req, (set &
 	    (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_GID)) != 0, &cred), ino, &in,
 	    to, &a);

@@ -45,6 +45,54 @@ as_nobody(int (*fn)(void))
 	return posix_wait(pid);
 }
 
+static bool
+is_same(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static int
+now_is_one_time(void)
+{
+	struct timespec t[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
+	struct stat st;
+
+	OK(posix_puts("f", "x") == 0);
+	tick();
+	OK(utimensat(AT_FDCWD, "f", NULL, 0) == 0 && stat("f", &st) == 0);
+	OK(is_same(&st.st_atim, &st.st_mtim));
+	OK(is_same(&st.st_ctim, &st.st_mtim));
+	tick();
+	OK(utimensat(AT_FDCWD, "f", t, 0) == 0 && stat("f", &st) == 0);
+	OK(is_same(&st.st_atim, &st.st_mtim));
+	OK(is_same(&st.st_ctim, &st.st_mtim));
+	return 0;
+}
+
+/* What cannot be kept is not another time: the nearest that can. */
+static int
+far_times_stay_far(void)
+{
+	static const int64_t secs[] = { 10413792000, 99999999999,
+	    -10413792000, -99999999999 };
+	struct timespec t[2] = { { 0, 0 }, { 0, 0 } };
+	struct stat st;
+	size_t i;
+
+	if (posix_is_plain())
+		return 0;	/* ext4 has other limits */
+	OK(posix_puts("f", "x") == 0);
+	for (i = 0; i < sizeof(secs) / sizeof(*secs); i++) {
+		t[0].tv_sec = t[1].tv_sec = secs[i];
+		OK(utimensat(AT_FDCWD, "f", t, 0) == 0);
+		OK(stat("f", &st) == 0);
+		OK(secs[i] > 0 ? st.st_mtim.tv_sec == INT64_MAX / 1000000000 :
+		    st.st_mtim.tv_sec == INT64_MIN / 1000000000 - 1);
+		OK(is_same(&st.st_atim, &st.st_mtim));
+	}
+	return 0;
+}
+
 static int
 times_are_kept_to_the_nanosecond(void)
 {
@@ -487,6 +535,8 @@ reading_moves_atime_as_relatime_says(void)
 
 static const struct posix_test tests[] = {
 	POSIX_TEST(times_are_kept_to_the_nanosecond),
+	POSIX_TEST(now_is_one_time),
+	POSIX_TEST(far_times_stay_far),
 	POSIX_TEST(times_move_when_things_change),
 	POSIX_TEST(a_time_set_while_open_stays_after_close),
 	POSIX_TEST(modes_keep_all_their_bits),
