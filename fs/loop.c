@@ -17,6 +17,7 @@
 #define LEAD_MS 10		/* a leader's answer may take, about */
 #define STOP_MS 50		/* between nudges of those who still read */
 #define SPARE_MAX 8		/* followers that are kept */
+#define LENT_MAX 256		/* threads that do not count */
 #define SMALL_MAX 65536u	/* bytes of a read or write answered at once */
 
 struct worker {
@@ -43,6 +44,7 @@ struct loop {
 	SLIST_HEAD(, worker) spares;	/* the last to come goes first */
 	LIST_HEAD(, worker) gone;	/* to be joined */
 	unsigned n, nspares;
+	unsigned nlent;		/* of n: wait for others of them */
 	int error;
 	bool is_ended;		/* atomic; written under lock */
 };
@@ -94,7 +96,7 @@ lead_pass(struct loop *l) REQUIRES(l->lock)
 	if (w) {
 		SLIST_REMOVE_HEAD(&l->spares, spare);
 		l->nspares--;
-	} else if (l->n >= l->max || worker_start(l, &w) < 0) {
+	} else if (l->n - l->nlent >= l->max || worker_start(l, &w) < 0) {
 		w = NULL;
 	}
 	lead_give(l, w);
@@ -118,6 +120,39 @@ loop_will_wait(void)
 	mutex_lock(&w->l->lock);
 	if (is_leader(w))
 		lead_pass(w->l);
+	mutex_unlock(&w->l->lock);
+}
+
+bool
+loop_lend(void)
+{
+	struct worker *w = self;
+	struct loop *l;
+	bool is_lent;
+
+	if (!w)
+		return true;
+	l = w->l;
+	mutex_lock(&l->lock);
+	is_lent = l->nlent < LENT_MAX;
+	if (is_lent) {
+		l->nlent++;
+		if (is_leader(w) || (!l->leader && !l->is_ended))
+			lead_pass(l);
+	}
+	mutex_unlock(&l->lock);
+	return is_lent;
+}
+
+void
+loop_lend_end(void)
+{
+	struct worker *w = self;
+
+	if (!w)
+		return;
+	mutex_lock(&w->l->lock);
+	w->l->nlent--;
 	mutex_unlock(&w->l->lock);
 }
 

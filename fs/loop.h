@@ -47,5 +47,10 @@ void loop_free(struct loop *l);
 /* In an answer that is about to wait: somebody else shall read requests.
  * Costs nothing in other threads, or the second time. */
 void loop_will_wait(void);
+/* Likewise, and what it waits for is another of these threads: until the end
+ * it is not one of the most there may be, so that one is left to read.  False:
+ * too many wait so already, and it must not. */
+bool loop_lend(void);
+void loop_lend_end(void);
 
 #endif

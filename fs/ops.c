@@ -119,9 +119,12 @@ req_settle_maps(fuse_req_t req, fuse_ino_t ino)
 
 	if (!handles_may_map(x->handles, ino))
 		return;
-	/* The kernel waits for answers that another thread has to give. */
-	loop_will_wait();
+	/* The kernel waits for answers that another thread has to give.  With
+	 * hundreds at it the times may come out late. */
+	if (!loop_lend())
+		return;
 	(void)fuse_lowlevel_notify_inval_inode(x->se, ino, 0, 0);
+	loop_lend_end();
 }
 
 /*

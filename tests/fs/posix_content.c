@@ -530,6 +530,57 @@ random_io_gives_what_a_model_gives(void)
 	return 0;
 }
 
+#define MAPPERS 64
+#define MAP_TURNS 100
+#define MAP_SECONDS 120
+
+/* A map is written to, and then something that must come after it. */
+static int
+map_and_set(int n)
+{
+	struct timespec t[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
+	char name[16];
+	unsigned char *p;
+	int fd, i;
+
+	alarm(MAP_SECONDS);
+	snprintf(name, sizeof(name), "m%d", n);
+	OK((fd = open(name, O_CREAT | O_RDWR, 0644)) >= 0);
+	OK(ftruncate(fd, 4096) == 0);
+	p = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	OK(p != MAP_FAILED);
+	for (i = 0; i < MAP_TURNS; i++) {
+		p[i] = (unsigned char)(i + 1);
+		if (i % 3 == 0)
+			OK(futimens(fd, t) == 0);
+		else if (i % 3 == 1)
+			OK(fchmod(fd, i % 2 ? 0600 : 0644) == 0);
+		else
+			OK(lseek(fd, 0, SEEK_DATA) == 0);
+	}
+	OK(munmap(p, 4096) == 0 && close(fd) == 0);
+	return 0;
+}
+
+static int
+many_with_maps_do_not_wait_for_each_other(void)
+{
+	pid_t pid[MAPPERS];
+	int i, failed = 0;
+
+	fflush(NULL);
+	for (i = 0; i < MAPPERS; i++) {
+		pid[i] = fork();
+		if (pid[i] == 0)
+			exit(map_and_set(i));
+		OK(pid[i] > 0);
+	}
+	for (i = 0; i < MAPPERS; i++)
+		failed += posix_wait(pid[i]) != 0;
+	OK(failed == 0);
+	return 0;
+}
+
 static const struct posix_test tests[] = {
 	POSIX_TEST(an_unlinked_file_lives_while_it_is_open),
 	POSIX_TEST(a_file_without_a_name_gets_one),
@@ -541,6 +592,7 @@ static const struct posix_test tests[] = {
 	POSIX_TEST(appenders_do_not_overwrite_each_other),
 	POSIX_TEST(direct_io_works),
 	POSIX_TEST(mmap_writes_reach_the_file),
+	POSIX_TEST(many_with_maps_do_not_wait_for_each_other),
 	POSIX_TEST(copy_file_range_copies),
 	POSIX_TEST(two_handles_see_one_file),
 	POSIX_TEST(random_io_gives_what_a_model_gives),
