@@ -116,8 +116,8 @@ int store_mirror_lacks(struct store *s, size_t i, const char *name);
 /* The same of many, sooner. */
 int store_mirror_lacks_many(struct store *s, size_t i,
     const char *const *names, size_t n);
-/* It may have an older one of an object that is replaced now and then: copy
- * it, but from the others if it is they who wait for it. */
+/* What it has of that name is not to stay: it is older, or known to be wrong.
+ * Copied from another, if there is one that does not wait for it as well. */
 int store_mirror_stale(struct store *s, size_t i, const char *name);
 /* It has this object wrong, and these bytes are right: put them there. */
 int store_mirror_mend(struct store *s, size_t i, const char *name,

@@ -192,10 +192,8 @@ member_is_good(struct member *m, const char *name)
 	mutex_unlock(&m->mirror->lock);
 }
 
-/* There is something of that name, and those bytes may be wrong as well as it:
- * only what was cut gets its end. */
-static int
-rest_put(struct member *m, const char *name, const struct buf *b)
+int
+member_rest(struct member *m, const char *name, const void *p, size_t len)
 {
 	bool (*is_whole)(const void *p, size_t len) = m->mirror->is_whole;
 	struct buf there = BUF_INIT(MIRROR_OBJECT_MAX);
@@ -206,16 +204,12 @@ rest_put(struct member *m, const char *name, const struct buf *b)
 		r = -EHOSTUNREACH;	/* it lags behind; again later */
 	if (r < 0)
 		goto out;
-	if (there.len == b->len && memcmp(there.data, b->data, b->len) == 0)
+	if (there.len == len && memcmp(there.data, p, len) == 0)
 		goto out;
-	if (there.len < b->len && memcmp(there.data, b->data, there.len) ==
-	    0 && !(there.len && (!is_whole ||
-	    is_whole(there.data, there.len))))
-		r = store_put(m->store, name, b->data, b->len, 0);
-	else
-		log_warn("mirror: '%s' of '%s' is not what another store has; "
-		    "it is left as it is: 'coffre scrub' finds out which is "
-		    "right", name, store_url(m->store));
+	r = -EEXIST;
+	if (there.len < len && memcmp(there.data, p, there.len) == 0 &&
+	    !(there.len && (!is_whole || is_whole(there.data, there.len))))
+		r = store_put(m->store, name, p, len, 0);
 out:
 	buf_done(&there);
 	return r;
@@ -240,7 +234,15 @@ object_put(struct member *m, const char *name, const struct buf *b,
 	}
 	if (r == 0)
 		r = store_put(m->store, name, b->data, b->len, flags);
-	return r == -EEXIST ? rest_put(m, name, b) : r;
+	if (r == -EEXIST)
+		r = member_rest(m, name, b->data, b->len);
+	if (r == -EEXIST) {
+		log_warn("mirror: '%s' of '%s' is not what another store has; "
+		    "it is left as it is: 'coffre scrub' finds out which is "
+		    "right", name, store_url(m->store));
+		r = 0;
+	}
+	return r;
 }
 
 bool

@@ -121,6 +121,10 @@ int member_confirm(struct member *m);
 int member_queue(struct member *m, const char *name, enum mirror_op op);
 /* Does every other member wait for this object, too? */
 bool member_others_lack(struct member *m, const char *name);
+/* There is something of that name, which may be right while these bytes are
+ * wrong: only what was cut gets its end.  -EEXIST: it is something else. */
+int member_rest(struct member *m, const char *name, const void *p,
+    size_t len);
 /* What it gave wrong is forgotten: all of it; one, of which it has been
  * given the right bytes. */
 void bad_clear(struct member *m) REQUIRES(m->mirror->lock);

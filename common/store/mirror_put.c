@@ -286,20 +286,19 @@ round_result(const struct round *g)
 }
 
 /* Some have it now, others have something else of that name: the beginning of
- * it, perhaps, of a put that was cut.  The copying sees to that. */
-static int
-halves_queue(const struct round *g)
+ * it, perhaps, of a put that was cut.  Whoever asked hears of the rest. */
+static void
+round_rest(const struct round *g, const struct putting *what)
 {
 	bool is_there = false;
 	size_t i;
-	int r = 0;
 
 	for (i = 0; i < g->n; i++)
 		is_there = is_there || g->a[i].seen == 0;
-	for (i = 0; i < g->n && r == 0 && is_there; i++)
+	for (i = 0; i < g->n && is_there; i++)
 		if (g->a[i].seen == -EEXIST)
-			r = member_queue(g->a[i].m, g->name, MIRROR_PUT);
-	return r;
+			(void)member_rest(g->a[i].m, what->name, what->p,
+			    what->len);
 }
 
 int
@@ -320,8 +319,8 @@ mirror_put_all(struct mirror *v, const struct circle *c,
 	round_start(g);
 	round_end(g);
 	r = round_result(g);
-	if (r == -EEXIST && halves_queue(g) < 0)
-		r = -EIO;
+	if (r == -EEXIST)
+		round_rest(g, what);
 	/* What they lack is on disk before anybody counts on it. */
 	for (i = 0; i < c->n && r == 0; i++) {
 		if (g->a[i].seen != 0)

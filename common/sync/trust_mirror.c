@@ -100,7 +100,7 @@ trust_ask_mend(struct sync *s, trust_look look, void *arg, const char *name)
 		return false;
 	for (i = 0; i < a.n; i++) {
 		blame(s, &a.liars[i]);
-		if (store_mirror_lacks(s->store, a.liars[i].at, name) < 0)
+		if (store_mirror_stale(s->store, a.liars[i].at, name) < 0)
 			return false;
 	}
 	return a.n > 0;

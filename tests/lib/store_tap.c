@@ -16,21 +16,24 @@ struct tap {
 	int held GUARDED_BY(lock);	/* of the calls to come */
 	unsigned here GUARDED_BY(lock);	/* that are held */
 	bool is_interrupted GUARDED_BY(lock);
+	unsigned interrupts GUARDED_BY(lock);	/* so far */
 };
 
 /* As long as it is held; -ECANCELED. */
 static int
 pass(struct tap *t)
 {
+	unsigned before;
 	int r = 0;
 
 	mutex_lock(&t->lock);
 	if (t->held > 0) {
 		t->held--;
 		t->here++;
-		while (t->here > 0 && !t->is_interrupted)
+		before = t->interrupts - t->is_interrupted;
+		while (t->here > 0 && t->interrupts == before)
 			cond_wait(&t->changed, &t->lock);
-		if (t->is_interrupted)
+		if (t->interrupts != before)
 			r = -ECANCELED;
 		t->here -= t->here > 0 && r < 0;
 	}
@@ -92,6 +95,7 @@ tap_interrupt(struct store *s, bool on)
 
 	mutex_lock(&t->lock);
 	t->is_interrupted = on;
+	t->interrupts += on;
 	cond_broadcast(&t->changed);
 	mutex_unlock(&t->lock);
 	store_wrap_interrupt(s, on);
