@@ -75,6 +75,8 @@ tap_get_range(struct store *s, const char *name, uint64_t off, size_t len,
 {
 	struct tap *t = (struct tap *)s;
 
+	if (!t->all && t->see.get)
+		t->see.get(t->see.arg, name);
 	return t->all ? t->all :
 	    store_get_range(t->w.in, name, off, len, out);
 }

@@ -5,14 +5,16 @@
 #include "store/store.h"
 
 /*
- * store_tap - a wrapper that a test holds on to: it sees every put before the
- * store does, and can close the way.
+ * store_tap - a wrapper that a test holds on to: it sees what is put and got
+ * before the store does, and can close the way.
  */
 struct tap_see {
 	/* NULL if not wanted.  in is what the tap wraps. */
 	void (*put)(void *arg, struct store *in, const char *name,
 	    const void *p, size_t len);
 	void *arg;
+	/* Of a part of an object. */
+	void (*get)(void *arg, const char *name);
 };
 
 /* Takes over in. */

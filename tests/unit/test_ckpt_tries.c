@@ -35,6 +35,16 @@ static atomic_bool is_disturbed, is_out;
 static int64_t tried_ms[TRIES];
 static atomic_uint unplug_at, plug_at;	/* which page; 0: none */
 static atomic_bool is_pack_pulled;	/* at a pack of the publisher's */
+static atomic_long work_ms;	/* into a walk; 0: not then */
+static pthread_t worker;
+
+static void
+pause_ms(long ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
+
+	(void)nanosleep(&t, NULL);
+}
 
 static void
 work(void)
@@ -109,12 +119,32 @@ see_put(void *arg, struct store *in, const char *name, const void *p,
 	}
 }
 
+static void *
+work_later(void *arg)
+{
+	(void)arg;
+	pause_ms(work_ms);
+	work();
+	return NULL;
+}
+
+/* A checkpoint that was broken off is taken up: the walk comes next. */
+static void
+see_get(void *arg, const char *name)
+{
+	(void)arg;
+	if (work_ms > 0 && strstr(name, "/s/"))
+		ck_assert_int_eq(pthread_create(&worker, NULL, work_later,
+		    NULL), 0);
+}
+
 static void
 setup(void)
 {
-	struct tap_see see = { see_put, NULL };
+	struct tap_see see = { see_put, NULL, see_get };
 
 	npages = tries = unplug_at = plug_at = 0;
+	work_ms = 0;
 	is_disturbed = is_out = is_pack_pulled = false;
 	rig_new(&r);
 	ck_assert_int_eq(store_tap_new(r.store, &see, &r.store), 0);
@@ -124,14 +154,6 @@ static void
 teardown(void)
 {
 	rig_done(&r);
-}
-
-static void
-pause_ms(long ms)
-{
-	struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
-
-	(void)nanosleep(&t, NULL);
 }
 
 /* A tree that a checkpoint needs more than two rounds for. */
@@ -291,41 +313,30 @@ START_TEST(one_that_is_disturbed_each_time_is_done_all_the_same)
 }
 END_TEST
 
-static atomic_bool is_working;
-
-static void *
-work_on(void *arg)
-{
-	unsigned seed = 1;
-
-	(void)arg;
-	while (is_working) {
-		if (queued() == 0) {
-			pause_ms((long)(rand_r(&seed) % 60));
-			work();
-		}
-		pause_ms(1);
-	}
-	return NULL;
-}
-
 START_TEST(what_was_held_when_it_ended_is_not_relied_on)
 {
-	pthread_t t;
-	unsigned i;
+	unsigned n = 0, ended = 0;
+	int ret;
 
 	fill();
 	r.conf.checkpoint_segments = 1000;
 	rig_start(&r);
 	rig_wait(&r);
-	is_working = true;
-	ck_assert_int_eq(pthread_create(&t, NULL, work_on, NULL), 0);
-	for (i = 0; i < 30 && written() == 0; i++) {
-		(void)sync_wait(r.sync, clock_mono_ms() + 100, NULL, NULL);
-		(void)sync_checkpoint(r.sync, NULL);
+	is_disturbed = true;
+	ck_assert_int_lt(sync_checkpoint(r.sync, NULL), 0);
+	is_disturbed = false;
+	/* In the middle of walks, later each time. */
+	for (work_ms = 4; work_ms < 1000; work_ms *= 2) {
+		rig_wait(&r);
+		n = npages;
+		ret = sync_checkpoint(r.sync, NULL);
+		ck_assert_int_eq(pthread_join(worker, NULL), 0);
+		if (ret == 0)
+			break;
+		ended += n == npages;
 	}
-	is_working = false;
-	ck_assert_int_eq(pthread_join(t, NULL), 0);
+	work_ms = 0;
+	ck_assert_uint_gt(ended, 0);
 	checkpoint();
 	recovered();
 }
