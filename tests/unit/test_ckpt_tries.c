@@ -141,7 +141,7 @@ see_get(void *arg, const char *name)
 static void
 setup(void)
 {
-	struct tap_see see = { see_put, NULL, see_get };
+	struct tap_see see = { .put = see_put, .get = see_get };
 
 	npages = tries = unplug_at = plug_at = 0;
 	work_ms = 0;

@@ -500,7 +500,7 @@ see_put(void *arg, struct store *in, const char *name, const void *p,
 START_TEST(nothing_is_put_before_what_it_refers_to)
 {
 	struct order o = { .packs = 0 };
-	struct tap_see see = { see_put, &o };
+	struct tap_see see = { .put = see_put, .arg = &o };
 	struct store_fault f = { .every = 7, .r = -ETIMEDOUT,
 	    .is_after = true };
 	struct timespec t = { .tv_nsec = 1000 * 1000 };

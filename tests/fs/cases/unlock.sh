@@ -215,7 +215,10 @@ done
 # ---- a listener of somebody else's, where the environment of before su points
 
 cat >"$T/listen.py" <<'END'
-import socket, sys
+import os, socket, sys
+os.setgroups([])
+os.setresgid(*[int(sys.argv[3])] * 3)
+os.setresuid(*[int(sys.argv[3])] * 3)
 s = socket.socket(socket.AF_UNIX)
 s.bind(sys.argv[1])
 s.listen()
@@ -233,8 +236,8 @@ END
 their=$T/their
 mkdir -p "$their/coffre"
 chown -R "$NOBODY" "$their"
-setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups \
-    python3 "$T/listen.py" "$their/coffre/$NAME.sock" "$their/coffre/heard" &
+python3 "$T/listen.py" "$their/coffre/$NAME.sock" "$their/coffre/heard" \
+    "$NOBODY" &
 LISTENER=$!
 check "somebody else listens" until_ok 20 test -S "$their/coffre/$NAME.sock"
 XDG_RUNTIME_DIR=$their refuse "he is not who we look for" \
