@@ -325,8 +325,14 @@ drive_stage_commit(struct drive *d, struct stage_batch *b)
 
 	r = drive_begin_internal(d);
 	if (r == 0) {
-		for (k = 0; k < b->n && r == 0; k++)
+		for (k = 0; k < b->n && r == 0; k++) {
 			r = commit_block(d, &b->blocks[k]);
+			/* The others need not go up once more. */
+			if (unread_is(r)) {
+				version_unread(d, b->blocks[k].ino);
+				r = 0;
+			}
+		}
 		r = drive_end(d, r);
 	}
 	if (r < 0) {

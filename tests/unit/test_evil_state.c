@@ -322,7 +322,7 @@ on_pack(void *arg, uint64_t done, uint64_t total)
 
 /* The way breaks while what is lost is looked for: that can be gone on with,
  * although the alarm is over. */
-START_TEST(a14_a_mending_that_failed_is_done_when_asked_again)
+START_TEST(a_mending_that_failed_is_done_when_asked_again)
 {
 	static const struct tap_see see = { .put = NULL };
 	struct buf lost = BUF_INIT(1 << 16);
@@ -794,8 +794,7 @@ suite(void)
 	    a17_a_journal_that_another_tells_of_is_missed_where_it_is_hidden);
 	tcase_add_test(tc,
 	    a17_another_end_than_a_second_machine_has_read_is_told);
-	tcase_add_test(tc,
-	    a14_a_mending_that_failed_is_done_when_asked_again);
+	tcase_add_test(tc, a_mending_that_failed_is_done_when_asked_again);
 	tcase_add_test(tc, a21_two_machines_from_one_snapshot_share_no_nonce);
 	tcase_add_test(tc, a32_another_drive_in_the_same_place_is_refused);
 	tcase_add_test(tc, a33_a_restored_copy_of_a_machine_overwrites_nothing);
