@@ -68,6 +68,14 @@ START_TEST(what_mount_adds_is_taken)
 	    "x-systemd.automount,_netdev,noatime", &e), 0);
 	ck_assert_str_eq(o.kernel, "noexec,noatime");
 	ck_assert_ptr_null(o.user);
+	/* Times of access are ours to say; one the library has no word for. */
+	ck_assert_int_eq(opts_parse_list(&o, "strictatime,nostrictatime,"
+	    "norelatime,lazytime,nolazytime,nodiratime,silent,"
+	    "default_permissions", &e), 0);
+	ck_assert_str_eq(o.kernel, "noexec,noatime");
+	ck_assert(!o.nosymfollow);
+	ck_assert_int_eq(opts_parse_list(&o, "nosymfollow", &e), 0);
+	ck_assert(o.nosymfollow);
 	ck_assert_int_eq(opts_parse_list(&o, "user=anna", &e), 0);
 	ck_assert_str_eq(o.user, "anna");
 }
@@ -75,6 +83,7 @@ END_TEST
 
 static const struct { const char *list, *named; int r; } bad[] = {
 	{ "nonsense", "nonsense", -EINVAL },
+	{ "remount", "remount", -EINVAL },	/* is the helper's */
 	{ "cache=20G,chache=1", "chache", -EINVAL },
 	{ "cache", "cache", -EINVAL },
 	{ "cache=", "cache", -EINVAL },
