@@ -12,7 +12,7 @@ atime() {
 	stat -c %X "$M/$1"
 }
 now=$(date +%s)
-for i in kept old; do
+for i in kept late old; do
 	printf 'to be read' >"$i"
 	touch -a -d @1000 "$i"
 	touch -m -d @2000 "$i"
@@ -29,6 +29,12 @@ cd "$M" || exit 1
 check "it says so still" test "$(atime kept)" -ge "$now"
 check "what was not does not" test "$(atime old)" -eq 1000
 if ! is_plain; then
+	check "what is read later" grep -q read late
+	sleep 8
+	drive_kill
+	need "it is mounted after a crash" drive_mount
+	cd "$M" || exit 1
+	check "says so after some seconds" test "$(atime late)" -ge "$now"
 	need "it is unmounted" drive_unmount
 	MOUNT_OPTS=,noatime
 	need "it is mounted with noatime" drive_mount
