@@ -19,12 +19,13 @@
 
 static int listen_fd, stop_fd[2];
 
-/* For each connection: who it is, then SSH_MSG_IGNORE for ever. */
+/* For each connection: who it is, then SSH_MSG_IGNORE for ever, so that there
+ * is always something to read. */
 static void
 serve(void *arg)
 {
-	static const uint8_t ignore[] = { 0, 0, 0, 12, 6, 2, 0, 0, 0, 0,
-	    0, 0, 0, 0, 0, 0 };
+	static const uint8_t ignore[4096][16] = { [0 ... 4095] = { 0, 0, 0,
+	    12, 6, 2 } };
 	struct pollfd p[2] = { { .fd = stop_fd[0], .events = POLLIN },
 	    { .fd = listen_fd, .events = POLLIN } };
 	int fd;
@@ -33,7 +34,7 @@ serve(void *arg)
 	while (poll(p, 2, -1) > 0 && !p[0].revents) {
 		fd = accept(listen_fd, NULL, NULL);
 		(void)send(fd, "SSH-2.0-flood\r\n", 15, MSG_NOSIGNAL);
-		while (poll(p, 1, 50) == 0 && send(fd, ignore,
+		while (poll(p, 1, 0) == 0 && send(fd, ignore,
 		    sizeof(ignore), MSG_NOSIGNAL) == sizeof(ignore))
 			;
 		(void)close(fd);
