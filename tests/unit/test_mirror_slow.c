@@ -96,6 +96,7 @@ START_TEST(one_that_fails_late_gets_it_all_the_same)
 	store_tap_hold(tap, 1);
 	ck_assert_int_lt(put_new("d/x", "first"), SOON_MS);
 	store_interrupt(tap, true);
+	(void)usleep(500000);
 	store_interrupt(tap, false);
 	mrig_settle();
 	ck_assert_int_eq(mrig_sh("diff -r a b"), 0);
