@@ -143,7 +143,7 @@ int store_mirror_add(struct store *s, const struct mirror_member *m,
     struct mirror_log *log);
 void store_mirror_filled(struct store *s, size_t i);
 /* Member i is about to leave, or stays after all: meanwhile what only it has
- * taken is not done.  Waits for calls that began before. */
+ * taken is not done.  Waits for puts that began before. */
 void store_mirror_leaving(struct store *s, size_t i, bool on);
 /* Member i, which is leaving, is no longer one, and nothing is queued for it;
  * its store is closed.  Waits for calls that know it. */

@@ -77,6 +77,19 @@ cost_note(struct member *m, int64_t us, size_t bytes)
 	mutex_unlock(&m->mirror->lock);
 }
 
+/* One that goes was broken off, not who reads. */
+static bool
+was_dropped(struct member *m)
+{
+	struct mirror *v = m->mirror;
+	bool r;
+
+	mutex_lock(&v->lock);
+	r = m->is_gone && !v->is_interrupted && !v->is_stopping;
+	mutex_unlock(&v->lock);
+	return r;
+}
+
 static int
 read_one(struct member *m, const struct reading *g)
 {
@@ -86,6 +99,8 @@ read_one(struct member *m, const struct reading *g)
 
 	r = g->is_range ? store_get_range(m->store, g->name, g->off, g->len,
 	    g->out) : store_get(m->store, g->name, g->out);
+	if (r == -ECANCELED && was_dropped(m))
+		r = -EHOSTUNREACH;
 	member_note(m, r, false);
 	if (r == 0) {
 		cost_note(m, clock_mono_us() - start, g->out->len - before);
