@@ -461,8 +461,8 @@ member_main(void *arg)
 			continue;
 		}
 		r = queue_step(m, &stuck);
-		misses = r == -EAGAIN || r == -ENODATA || r == -ECANCELED || r == -EIO ||
-		    r == -ENOSPC ? misses + 1 : 0;
+		misses = r == -EAGAIN || r == -ENODATA || r == -ECANCELED ||
+		    r == -EIO || r == -ENOSPC ? misses + 1 : 0;
 		not_before = misses ? clock_mono_ms() +
 		    wait_ms(m->mirror, -EHOSTUNREACH, misses) : 0;
 	}

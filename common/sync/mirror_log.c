@@ -289,8 +289,8 @@ mirror_log_open(const char *state_dir, struct mirror_log **ret,
 {
 	static const struct mirror_log ops = { .add = log_add,
 	    .add_many = log_add_many, .forget = log_forget,
-	    .del = log_del, .later = log_later, .next = log_next, .has = log_has,
-	    .count = log_count, .close = log_close };
+	    .del = log_del, .later = log_later, .next = log_next,
+	    .has = log_has, .count = log_count, .close = log_close };
 	char path[PATH_MAX];
 	struct log *g;
 	int r;
