@@ -149,6 +149,8 @@ mnode_write(struct mnode *n, uint64_t off, const void *p, size_t len)
 	if (off + len > n->size)
 		mnode_resize(n, off + len);
 	memcpy(n->data + off, p, len);
+	/* The kernel may have had to read the rest of a page. */
+	n->atime = -1;
 }
 
 bool
