@@ -342,7 +342,7 @@ set_generic(struct opts *o, const char *name, struct err *e)
 	    "suid", "dev", "auto", "noauto", "nofail", "_netdev", "defaults",
 	    "users", "nouser", "owner", "group", "relatime", "norelatime",
 	    "strictatime", "nostrictatime", "lazytime", "nolazytime",
-	    "diratime", "nodiratime", "symfollow", "silent", "loud",
+	    "diratime", "symfollow", "silent", "loud",
 	    "default_permissions" };
 	size_t i;
 	char *s;
@@ -353,6 +353,10 @@ set_generic(struct opts *o, const char *name, struct err *e)
 	}
 	if (strncmp(name, "x-", 2) == 0 || strcmp(name, "user") == 0)
 		return 0;
+	if (strcmp(name, "nodiratime") == 0) {
+		o->nodiratime = true;
+		return 0;
+	}
 	if (strcmp(name, "nosymfollow") == 0) {
 		o->nosymfollow = true;
 		return 0;

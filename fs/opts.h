@@ -69,6 +69,7 @@ struct opts {
 	uint64_t set;		/* bit n: opts_table[n] was set */
 	char *kernel;		/* mount options passed on to the kernel */
 	bool nosymfollow;	/* likewise; the FUSE library has no word */
+	bool nodiratime;
 };
 
 struct opt {

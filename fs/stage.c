@@ -60,7 +60,7 @@ stage_init(struct stage *s, struct parts *p, const char *mp, struct err *e)
 		r = refused_new(&s->ctx.refused);
 	s->ctx.no_thumbnails = p->opts.thumbnails != THUMBNAILS_ALLOW;
 	s->ctx.no_atime = p->opts.ro || (kernel && strstr(kernel, "noatime"));
-	s->ctx.no_diratime = kernel && strstr(kernel, "nodiratime");
+	s->ctx.no_diratime = p->opts.nodiratime;
 	s->ctx.gate = s->requests;
 	return r < 0 ? err_set(e, r, "%s", strerror(-r)) : 0;
 }
