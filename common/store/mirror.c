@@ -176,11 +176,13 @@ store_mirror_mend(struct store *s, size_t i, const char *name, const void *p,
 }
 
 static void
-bad_add(struct member *m, const char *name) REQUIRES(m->mirror->lock)
+bad_add(struct mirror *v, struct member *m, const char *name)
+    REQUIRES(v->lock)
 {
 	size_t n = strlen(name) + 1;
 	struct bad *b;
 
+	(void)v;
 	HASH_FIND_STR(m->bad, name, b);
 	if (b)
 		return;
@@ -211,7 +213,7 @@ store_mirror_reject(struct store *s, const char *name)
 			m = c.m[i];
 	if (m) {
 		mutex_lock(&v->lock);
-		bad_add(m, name);
+		bad_add(v, m, name);
 		mutex_unlock(&v->lock);
 		log_warn("mirror: what '%s' has of '%s' is not right: it is "
 		    "read from another store; 'coffre scrub' puts it right",

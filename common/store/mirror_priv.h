@@ -127,7 +127,7 @@ int member_rest(struct member *m, const char *name, const void *p,
     size_t len);
 /* What it gave wrong is forgotten: all of it; one, of which it has been
  * given the right bytes. */
-void bad_clear(struct member *m) REQUIRES(m->mirror->lock);
+void bad_clear(struct member *m);	/* under the lock, or alone */
 void member_is_good(struct member *m, const char *name);
 void member_main(void *member);
 
