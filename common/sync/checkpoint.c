@@ -381,9 +381,6 @@ checkpoint_write(struct sync *s)
 	j->s = s;
 	j->packs.s = s;
 	r = ckpt_page_new(&j->page);
-	/* After a loss nothing old is relied on. */
-	if (s->is_ckpt_due)
-		checkpoint_forget(s);
 	if (r == 0)
 		r = ckpt_known_new(s, &j->known);
 	if (r == 0)

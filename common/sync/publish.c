@@ -346,9 +346,12 @@ checkpoint_step(struct sync *s)
 	mutex_lock(&s->lock);
 	asked = s->ckpt_asked;
 	seq = s->st.published_seq;
+	/* After a loss nothing can be rebuilt before it is there: that one
+	 * does not wait. */
 	is_due = s->is_ckpt_due || (s->ckpt_tried != seq &&
-	    seq >= s->st.checkpoint_seq + s->ckpt_every);
-	if (u.outbox_ops > 0 || clock_mono_ms() < s->ckpt_at_ms)
+	    seq >= s->st.checkpoint_seq + s->ckpt_every &&
+	    clock_mono_ms() >= s->ckpt_at_ms);
+	if (u.outbox_ops > 0)
 		is_due = false;
 	if (s->ckpt_done < asked)
 		is_due = true;

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <time.h>
 
 #include "crypto/crypto.h"
 #include "drive/sync.h"
+#include "sync/sync_priv.h"
 #include "tests/lib/cold.h"
 #include "tests/lib/store_tap.h"
 #include "util/buf.h"
@@ -222,8 +224,24 @@ check_cold(struct rig *r, struct store *client, int want)
 	rig_done(&cold);
 }
 
+/* Until there is a newer checkpoint than that, and a head that names it. */
+static void
+ckpt_await(struct rig *r, uint64_t than)
+{
+	struct ckpt_mark m = { .n = 0 };
+	unsigned i;
+
+	for (i = 0; i < 2000 && m.n <= than; i++) {
+		(void)usleep(10000);
+		ck_assert_int_eq(ckpt_mark_get(r->drive, &m), 0);
+	}
+	ck_assert_uint_gt(m.n, than);
+	rig_wait(r);
+}
+
 START_TEST(a14_a_loss_that_the_user_accepts_is_made_good_from_here)
 {
+	struct ckpt_mark lost_ckpt;
 	struct buf lost = BUF_INIT(1 << 16);
 	struct err err = { "" };
 	struct sync_status st;
@@ -240,6 +258,7 @@ START_TEST(a14_a_loss_that_the_user_accepts_is_made_good_from_here)
 	rig_fill(&r, 1);
 	write_some(&r, 2, 4);
 	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
+	ck_assert_int_eq(ckpt_mark_get(r.drive, &lost_ckpt), 0);
 	rig_wait(&r);
 	/* Not without a reason. */
 	ck_assert_int_eq(sync_accept(r.sync, on_lost, NULL, &lost, &err),
@@ -259,6 +278,7 @@ START_TEST(a14_a_loss_that_the_user_accepts_is_made_good_from_here)
 	rig_stop(&r, 30000);
 	rig_start(&r);
 	rig_wait(&r);
+	ckpt_await(&r, lost_ckpt.n);
 
 	/* What this client has now is all that a new machine gets. */
 	other = evil_client(e);
