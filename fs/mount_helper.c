@@ -223,10 +223,10 @@ umount_run_helper(int argc, char **argv)
 {
 	bool is_lazy = false, is_forced = false, is_ro = false;
 	char name[] = "unmount", lazy[] = "--lazy", end[] = "--";
-	char *to[] = { name, end, NULL, NULL, NULL };
+	char *to[5] = { name }, *dir;
 	const char *namespace = NULL;
 	struct err e = { "" };
-	int key, r;
+	int key, r, n = 1;
 
 	while ((key = getopt(argc, argv, "lfrnvt:N:")) != -1) {
 		if (key == 'l')
@@ -242,19 +242,18 @@ umount_run_helper(int argc, char **argv)
 	}
 	if (argc - optind != 1)
 		return usage(N_("a folder is needed"));
-	to[2] = argv[optind];
-	if (!is_forced && !is_ro && !namespace && is_mine(to[2])) {
-		if (is_lazy) {
-			to[3] = to[2];
-			to[2] = end;
-			to[1] = lazy;
-		}
-		r = cmd_unmount.run(&cmd_unmount, is_lazy ? 4 : 3, to);
+	dir = argv[optind];
+	if (!is_forced && !is_ro && !namespace && is_mine(dir)) {
+		if (is_lazy)
+			to[n++] = lazy;
+		to[n++] = end;
+		to[n++] = dir;
+		r = cmd_unmount.run(&cmd_unmount, n, to);
 		return r == 0 ? 0 : MOUNT_FAILED;
 	}
 	r = namespace ? enter(namespace, &e) : 0;
 	if (r == 0)
-		r = umount_plain(to[2], is_lazy, is_forced, is_ro, &e);
+		r = umount_plain(dir, is_lazy, is_forced, is_ro, &e);
 	if (r < 0)
 		cli_note("%s", e.msg);
 	return r < 0 ? MOUNT_FAILED : 0;

@@ -8,7 +8,6 @@
 
 #include "store/mirror_priv.h"
 #include "util/clock.h"
-#include "util/log.h"
 
 /* mirror - making one, and what is asked of a mirror alone. */
 
@@ -169,57 +168,10 @@ store_mirror_mend(struct store *s, size_t i, const char *name, const void *p,
 		r = store_put(c.m[i]->store, name, p, len, 0);
 		member_note(c.m[i], r, true);
 		if (r == 0)
-			member_is_good(c.m[i], name);
+			bad_forget(c.m[i], name);
 	}
 	circle_leave(v, &c);
 	return r;
-}
-
-static void
-bad_add(struct mirror *v, struct member *m, const char *name)
-    REQUIRES(v->lock)
-{
-	size_t n = strlen(name) + 1;
-	struct bad *b;
-
-	(void)v;
-	HASH_FIND_STR(m->bad, name, b);
-	if (b)
-		return;
-	if (HASH_COUNT(m->bad) >= MIRROR_BAD_MAX)
-		bad_clear(m);
-	b = malloc(sizeof(*b) + n);
-	if (!b)
-		return;
-	memcpy(b->name, name, n);
-	HASH_ADD_KEYPTR(hh, m->bad, b->name, n - 1, b);
-	if (HASH_IS_OUT(b))
-		free(b);
-}
-
-void
-store_mirror_reject(struct store *s, const char *name)
-{
-	struct mirror *v = (struct mirror *)s;
-	struct member *m = NULL;
-	struct circle c;
-	size_t i;
-
-	if (s->ops != &mirror_ops)
-		return;
-	circle_enter(v, &c);
-	for (i = 0; c.n > 1 && i < c.n; i++)
-		if (c.m[i]->serial == mirror_last_read())
-			m = c.m[i];
-	if (m) {
-		mutex_lock(&v->lock);
-		bad_add(v, m, name);
-		mutex_unlock(&v->lock);
-		log_warn("mirror: what '%s' has of '%s' is not right: it is "
-		    "read from another store; 'coffre scrub' puts it right",
-		    store_url(m->store), name);
-	}
-	circle_leave(v, &c);
 }
 
 int

@@ -167,48 +167,29 @@ member_queue(struct member *m, const char *name, enum mirror_op op)
 	return 0;
 }
 
-void
-bad_clear(struct member *m)
+/* Nothing, or a beginning: of a put that was cut. */
+static bool
+is_cut(const struct member *m, const struct buf *b)
 {
-	struct bad *b, *next;
+	bool (*is_whole)(const void *p, size_t len) = m->mirror->is_whole;
 
-	HASH_ITER(hh, m->bad, b, next) {
-		HASH_DEL(m->bad, b);
-		free(b);
-	}
-}
-
-void
-member_is_good(struct member *m, const char *name)
-{
-	struct bad *b;
-
-	mutex_lock(&m->mirror->lock);
-	HASH_FIND_STR(m->bad, name, b);
-	if (b) {
-		HASH_DEL(m->bad, b);
-		free(b);
-	}
-	mutex_unlock(&m->mirror->lock);
+	return b->len == 0 || (is_whole && !is_whole(b->data, b->len));
 }
 
 int
 member_rest(struct member *m, const char *name, const void *p, size_t len)
 {
-	bool (*is_whole)(const void *p, size_t len) = m->mirror->is_whole;
 	struct buf there = BUF_INIT(MIRROR_OBJECT_MAX);
 	int r;
 
 	r = store_get(m->store, name, &there);
-	if (r == -ENOENT)
-		r = -EHOSTUNREACH;	/* it lags behind; again later */
 	if (r < 0)
 		goto out;
 	if (there.len == len && memcmp(there.data, p, len) == 0)
 		goto out;
 	r = -EEXIST;
 	if (there.len < len && memcmp(there.data, p, there.len) == 0 &&
-	    !(there.len && (!is_whole || is_whole(there.data, there.len))))
+	    is_cut(m, &there))
 		r = store_put(m->store, name, p, len, 0);
 out:
 	buf_done(&there);
@@ -219,23 +200,21 @@ static int
 object_put(struct member *m, const char *name, const struct buf *b,
     enum mirror_op op)
 {
-	struct buf none = BUF_INIT(1);
-	unsigned flags = STORE_IF_ABSENT;
-	int r = 0;
+	bool has_if_absent = store_caps(m->store) & STORE_CAP_IF_ABSENT;
+	int r = -EEXIST;
 
 	if (op == MIRROR_REPLACE)
 		return store_put(m->store, name, b->data, b->len, 0);
-	/* Who does not know the condition is asked first. */
-	if (!(store_caps(m->store) & STORE_CAP_IF_ABSENT)) {
-		r = store_get(m->store, name, &none);
-		buf_done(&none);
-		flags = 0;
-		r = r == -ENOENT ? 0 : r == 0 || r == -EFBIG ? -EEXIST : r;
-	}
-	if (r == 0)
-		r = store_put(m->store, name, b->data, b->len, flags);
+	/* Who does not know the condition is looked at first. */
+	if (has_if_absent)
+		r = store_put(m->store, name, b->data, b->len,
+		    STORE_IF_ABSENT);
 	if (r == -EEXIST)
 		r = member_rest(m, name, b->data, b->len);
+	if (r == -ENOENT && has_if_absent)
+		r = -EHOSTUNREACH;	/* it lags behind; again later */
+	else if (r == -ENOENT)
+		r = store_put(m->store, name, b->data, b->len, 0);
 	if (r == -EEXIST) {
 		log_warn("mirror: '%s' of '%s' is not what another store has; "
 		    "it is left as it is: 'coffre scrub' finds out which is "
@@ -264,12 +243,11 @@ member_others_lack(struct member *m, const char *name)
 static int
 own_look(struct member *m, const char *name)
 {
-	bool (*is_whole)(const void *p, size_t len) = m->mirror->is_whole;
 	struct buf b = BUF_INIT(MIRROR_OBJECT_MAX);
 	int r;
 
 	r = store_get(m->store, name, &b);
-	if (r == 0 && (!b.len || (is_whole && !is_whole(b.data, b.len))))
+	if (r == 0 && is_cut(m, &b))
 		r = -ENODATA;
 	buf_done(&b);
 	return r == -ENOENT ? -ENODATA : r;

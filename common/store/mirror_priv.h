@@ -122,13 +122,10 @@ int member_queue(struct member *m, const char *name, enum mirror_op op);
 /* Does every other member wait for this object, too? */
 bool member_others_lack(struct member *m, const char *name);
 /* There is something of that name, which may be right while these bytes are
- * wrong: only what was cut gets its end.  -EEXIST: it is something else. */
+ * wrong: only what was cut gets its end.  -EEXIST: it is something else;
+ * -ENOENT: there is nothing. */
 int member_rest(struct member *m, const char *name, const void *p,
     size_t len);
-/* What it gave wrong is forgotten: all of it; one, of which it has been
- * given the right bytes. */
-void bad_clear(struct member *m);	/* under the lock, or alone */
-void member_is_good(struct member *m, const char *name);
 void member_main(void *member);
 
 /* ---- mirror_put.c ---- */
@@ -207,7 +204,9 @@ struct reading {
 };
 int mirror_read(struct mirror *v, const struct member *not,
     const struct reading *g);
-/* The serial of the member that answered this thread's last mirror_read. */
-unsigned mirror_last_read(void);
+/* What it gave wrong is forgotten: all of it, for one that is alone or under
+ * the lock; one, of which it has been given the right bytes. */
+void bad_clear(struct member *m);
+void bad_forget(struct member *m, const char *name);
 
 #endif

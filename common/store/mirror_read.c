@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "store/mirror_priv.h"
 #include "util/clock.h"
+#include "util/log.h"
 
 /* mirror_read - from the fastest member that can be expected to have it, and
- * from the next where that fails. */
+ * from the next where that fails, or gave what was not right. */
 
 #define COST_UNIT 65536		/* bytes that weigh as much as a request */
 
@@ -18,14 +20,8 @@ struct turn {
 	int64_t cost_us;
 };
 
-/* A mirror is read by many threads. */
+/* The serial of the member that answered this thread last. */
 static _Thread_local unsigned last_read;
-
-unsigned
-mirror_last_read(void)
-{
-	return last_read;
-}
 
 static bool
 goes_before(const struct turn *a, const struct turn *b)
@@ -178,4 +174,74 @@ mirror_read(struct mirror *v, const struct member *not,
 		r = store_get(only, g->name, g->out);
 	circle_leave(v, &c);
 	return r;
+}
+
+/* ---- what was not right -------------------------------------------------- */
+
+void
+bad_clear(struct member *m)
+{
+	struct bad *b, *next;
+
+	HASH_ITER(hh, m->bad, b, next) {
+		HASH_DEL(m->bad, b);
+		free(b);
+	}
+}
+
+void
+bad_forget(struct member *m, const char *name)
+{
+	struct bad *b;
+
+	mutex_lock(&m->mirror->lock);
+	HASH_FIND_STR(m->bad, name, b);
+	if (b) {
+		HASH_DEL(m->bad, b);
+		free(b);
+	}
+	mutex_unlock(&m->mirror->lock);
+}
+
+static void
+bad_add(struct member *m, const char *name)
+{
+	size_t n = strlen(name) + 1;
+	struct bad *b;
+
+	HASH_FIND_STR(m->bad, name, b);
+	if (b)
+		return;
+	if (HASH_COUNT(m->bad) >= MIRROR_BAD_MAX)
+		bad_clear(m);
+	b = malloc(sizeof(*b) + n);
+	if (!b)
+		return;
+	memcpy(b->name, name, n);
+	HASH_ADD_KEYPTR(hh, m->bad, b->name, n - 1, b);
+	if (HASH_IS_OUT(b))
+		free(b);
+}
+
+void
+store_mirror_reject(struct store *s, const char *name)
+{
+	struct mirror *v = (struct mirror *)s;
+	struct circle c;
+	size_t i;
+
+	if (s->ops != &mirror_ops)
+		return;
+	circle_enter(v, &c);
+	for (i = 0; i < c.n && c.m[i]->serial != last_read; i++)
+		;
+	if (c.n > 1 && i < c.n) {
+		mutex_lock(&v->lock);
+		bad_add(c.m[i], name);
+		mutex_unlock(&v->lock);
+		log_warn("mirror: what '%s' has of '%s' is not right: it is "
+		    "read from another store; 'coffre scrub' puts it right",
+		    store_url(c.m[i]->store), name);
+	}
+	circle_leave(v, &c);
 }

@@ -195,7 +195,8 @@ log_later(struct mirror_log *l, const char *member,
 	mutex_lock(&g->lock);
 	r = change_begin(g);
 	if (r == 0) {
-		/* As the next that is added would be numbered. */
+		/* As the next that is added would be numbered.  A power cut
+		 * may forget it, and it is tried in front again. */
 		s = db_stmt(g->db, ST_LATER, "UPDATE lack SET seq = "
 		    "(SELECT max(seq) FROM lack) + 1 WHERE seq = ?1");
 		stmt_i64(s, 1, (int64_t)i->seq);
