@@ -79,12 +79,11 @@ fill_inline(struct drive *d, const struct inode *i, uint64_t size,
 	uint8_t *p, *ct;
 	int r;
 
-	p = calloc(1, BLOCK_SIZE);
+	p = content_scratch(1);
 	ct = content_scratch(0);
-	if (!p || !ct) {
-		free(p);
+	if (!p || !ct)
 		return -ENOMEM;
-	}
+	memset(p, 0, size);
 	r = block_get(d, i->ino, 0, &b);
 	while (r == 1 && b.bid > bid_max) {
 		struct block below;
@@ -105,13 +104,14 @@ fill_inline(struct drive *d, const struct inode *i, uint64_t size,
 			r = block_open(d, &b, &i->id, key, ct, p);
 		aead_free(key);
 	}
-	if (r < 0) {
-		free(p);
+	if (r < 0)
 		return r == -EBADMSG ? -EIO : r;
-	}
-	ret->is_inline = true;
-	ret->data = p;
+	ret->data = malloc(size ? size : 1);
+	if (!ret->data)
+		return -ENOMEM;
+	memcpy(ret->data, p, size);
 	ret->data_len = (uint32_t)size;
+	ret->is_inline = true;
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -387,6 +388,32 @@ START_TEST(a_file_waits_for_its_blocks_and_others_overtake)
 			    OP_KIND_DIR);
 	}
 	ck_assert_uint_eq(ops.n, 3);
+	drive_publish_abort(f.d, ticket);
+	op_list_done(&ops);
+	fix_publish_all(&f, &jrn);
+	same_elsewhere();
+}
+END_TEST
+
+/* There may be thousands of them in a segment. */
+START_TEST(what_travels_inside_takes_the_memory_that_it_needs)
+{
+	struct op_list ops = { .n = 0 };
+	size_t k, puts = 0;
+	uint64_t ticket;
+
+	(void)fix_write(&f, ROOT, "a", "short");
+	(void)fix_write(&f, ROOT, "b", "shorter than a block, by far");
+	fix_upload(&f);
+	ck_assert_int_eq(drive_publish_begin(f.d, ALL, &ops, &ticket), 0);
+	for (k = 0; k < ops.n; k++) {
+		if (ops.ops[k].type != OP_PUT || !ops.ops[k].put.is_inline)
+			continue;
+		puts++;
+		ck_assert_uint_lt(malloc_usable_size(ops.ops[k].put.data),
+		    256);
+	}
+	ck_assert_uint_eq(puts, 2);
 	drive_publish_abort(f.d, ticket);
 	op_list_done(&ops);
 	fix_publish_all(&f, &jrn);
@@ -1055,6 +1082,8 @@ main(void)
 	tcase_add_test(t, a_preview_goes_with_the_content_that_it_shows);
 	tcase_add_test(t, attributes_too_many_for_one_segment_take_several);
 	tcase_add_test(t, a_file_waits_for_its_blocks_and_others_overtake);
+	tcase_add_test(t,
+	    what_travels_inside_takes_the_memory_that_it_needs);
 	tcase_add_test(t, a_saved_document_is_never_seen_empty_or_missing);
 	tcase_add_test(t,
 	    a_replacement_of_a_replacement_hands_on_what_it_replaced);
