@@ -80,8 +80,11 @@ rclone_stop() {
 
 # ---- davfs2 --------------------------------------------------------------
 
+# mount.davfs keeps what it caches as a user of its own.
 davfs_start() {
 	mkdir -p "$T/davfs" "$T/davfs.cache"
+	chown davfs2 "$T/davfs.cache"
+	chmod a+x "$T"
 	cat >"$T/davfs.conf" <<CONF
 secrets $T/davfs.secrets
 cache_dir $T/davfs.cache
