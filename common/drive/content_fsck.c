@@ -21,6 +21,7 @@ struct check {
 	void (*say)(void *arg, const char *finding);
 	void *arg;
 	int left;		/* findings not repaired */
+	uint64_t unread;	/* this file's row cannot be read */
 	struct inode i;		/* of the row at hand */
 	struct aead *key;
 };
@@ -206,10 +207,17 @@ check_inode_rows(struct check *c, struct step *s)
 	int r = 0;
 
 	for (k = 0; k < s->n && r >= 0; k++) {
+		if (s->v[k].ino == c->unread)
+			continue;
 		r = check_inode(c, s->v[k].ino);
 		if (r == -ENOENT) {
 			mended = c->repair && drop_row(c, &s->v[k]) == 0;
 			finding(c, &s->v[k], N_("belongs to no inode"), mended);
+			r = 0;
+		} else if (unread_is(r)) {
+			finding(c, &s->v[k], N_("belongs to an inode that "
+			    "cannot be read"), false);
+			c->unread = s->v[k].ino;
 			r = 0;
 		} else if (r == 0) {
 			r = check_row(c, &s->v[k]);

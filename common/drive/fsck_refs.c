@@ -42,7 +42,7 @@ orphans_check(struct fsck *f) NO_TSA
 	while ((r = stmt_step(s)) == 1) {
 		ino = (uint64_t)stmt_get_i64(s, 0);
 		n = fsck_node(f, ino);
-		if (n && (n->flags & INODE_ORPHAN))
+		if (n && (n->is_unread || (n->flags & INODE_ORPHAN)))
 			continue;
 		fsck_say(f, f->repair, "inode %llu: deleted, but not so",
 		    (unsigned long long)ino);
@@ -81,8 +81,8 @@ inode_ids_check(struct fsck *f) NO_TSA
 	while ((r = stmt_step(s)) == 1) {
 		id = stmt_get_blob(s, 0, &len);
 		n = fsck_node(f, (uint64_t)stmt_get_i64(s, 1));
-		if (n && len == VAULT_ID_LEN &&
-		    memcmp(id, n->id.b, len) == 0)
+		if (n && len == VAULT_ID_LEN && (n->is_unread ||
+		    memcmp(id, n->id.b, len) == 0))
 			continue;
 		fsck_say(f, f->repair, "an id names an inode that is not "
 		    "there");
@@ -112,7 +112,7 @@ published_check(struct fsck *f) NO_TSA
 	int r;
 
 	HASH_ITER(hh, f->nodes, n, t) {
-		if (n->ino == DRIVE_ROOT_INO)
+		if (n->ino == DRIVE_ROOT_INO || n->is_unread)
 			continue;
 		r = inode_load(f->d, n->ino, &i);
 		if (r < 0)

@@ -180,6 +180,62 @@ START_TEST(a_row_that_was_changed_is_found)
 }
 END_TEST
 
+/* Whether it is the file or its folder that cannot be read: others have it,
+ * and nothing of it is told anew or forgotten. */
+static void
+unread_stays(const char *which) NO_TSA
+{
+	struct fix_log log = { .n = 0 };
+	uint64_t d, ino, bad, got;
+	struct vault_id id;
+	struct inode i;
+	struct dentry x;
+
+	d = fix_mkdir(&f, ROOT, "d");
+	ino = fix_write(&f, d, "f", "x");
+	fix_publish_all(&f, &log);
+	bad = which[0] == 'd' ? d : ino;
+	mutex_lock(&f.d->db_lock);
+	ck_assert_int_eq(inode_load(f.d, bad, &i), 0);
+	id = i.id;
+	mutex_unlock(&f.d->db_lock);
+	sql("CREATE TABLE was AS SELECT * FROM inode WHERE ino = %llu",
+	    (unsigned long long)bad);
+	sql("UPDATE inode SET row = zeroblob(length(row)) WHERE ino = %llu",
+	    (unsigned long long)bad);
+	ck_assert_int_ge(drive_fsck(f.d, true, say, NULL), 1);
+	ck_assert_ptr_nonnull(strstr(said, "its row does not verify"));
+	ck_assert_ptr_nonnull(strstr(said, "the row of what it names"));
+	ck_assert_ptr_null(strstr(said, "has no name"));
+	mutex_lock(&f.d->db_lock);
+	ck_assert_int_eq(dentry_get(f.d, ROOT, "d", &x), 0);
+	ck_assert_int_eq(dentry_get(f.d, d, "f", &x), 0);
+	ck_assert_uint_eq(x.ino, ino);
+	ck_assert_int_eq(inode_by_id(f.d, &id, &got), 0);
+	ck_assert_uint_eq(got, bad);
+	ck_assert_uint_eq(f.d->usage.outbox_ops, 0);
+	mutex_unlock(&f.d->db_lock);
+	/* Nothing else was touched: with the row it is whole again. */
+	sql("UPDATE inode SET row = (SELECT row FROM was) WHERE ino = %llu",
+	    (unsigned long long)bad);
+	said[0] = '\0';
+	(void)drive_fsck(f.d, false, say, NULL);
+	ck_assert_str_eq(said, "");
+	fix_log_done(&log);
+}
+
+START_TEST(a_file_whose_row_cannot_be_read_keeps_its_name)
+{
+	unread_stays("f");
+}
+END_TEST
+
+START_TEST(a_folder_whose_row_cannot_be_read_keeps_what_is_in_it)
+{
+	unread_stays("d");
+}
+END_TEST
+
 START_TEST(a_row_moved_to_another_place_does_not_verify)
 {
 	uint64_t a = fix_mkfile(&f, ROOT, "a"), b = fix_mkfile(&f, ROOT, "b");
@@ -262,6 +318,9 @@ main(void)
 	tcase_add_test(t, a_name_of_nothing_goes);
 	tcase_add_test(t, what_lost_its_name_is_hung_up_again);
 	tcase_add_test(t, a_row_that_was_changed_is_found);
+	tcase_add_test(t, a_file_whose_row_cannot_be_read_keeps_its_name);
+	tcase_add_test(t,
+	    a_folder_whose_row_cannot_be_read_keeps_what_is_in_it);
 	tcase_add_test(t, a_row_moved_to_another_place_does_not_verify);
 	tcase_add_test(t, a_folder_inside_itself_is_taken_out);
 	tcase_add_test(t, dangling_references_go);
