@@ -117,8 +117,9 @@ check_waits(struct check *c, const struct block *b)
 	else if (r == 0)
 		r = 1;
 	mutex_unlock(&c->d->db_lock);
+	/* The row that could not be read is a finding by itself. */
 	if (r != 0)
-		return r < 0 ? r : 0;
+		return r < 0 && !unread_is(r) ? r : 0;
 	if (c->repair) {
 		r = drive_begin_internal(c->d);
 		if (r < 0)
@@ -138,6 +139,10 @@ check_row(struct check *c, struct block *b)
 	bool mended = false;
 	int r;
 
+	if (b->is_bad) {
+		finding(c, b, N_("its row does not verify"), false);
+		return 0;
+	}
 	r = check_waits(c, b);
 	if (r < 0 || b->state == BLOCK_HOLE)
 		return r;

@@ -199,8 +199,9 @@ int inode_orphan(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
 int inode_unorphan(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
 /* The row alone, for who reaps it. */
 int orphan_del(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
-/* Reap the orphans there are (at open, after a rebuild). */
-int orphans_reap(struct drive *d) REQUIRES(d->db_lock);
+/* Reap the orphans there are (at open, after a rebuild), but those that
+ * cannot be read; each is a transaction. */
+int orphans_reap(struct drive *d);
 /* A new id: device index and random bytes. */
 void id_new(struct drive *d, struct vault_id *ret);
 /* One step of counting after a crash; 1: more to do. */

@@ -165,6 +165,99 @@ START_TEST(a_row_of_a_block_that_does_not_verify_holds_up_its_file_only)
 }
 END_TEST
 
+static void
+say(void *arg, const char *finding)
+{
+	unsigned *n = arg;
+
+	if (strstr(finding, "its row does not verify"))
+		++*n;
+}
+
+static void
+reopen(struct rig *r)
+{
+	rig_stop(r, 5000);
+	rig_close(r);
+	rig_open(r);
+	rig_start(r);
+}
+
+START_TEST(a_row_of_a_block_that_does_not_verify_lets_the_drive_open)
+{
+	uint64_t ino = rig_lookup(&rig, "bad");
+	unsigned n = 0;
+
+	sql(&rig, "UPDATE block SET org = x'00'", ino);
+	rig_start(&rig);
+	others_go(&rig, "bad");
+	reopen(&rig);
+	ck_assert_int_gt(drive_fsck(rig.drive, true, say, &n), 0);
+	ck_assert_uint_eq(n, 2);
+	/* What is only here has not gone. */
+	sql(&rig, "UPDATE block SET org = NULL", ino);
+	reopen(&rig);
+	all_goes(&rig);
+}
+END_TEST
+
+static int
+rows_of(struct rig *r, uint64_t ino)
+{
+	struct block v[4];
+	int n;
+
+	mutex_lock(&r->drive->db_lock);
+	n = block_tail(r->drive, ino, v, 4);
+	mutex_unlock(&r->drive->db_lock);
+	return n;
+}
+
+START_TEST(a_row_of_a_block_that_does_not_verify_can_be_deleted)
+{
+	uint64_t ino = rig_lookup(&rig, "bad");
+	uint64_t other = rig_lookup(&rig, "good");
+	struct block b;
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	sql(&rig, "UPDATE block SET org = x'00'", ino);
+	/* Eviction goes on behind it. */
+	ck_assert_uint_gt(drive_cache_trim(rig.drive, 0), 0);
+	mutex_lock(&rig.drive->db_lock);
+	ck_assert_int_eq(block_get(rig.drive, other, 0, &b), 1);
+	mutex_unlock(&rig.drive->db_lock);
+	ck_assert(block_is_away(&b));
+	ck_assert_int_eq(rows_of(&rig, ino), 2);
+	rig_unlink(&rig, "bad");
+	drive_forget(rig.drive, ino);
+	reopen(&rig);
+	ck_assert_int_eq(rows_of(&rig, ino), 0);
+	rig_wait(&rig);
+}
+END_TEST
+
+/* An inode that cannot even be reaped keeps no other, nor the drive. */
+START_TEST(an_orphan_that_cannot_be_read_lets_the_drive_open)
+{
+	uint64_t ino = rig_lookup(&rig, "bad");
+	uint64_t other = rig_lookup(&rig, "good");
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	rig_unlink(&rig, "bad");
+	rig_unlink(&rig, "good");
+	rig_wait(&rig);
+	ck_assert_int_eq(drive_begin_internal(rig.drive), 0);
+	inode_cache_drop(rig.drive);
+	ck_assert_int_eq(drive_end(rig.drive, 0), 0);
+	sql(&rig, "UPDATE inode SET row = zeroblob(length(row))", ino);
+	reopen(&rig);
+	ck_assert_int_gt(rows_of(&rig, ino), 0);
+	ck_assert_int_eq(rows_of(&rig, other), 0);
+}
+END_TEST
+
 START_TEST(a_row_of_an_xattr_that_does_not_verify_holds_up_its_file_only)
 {
 	uint64_t ino = rig_lookup(&rig, "bad");
@@ -308,6 +401,10 @@ main(void)
 	tcase_add_test(t, a_block_that_cannot_be_read_holds_up_its_file_only);
 	tcase_add_test(t,
 	    a_row_of_a_block_that_does_not_verify_holds_up_its_file_only);
+	tcase_add_test(t,
+	    a_row_of_a_block_that_does_not_verify_lets_the_drive_open);
+	tcase_add_test(t, a_row_of_a_block_that_does_not_verify_can_be_deleted);
+	tcase_add_test(t, an_orphan_that_cannot_be_read_lets_the_drive_open);
 	tcase_add_test(t,
 	    a_row_of_an_xattr_that_does_not_verify_holds_up_its_file_only);
 	tcase_add_test(t,
