@@ -192,7 +192,7 @@ int drive_walk_root(struct drive *d, struct op_attr *ret_attr,
     struct ckpt_xattr **ret_xattrs, uint32_t *ret_n);
 /* Every block the tree needs on the store, also of files that have not been
  * published; not those that are still to be uploaded.  For fsck --remote and
- * garbage. */
+ * garbage.  Of a file of which that cannot be read, ref is NULL, once. */
 int drive_walk_refs(struct drive *d, int (*fn)(void *arg, uint64_t ino,
     uint64_t idx, const struct block_ref *ref), void *arg);
 /* The path of an inode for people (status, fsck); -ENOENT. */

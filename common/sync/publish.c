@@ -322,7 +322,8 @@ heartbeat(struct sync *s)
 }
 
 /* Somebody works: each try would hold up what he does, and put pages that are
- * not the last ones.  10 s to 10 min. */
+ * not the last ones.  Or this machine's disk does not give all of the drive.
+ * 10 s to 10 min. */
 static void
 checkpoint_later(struct sync *s)
 {
@@ -339,18 +340,16 @@ checkpoint_step(struct sync *s)
 {
 	uint64_t asked, seq;
 	struct drive_usage u;
-	bool is_due;
+	bool is_due, is_ours;
 	int r;
 
 	drive_usage(s->drive, &u);
 	mutex_lock(&s->lock);
 	asked = s->ckpt_asked;
 	seq = s->st.published_seq;
-	/* After a loss nothing can be rebuilt before it is there: that one
-	 * does not wait. */
-	is_due = s->is_ckpt_due || (s->ckpt_tried != seq &&
-	    seq >= s->st.checkpoint_seq + s->ckpt_every &&
-	    clock_mono_ms() >= s->ckpt_at_ms);
+	is_due = (s->is_ckpt_due || (s->ckpt_tried != seq &&
+	    seq >= s->st.checkpoint_seq + s->ckpt_every)) &&
+	    clock_mono_ms() >= s->ckpt_at_ms;
 	if (u.outbox_ops > 0)
 		is_due = false;
 	if (s->ckpt_done < asked)
@@ -361,21 +360,29 @@ checkpoint_step(struct sync *s)
 	r = checkpoint_write(s);
 	log_debug("sync: checkpoint at %llu: %d", (unsigned long long)seq, r);
 	s->ckpt_tried = r == -EAGAIN ? 0 : seq;
-	if (r == -EAGAIN)
-		checkpoint_later(s);
-	else if (r == 0)
-		s->ckpt_at_ms = s->ckpt_wait_ms = 0;
 	if (r == 0)
 		r = publish_head(s);
 	if (r == 0 && s->is_ckpt_due)
 		r = accept_settle(s);
+	/* On this side: what others wait for goes on without it. */
+	is_ours = r < 0 && r != -EAGAIN && r != -ECANCELED && r != -EROFS;
+	s->is_ckpt_bad = is_ours || (s->is_ckpt_bad && r < 0);
+	if (is_ours)
+		sync_note_here(s, N_("this machine cannot write a "
+		    "checkpoint"), r);
+	/* After a loss nothing can be rebuilt before it is there: that one
+	 * does not wait for who works. */
+	if (is_ours || (r == -EAGAIN && !s->is_ckpt_due))
+		checkpoint_later(s);
+	else if (r == 0 || r == -EAGAIN)
+		s->ckpt_at_ms = s->ckpt_wait_ms = 0;
 	mutex_lock(&s->lock);
 	s->ckpt_done = asked;
 	s->ckpt_result = r;
 	cond_broadcast(&s->changed);
 	mutex_unlock(&s->lock);
 	/* A later one will do. */
-	return r == -EAGAIN ? 0 : r;
+	return r == -EAGAIN || is_ours ? 0 : r;
 }
 
 /* ---- the thread ---- */
@@ -464,6 +471,8 @@ publish_main(void *arg)
 		next = clock_mono_ms() + s->publish_ms;
 		if (r == 0) {
 			b.n = 0;
+			if (!s->is_ckpt_bad)
+				sync_note_here(s, NULL, 0);
 			continue;
 		}
 		if (r == -EROFS) {

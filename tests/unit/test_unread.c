@@ -14,10 +14,14 @@
 
 #include "drive/content.h"
 #include "drive/slab.h"
+#include "sync/scrub.h"
+#include "sync/sync_priv.h"
 #include "tests/lib/fix_drive.h"
+#include "tests/lib/spoil.h"
 #include "tests/lib/sync_rig.h"
 #include "util/buf.h"
 #include "util/clock.h"
+#include "util/err.h"
 
 /* ---- a bad sector ---- */
 
@@ -248,13 +252,105 @@ START_TEST(an_orphan_that_cannot_be_read_lets_the_drive_open)
 	rig_unlink(&rig, "bad");
 	rig_unlink(&rig, "good");
 	rig_wait(&rig);
-	ck_assert_int_eq(drive_begin_internal(rig.drive), 0);
-	inode_cache_drop(rig.drive);
-	ck_assert_int_eq(drive_end(rig.drive, 0), 0);
-	sql(&rig, "UPDATE inode SET row = zeroblob(length(row))", ino);
+	spoil_inode(rig.drive, ino);
 	reopen(&rig);
 	ck_assert_int_gt(rows_of(&rig, ino), 0);
 	ck_assert_int_eq(rows_of(&rig, other), 0);
+}
+END_TEST
+
+/* ---- rows of inodes, and what goes through all of them ---- */
+
+/* Without anybody asking for it: sync_wait would cut every pause short. */
+static void
+goes_up(struct rig *r, const char *name)
+{
+	int64_t until = clock_mono_ms() + 20000;
+	struct drive_usage u;
+
+	rig_write(r, name, 0, 100, 9);
+	do {
+		usleep(10000);
+		drive_usage(r->drive, &u);
+	} while (u.outbox_ops && clock_mono_ms() < until);
+	ck_assert_uint_eq(u.outbox_ops, 0);
+}
+
+static void
+problem_await(struct rig *r, const char *want)
+{
+	int64_t until = clock_mono_ms() + 20000;
+	struct sync_status st;
+
+	do {
+		usleep(10000);
+		sync_get_status(r->sync, &st);
+	} while ((want ? !strstr(st.problem, want) : st.problem[0] != '\0') &&
+	    clock_mono_ms() < until);
+	ck_assert_msg(want ? strstr(st.problem, want) != NULL :
+	    st.problem[0] == '\0', "'%s'", st.problem);
+}
+
+START_TEST(a_checkpoint_that_cannot_be_written_holds_up_no_segment)
+{
+	struct ckpt_mark m;
+	char name[8];
+	int k;
+
+	rig.conf.backoff_slow_ms = 60000;
+	rig.conf.checkpoint_segments = 6;
+	rig_start(&rig);
+	rig_wait(&rig);
+	spoil_inode(rig.drive, rig_lookup(&rig, "bad"));
+	for (k = 0; k < 10; k++) {
+		(void)snprintf(name, sizeof(name), "n%d", k);
+		goes_up(&rig, name);
+	}
+	problem_await(&rig, "checkpoint");
+	ck_assert_int_eq(ckpt_mark_get(rig.drive, &m), -ENOENT);
+	spoil_mend(rig.drive);
+	ck_assert_int_eq(sync_checkpoint(rig.sync, NULL), 0);
+	problem_await(&rig, NULL);
+}
+END_TEST
+
+static void
+unread_say(void *arg, const char *finding)
+{
+	unsigned *n = arg;
+
+	if (strstr(finding, "cannot be read here"))
+		++*n;
+}
+
+static bool
+go_on(void *arg, uint64_t done, uint64_t total)
+{
+	(void)arg;
+	(void)done;
+	(void)total;
+	return true;
+}
+
+START_TEST(a_file_that_cannot_be_read_ends_no_check_of_the_store)
+{
+	struct scrub_conf c = { .store = rig.store, .keys = rig.keys,
+	    .drive = rig.drive, .say = unread_say, .progress = go_on };
+	struct scrub_result res;
+	struct err e = { "" };
+	unsigned n = 0;
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	spoil_inode(rig.drive, rig_lookup(&rig, "bad"));
+	ck_assert_int_eq(sync_check(rig.store, rig.keys, rig.drive,
+	    unread_say, NULL, &n, &e), 1);
+	ck_assert_uint_eq(n, 1);
+	c.arg = &n;
+	ck_assert_int_eq(sync_scrub(&c, &res, &e), 0);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_uint_eq(res.findings, 1);
+	ck_assert_uint_gt(res.objects, 0);
 }
 END_TEST
 
@@ -405,6 +501,10 @@ main(void)
 	    a_row_of_a_block_that_does_not_verify_lets_the_drive_open);
 	tcase_add_test(t, a_row_of_a_block_that_does_not_verify_can_be_deleted);
 	tcase_add_test(t, an_orphan_that_cannot_be_read_lets_the_drive_open);
+	tcase_add_test(t,
+	    a_checkpoint_that_cannot_be_written_holds_up_no_segment);
+	tcase_add_test(t,
+	    a_file_that_cannot_be_read_ends_no_check_of_the_store);
 	tcase_add_test(t,
 	    a_row_of_an_xattr_that_does_not_verify_holds_up_its_file_only);
 	tcase_add_test(t,
