@@ -259,6 +259,27 @@ START_TEST(an_orphan_that_cannot_be_read_lets_the_drive_open)
 }
 END_TEST
 
+START_TEST(a_row_that_is_superfluous_fails_no_fsync)
+{
+	uint64_t ino = rig_lookup(&rig, "small");
+	struct drive_file *h;
+
+	ck_assert_int_eq(drive_file_open(rig.drive, ino, O_RDWR, &h), 0);
+	ck_assert_int_eq(drive_fsync(h), 0);
+	rig_write(&rig, "small", 0, 100, 4);
+	ck_assert_int_eq(rows_of(&rig, ino), 2);
+	spoil_sql(rig.drive, "UPDATE block SET org = x'00' WHERE bid = "
+	    "(SELECT min(bid) FROM block WHERE ino = %llu)",
+	    (unsigned long long)ino);
+	ck_assert_int_eq(drive_fsync(h), 0);
+	ck_assert_int_eq(drive_fsync(h), 0);
+	ck_assert_int_eq(drive_file_close(h), 0);
+	rig_close(&rig);
+	rig_open(&rig);
+	ck_assert_int_eq(rows_of(&rig, ino), 1);
+}
+END_TEST
+
 /* ---- rows of inodes, and what goes through all of them ---- */
 
 /* Without anybody asking for it: sync_wait would cut every pause short. */
@@ -501,6 +522,7 @@ main(void)
 	    a_row_of_a_block_that_does_not_verify_lets_the_drive_open);
 	tcase_add_test(t, a_row_of_a_block_that_does_not_verify_can_be_deleted);
 	tcase_add_test(t, an_orphan_that_cannot_be_read_lets_the_drive_open);
+	tcase_add_test(t, a_row_that_is_superfluous_fails_no_fsync);
 	tcase_add_test(t,
 	    a_checkpoint_that_cannot_be_written_holds_up_no_segment);
 	tcase_add_test(t,
