@@ -217,6 +217,10 @@ struct sync {
 	/* What the publisher meets on this side. */
 	char here_problem[256] GUARDED_BY(lock);
 	const char *here_advice GUARDED_BY(lock);
+	/* Publishing failed so on this side; tries before here_from do not
+	 * count. */
+	int here_r GUARDED_BY(lock);
+	uint64_t here_from GUARDED_BY(lock);	/* of kicks */
 	/* Stores of several that were found to lie; the first one's story. */
 	char liars[SYNC_LIARS_MAX][256] GUARDED_BY(lock);
 	unsigned nliars GUARDED_BY(lock);
@@ -345,9 +349,11 @@ int accept_load(struct sync *s, const struct vault_seen *own,
 /* The checkpoint is there that makes up for the journal. */
 int accept_settle(struct sync *s);
 
-/* Write a checkpoint; publisher thread only.  -EAGAIN: changes came in
- * between.  What is on the store already is kept for the next try. */
-int checkpoint_write(struct sync *s);
+/* Write a checkpoint if one was asked for, or is due by the number of
+ * segments; publisher thread only.  If changes come in between, or this side
+ * fails, that is 0 and a later one will do: what is on the store already is
+ * kept for it. */
+int checkpoint_step(struct sync *s);
 /* Rely on none of that any more. */
 void checkpoint_forget(struct sync *s);
 int publish_head(struct sync *s);

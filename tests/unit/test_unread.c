@@ -335,6 +335,25 @@ START_TEST(a_checkpoint_that_cannot_be_written_holds_up_no_segment)
 }
 END_TEST
 
+/* Not of one file: nothing goes, and who waits is told why. */
+START_TEST(a_failure_of_this_side_is_told)
+{
+	int64_t until = clock_mono_ms() + 30000;
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	spoil_sql(rig.drive, "CREATE TABLE was AS SELECT * FROM seen; "
+	    "UPDATE seen SET row = x'00'");
+	rig_write(&rig, "more", 0, 100, 4);
+	ck_assert_int_eq(sync_wait(rig.sync, until, NULL, NULL), -EIO);
+	problem_await(&rig, "cannot publish");
+	spoil_sql(rig.drive, "INSERT OR REPLACE INTO seen SELECT * FROM was; "
+	    "DROP TABLE was");
+	rig_wait(&rig);
+	problem_await(&rig, NULL);
+}
+END_TEST
+
 static void
 unread_say(void *arg, const char *finding)
 {
@@ -525,6 +544,7 @@ main(void)
 	tcase_add_test(t, a_row_that_is_superfluous_fails_no_fsync);
 	tcase_add_test(t,
 	    a_checkpoint_that_cannot_be_written_holds_up_no_segment);
+	tcase_add_test(t, a_failure_of_this_side_is_told);
 	tcase_add_test(t,
 	    a_file_that_cannot_be_read_ends_no_check_of_the_store);
 	tcase_add_test(t,
