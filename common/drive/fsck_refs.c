@@ -267,6 +267,12 @@ outbox_row_check(struct fsck *f, const struct outbox_row *o) NO_TSA
 	char path[512];
 	int r = 0;
 
+	if (o->is_bad) {
+		fsck_say(f, f->repair, "inode %llu: that a name of it was "
+		    "deleted cannot be told to others: it stays there",
+		    (unsigned long long)o->ino);
+		return f->repair ? outbox_del(f->d, o->num) : 0;
+	}
 	if ((flags & ~(unsigned)OUTBOX_DELETE) == 0 ||
 	    (flags & OUTBOX_DELETE))
 		return 0;

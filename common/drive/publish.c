@@ -67,6 +67,8 @@ undo_locked(struct drive *d, struct publish *p) REQUIRES(d->db_lock)
 		r = outbox_get(d, p->picks[k].row.num, &o);
 		if (r == 1)
 			r = outbox_restore(d, &o);
+		else if (unread_is(r))
+			r = 0;
 	}
 	for (k = 0; k < p->nsent && r >= 0; k++)
 		if (p->sent[k].type == OP_XATTR)

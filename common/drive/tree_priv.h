@@ -220,15 +220,16 @@ struct outbox_row {
 	uint64_t after;		/* not before this row; 0: none */
 	bool has_over;
 	struct vault_id over;	/* published entry it was renamed over */
+	bool is_bad;		/* id is lost: of a name that is gone */
 };
 
-/* 1: there is a row, 0: none. */
+/* 1: there is a row, 0: none; -EIO: it is_bad. */
 int outbox_get(struct drive *d, uint64_t num, struct outbox_row *ret)
     REQUIRES(d->db_lock);
 int outbox_put(struct drive *d, const struct outbox_row *o)
     REQUIRES(d->db_lock);
 int outbox_del(struct drive *d, uint64_t num) REQUIRES(d->db_lock);
-/* Rows in order of num from a number on; returns how many. */
+/* Rows in order of num from a number on, also bad ones; returns how many. */
 int outbox_scan(struct drive *d, uint64_t from, struct outbox_row *out,
     int max) REQUIRES(d->db_lock);
 /* A new dentry x of i, which is new too unless is_link. */

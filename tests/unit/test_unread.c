@@ -354,6 +354,71 @@ START_TEST(a_failure_of_this_side_is_told)
 }
 END_TEST
 
+/* ---- rows of the outbox ---- */
+
+/* What is lost of it the name or the inode tells. */
+START_TEST(a_row_of_the_outbox_that_is_damaged_goes_up)
+{
+	spoil_sql(rig.drive, "UPDATE outbox SET id = x'00'");
+	rig_close(&rig);
+	rig_open(&rig);
+	rig_start(&rig);
+	all_goes(&rig);
+	spoil_sql(rig.drive, "UPDATE outbox SET id = x'00'");
+	rig_write(&rig, "bad", 0, 3000, 5);
+	rig_rename(&rig, "good", "better");
+	spoil_sql(rig.drive, "UPDATE outbox SET id = x'00'");
+	all_goes(&rig);
+	rig_wait(&rig);
+}
+END_TEST
+
+static void
+deleted_say(void *arg, const char *finding)
+{
+	unsigned *n = arg;
+
+	if (strstr(finding, "cannot be told to others"))
+		++*n;
+}
+
+/* But not of what is gone: the others keep that. */
+START_TEST(a_delete_that_cannot_be_told_holds_up_no_other)
+{
+	int64_t until = clock_mono_ms() + 30000;
+	uint64_t ino = rig_lookup(&rig, "bad");
+	struct drive_usage u;
+	struct rig cold;
+	unsigned n = 0;
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	rig_stop(&rig, 0);
+	rig_unlink(&rig, "bad");
+	drive_forget(rig.drive, ino);
+	rig_close(&rig);
+	rig_open(&rig);
+	spoil_sql(rig.drive, "UPDATE outbox SET id = x'00' WHERE num = %llu",
+	    (unsigned long long)ino);
+	rig_close(&rig);
+	rig_open(&rig);
+	rig_write(&rig, "later", 0, 300 * 1024, 4);
+	rig_start(&rig);
+	ck_assert_int_eq(sync_wait(rig.sync, until, NULL, NULL), -EIO);
+	problem_await(&rig, "is not uploaded");
+	rig_recover(&rig, &cold, 0);
+	ck_assert_uint_ne(rig_lookup(&cold, "later"), 0);
+	ck_assert_uint_ne(rig_lookup(&cold, "bad"), 0);
+	rig_done(&cold);
+	ck_assert_int_eq(drive_fsck(rig.drive, true, deleted_say, &n), 0);
+	ck_assert_uint_eq(n, 1);
+	drive_usage(rig.drive, &u);
+	ck_assert_uint_eq(u.outbox_ops, 0);
+	rig_wait(&rig);
+	problem_await(&rig, NULL);
+}
+END_TEST
+
 static void
 unread_say(void *arg, const char *finding)
 {
@@ -545,6 +610,8 @@ main(void)
 	tcase_add_test(t,
 	    a_checkpoint_that_cannot_be_written_holds_up_no_segment);
 	tcase_add_test(t, a_failure_of_this_side_is_told);
+	tcase_add_test(t, a_row_of_the_outbox_that_is_damaged_goes_up);
+	tcase_add_test(t, a_delete_that_cannot_be_told_holds_up_no_other);
 	tcase_add_test(t,
 	    a_file_that_cannot_be_read_ends_no_check_of_the_store);
 	tcase_add_test(t,
