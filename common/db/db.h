@@ -60,7 +60,8 @@ void db_rollback(struct db *d);
  * that nothing is half there. */
 bool db_in_txn(struct db *d);
 /* What SQLite has committed reaches the disk: flush the log.  Any thread, no
- * lock needed.  Once it has failed it fails until the file is opened anew. */
+ * lock needed.  Once it has failed, or a checkpoint's flush, both fail until
+ * the file is opened anew, and the log is kept. */
 int db_sync(struct db *d);
 /* Length of the log and what of it was not moved yet, bytes: to know when a
  * checkpoint is due.  Any thread. */
