@@ -308,6 +308,23 @@ outbox_check(struct fsck *f) NO_TSA
 	return r;
 }
 
+static int
+segment_check(struct fsck *f) NO_TSA
+{
+	struct buf b = BUF_INIT(VAULT_SEGMENT_MAX * 2);
+	uint64_t seq;
+	int r;
+
+	r = segment_pending(f->d, &seq, &b);
+	buf_done(&b);
+	if (r != -EUCLEAN)
+		return r == -ENOENT ? 0 : r;
+	fsck_say(f, false, "changes that are sealed and not on the store yet "
+	    "do not verify: save what is new here elsewhere, and run 'coffre "
+	    "recover' with a new state directory");
+	return 0;
+}
+
 /* ---- attributes and targets ---------------------------------------------- */
 
 static int
@@ -433,6 +450,8 @@ fsck_refs(struct fsck *f)
 		r = links_check(f);
 	if (r == 0)
 		r = outbox_check(f);
+	if (r == 0)
+		r = segment_check(f);
 	if (r == 0)
 		r = xattrs_check(f);
 	if (r == 0)

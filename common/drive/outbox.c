@@ -440,6 +440,33 @@ outbox_open(struct drive *d) NO_TSA
 	return drive_end(d, r);
 }
 
+int
+segment_pending(struct drive *d, uint64_t *ret_seq, struct buf *out)
+{
+	uint8_t sha[SHA256_LEN];
+	const void *p, *hash;
+	struct stmt *s;
+	size_t len, hash_len;
+	int r;
+
+	s = db_stmt(d->db, STMT_SEGMENT_GET, "SELECT seq, object, hash, "
+	    "op_seq, lamport FROM segment ORDER BY seq LIMIT 1");
+	r = stmt_step(s);
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	p = stmt_get_blob(s, 1, &len);
+	hash = stmt_get_blob(s, 2, &hash_len);
+	sha256(p, len, sha);
+	if (hash_len != sizeof(sha) || memcmp(hash, sha, sizeof(sha)) != 0)
+		r = -EUCLEAN;
+	else
+		r = buf_put(out, p, len);
+	if (r == 0)
+		*ret_seq = (uint64_t)stmt_get_i64(s, 0);
+	stmt_reset(s);
+	return r;
+}
+
 void
 outbox_refresh(struct drive *d)
 {

@@ -83,7 +83,8 @@ int drive_publish_seal(struct drive *d, uint64_t ticket,
 /* Not sealed after all: the ops stay in the outbox. */
 void drive_publish_abort(struct drive *d, uint64_t ticket);
 /* The sealed segment that is not yet known to be on the store, if any:
- * -ENOENT.  Appends the object to out. */
+ * -ENOENT.  Appends the object to out.  -EUCLEAN: it is not what was sealed;
+ * on the store it would break our journal for good. */
 int drive_publish_pending(struct drive *d, uint64_t *ret_seq,
     struct buf *out);
 /* Segment seq is on the store: its ops leave the outbox (unless changed

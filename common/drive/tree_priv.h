@@ -249,6 +249,9 @@ int outbox_deleted(struct drive *d, const struct dentry *x,
 int outbox_restore(struct drive *d, struct outbox_row *o)
     REQUIRES(d->db_lock);
 int outbox_open(struct drive *d);
+/* drive_publish_pending with the lock held. */
+int segment_pending(struct drive *d, uint64_t *ret_seq, struct buf *out)
+    REQUIRES(d->db_lock);
 /* The oldest row anew, for people. */
 void outbox_refresh(struct drive *d) REQUIRES(d->db_lock);
 

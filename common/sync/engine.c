@@ -274,8 +274,9 @@ load(struct sync *s) NO_TSA	/* no thread runs yet */
 		goto out;
 	buf_reset(&b);
 	r = drive_publish_pending(s->drive, &seq, &b);
-	s->has_pending = r == 0;
-	if (r == -ENOENT)
+	s->has_pending = r != -ENOENT;
+	/* If it is damaged the publisher says so. */
+	if (r == -ENOENT || r == -EUCLEAN)
 		r = 0;
 out:
 	buf_done(&b);

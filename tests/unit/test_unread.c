@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "sync/sync_priv.h"
 #include "tests/lib/fix_drive.h"
 #include "tests/lib/spoil.h"
+#include "tests/lib/store_tap.h"
 #include "tests/lib/sync_rig.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -420,6 +422,59 @@ START_TEST(a_delete_that_cannot_be_told_holds_up_no_other)
 END_TEST
 
 static void
+sealed_say(void *arg, const char *finding)
+{
+	unsigned *n = arg;
+
+	if (strstr(finding, "sealed and not on the store yet"))
+		++*n;
+}
+
+/* In the journal on the store it would be there for good. */
+START_TEST(a_segment_that_was_damaged_here_is_not_put)
+{
+	static const struct tap_see see = { .put = NULL };
+	struct store_conf c = { .user = NULL };
+	struct buf b = BUF_INIT(8 << 20);
+	struct err e = { "" };
+	struct store *in, *tap;
+	char url[128];
+	unsigned n = 0;
+	uint64_t seq;
+	struct rig r;
+	int was;
+
+	(void)snprintf(url, sizeof(url), "%s-more", rig.url);
+	ck_assert_int_eq(mkdir(url + strlen("dir:"), 0700), 0);
+	ck_assert_int_eq(store_open(url, &c, &in, &e), 0);
+	ck_assert_int_eq(store_tap_new(in, &see, &tap), 0);
+	rig_new_on(&r, tap);
+	rig_write(&r, "one", 0, 100, 1);
+	rig_start(&r);
+	rig_wait(&r);
+	was = rig_store_count(&r, "");
+	store_tap_fail_puts(tap, -EHOSTUNREACH);
+	rig_write(&r, "two", 0, 100, 2);
+	while (drive_publish_pending(r.drive, &seq, &b) == -ENOENT)
+		usleep(10000);
+	rig_stop(&r, 0);
+	spoil_sql(r.drive, "UPDATE segment SET object = "
+	    "zeroblob(length(object))");
+	ck_assert_int_eq(drive_publish_pending(r.drive, &seq, &b), -EUCLEAN);
+	store_tap_fail_puts(tap, 0);
+	rig_start(&r);
+	problem_await(&r, "cannot publish");
+	ck_assert_int_eq(sync_wait(r.sync, clock_mono_ms() + 30000, NULL,
+	    NULL), -EIO);
+	ck_assert_int_eq(rig_store_count(&r, ""), was);
+	ck_assert_int_eq(drive_fsck(r.drive, true, sealed_say, &n), 1);
+	ck_assert_uint_eq(n, 1);
+	buf_done(&b);
+	rig_done(&r);
+}
+END_TEST
+
+static void
 unread_say(void *arg, const char *finding)
 {
 	unsigned *n = arg;
@@ -610,6 +665,7 @@ main(void)
 	tcase_add_test(t,
 	    a_checkpoint_that_cannot_be_written_holds_up_no_segment);
 	tcase_add_test(t, a_failure_of_this_side_is_told);
+	tcase_add_test(t, a_segment_that_was_damaged_here_is_not_put);
 	tcase_add_test(t, a_row_of_the_outbox_that_is_damaged_goes_up);
 	tcase_add_test(t, a_delete_that_cannot_be_told_holds_up_no_other);
 	tcase_add_test(t,
