@@ -33,6 +33,20 @@ accept_save(struct drive *d, enum accept_phase phase,
 	return drive_kv_set(d, SYNC_KV_ACCEPT, p, sizeof(p));
 }
 
+/* Until it is there not all is on the store that a recovery needs. */
+static void
+ckpt_due_set(struct sync *s, bool is_due)
+{
+	/* It need not wait for what an earlier one waits for. */
+	if (is_due && !s->is_ckpt_due)
+		s->ckpt_at_ms = 0;
+	s->is_ckpt_due = is_due;
+	mutex_lock(&s->lock);
+	s->is_ckpt_owed = is_due;
+	cond_broadcast(&s->changed);
+	mutex_unlock(&s->lock);
+}
+
 int
 accept_load(struct sync *s, const struct vault_seen *own,
     enum accept_phase *ret)
@@ -47,10 +61,7 @@ accept_load(struct sync *s, const struct vault_seen *own,
 	    ACCEPT_LAST)) {
 		r = -EPROTO;
 	} else if (r == 0) {
-		/* It need not wait for what an earlier one waits for. */
-		if (b.data[0] == ACCEPT_ALL && !s->is_ckpt_due)
-			s->ckpt_at_ms = 0;
-		s->is_ckpt_due = b.data[0] == ACCEPT_ALL;
+		ckpt_due_set(s, b.data[0] == ACCEPT_ALL);
 		if (get_le64(b.data + 1) == own->seq &&
 		    memcmp(b.data + 9, own->hash, VAULT_HASH_LEN) == 0)
 			*ret = b.data[0];
@@ -69,7 +80,7 @@ accept_settle(struct sync *s)
 	if (r == 0)
 		r = accept_save(s->drive, ACCEPT_LAST, &own);
 	if (r == 0)
-		s->is_ckpt_due = false;
+		ckpt_due_set(s, false);
 	return r;
 }
 

@@ -430,6 +430,9 @@ checkpoint_step(struct sync *s)
 	is_due = (s->is_ckpt_due || (s->ckpt_tried != seq &&
 	    seq >= s->st.checkpoint_seq + s->ckpt_every)) &&
 	    clock_mono_ms() >= s->ckpt_at_ms;
+	/* Somebody waits for it. */
+	if (s->is_ckpt_due && s->force)
+		is_due = true;
 	if (u.outbox_ops > 0)
 		is_due = false;
 	if (s->ckpt_done < asked)
@@ -447,6 +450,7 @@ checkpoint_step(struct sync *s)
 	/* On this side: what others wait for goes on without it. */
 	is_ours = r < 0 && r != -EAGAIN && r != -ECANCELED && r != -EROFS;
 	s->is_ckpt_bad = is_ours || (s->is_ckpt_bad && r < 0);
+	s->ckpt_owed_r = is_ours && s->is_ckpt_due ? r : 0;
 	if (is_ours)
 		sync_note_here(s, N_("this machine cannot write a "
 		    "checkpoint"), r);

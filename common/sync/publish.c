@@ -329,6 +329,7 @@ publish_step(struct sync *s)
 	bool is_checked;
 	int r;
 
+	s->ckpt_owed_r = 0;
 	mutex_lock(&s->lock);
 	is_checked = s->is_checked;
 	mutex_unlock(&s->lock);
@@ -417,10 +418,14 @@ publish_failed(struct sync *s, int r, uint64_t kicks, uint64_t fails)
 }
 
 static void
-publish_well(struct sync *s)
+publish_well(struct sync *s, uint64_t kicks)
 {
 	mutex_lock(&s->lock);
-	s->here_r = 0;
+	if (!s->is_ckpt_bad || !s->is_ckpt_owed)
+		s->here_r = 0;
+	else if (kicks >= s->here_from && s->ckpt_owed_r < 0)
+		s->here_r = s->ckpt_owed_r;
+	cond_broadcast(&s->changed);
 	mutex_unlock(&s->lock);
 	if (!s->is_ckpt_bad)
 		sync_note_here(s, NULL, 0);
@@ -440,7 +445,7 @@ publish_main(void *arg)
 		next = clock_mono_ms() + s->publish_ms;
 		if (r == 0) {
 			b.n = 0;
-			publish_well(s);
+			publish_well(s, kicks);
 			continue;
 		}
 		if (r == -EROFS) {

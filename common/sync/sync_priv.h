@@ -220,6 +220,7 @@ struct sync {
 	/* Publishing failed so on this side; tries before here_from do not
 	 * count. */
 	int here_r GUARDED_BY(lock);
+	bool is_ckpt_owed GUARDED_BY(lock);	/* as is_ckpt_due */
 	uint64_t here_from GUARDED_BY(lock);	/* of kicks */
 	/* Stores of several that were found to lie; the first one's story. */
 	char liars[SYNC_LIARS_MAX][256] GUARDED_BY(lock);
@@ -259,7 +260,8 @@ struct sync {
 	uint64_t ckpt_tried;	/* journal's seq at the last failed one */
 	int64_t ckpt_at_ms;	/* none by itself before; 0: at once */
 	int64_t ckpt_wait_ms;	/* how long that was */
-	bool is_ckpt_bad;	/* it failed on this side */
+	bool is_ckpt_bad;	/* the last one failed on this side */
+	int ckpt_owed_r;	/* ... in this round, and it was owed; or 0 */
 	struct ckpt_known *ckpt_kept;	/* of one broken off; or NULL */
 	int64_t trust_at_ms;	/* when to look at our journal again */
 	bool is_probe_due;	/* the store did other than it had promised */

@@ -115,7 +115,8 @@ sync_wait_on(struct sync *s, int64_t deadline_ms,
 		until = clock_mono_ms() + WAIT_STEP_MS;
 		mutex_lock(&s->lock);
 		if (u.staged_blocks == 0 && u.outbox_ops == 0 &&
-		    !s->has_pending && !s->is_head_dirty && s->is_checked)
+		    !s->has_pending && !s->is_head_dirty && s->is_checked &&
+		    !s->is_ckpt_owed)
 			break;
 		r = wait_verdict_locked(s, fails);
 		if (r == 0 && is_stuck)
