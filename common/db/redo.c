@@ -447,6 +447,10 @@ redo_open(struct db *d, const char *path, struct err *e)
 		return 0;
 	roll_back(d);
 	redo_free(d);
+	if (r == -ENOSPC)
+		return err_set(e, r, "the disk is full, and the last changes, "
+		    "in '%s', cannot be applied: make room on it and mount "
+		    "again; nothing is lost", path);
 	return err_set(e, r, "the last changes, in '%s', cannot be applied: "
 	    "%s; try again, or move that file away to open the drive without "
 	    "them", path, strerror(-r));

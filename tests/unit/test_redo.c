@@ -351,6 +351,55 @@ reads_hook(bool on)
 	    on ? (sqlite3_syscall_ptr)(void *)bad_pread : NULL);
 }
 
+static ssize_t
+full_write(int fd, const void *p, size_t n)
+{
+	(void)fd;
+	(void)p;
+	(void)n;
+	errno = ENOSPC;
+	return -1;
+}
+
+static ssize_t
+full_pwrite(int fd, const void *p, size_t n, off_t off)
+{
+	(void)off;
+	return full_write(fd, p, n);
+}
+
+static void
+writes_hook(bool on)
+{
+	sqlite3_vfs *v = sqlite3_vfs_find("unix-excl");
+
+	ck_assert_ptr_nonnull(v);
+	ck_assert_int_eq(v->xSetSystemCall(v, "write",
+	    on ? (sqlite3_syscall_ptr)(void *)full_write : NULL), SQLITE_OK);
+	(void)v->xSetSystemCall(v, "pwrite",
+	    on ? (sqlite3_syscall_ptr)(void *)full_pwrite : NULL);
+	(void)v->xSetSystemCall(v, "pwrite64",
+	    on ? (sqlite3_syscall_ptr)(void *)full_pwrite : NULL);
+}
+
+/* Nobody is told to throw changes away for that. */
+START_TEST(a_full_disk_is_told_as_that)
+{
+	struct err e = { "" };
+	struct db *d;
+
+	in_child(hundred);
+	ck_assert_msg(db_open(path, &d, &e) == 0, "%s", e.msg);
+	writes_hook(true);
+	ck_assert_int_eq(db_redo(d, &e), -ENOSPC);
+	writes_hook(false);
+	ck_assert_ptr_nonnull(strstr(e.msg, "make room"));
+	ck_assert_ptr_null(strstr(e.msg, "move that file away"));
+	db_close(d);
+	opens_with(100);
+}
+END_TEST
+
 START_TEST(a_page_that_cannot_be_read_takes_its_reader_only)
 {
 	struct db *d = opened();
@@ -521,6 +570,7 @@ suite(void)
 	tcase_add_test(t, a_transaction_with_more_than_rows_is_sqlites);
 	tcase_add_test(t, a_rollback_takes_its_own_only);
 	tcase_add_test(t, what_sqlite_gave_up_comes_back);
+	tcase_add_test(t, a_full_disk_is_told_as_that);
 	tcase_add_test(t, a_page_that_cannot_be_read_takes_its_reader_only);
 	tcase_add_test(t, a_torn_end_is_the_end);
 	tcase_add_test(t, records_of_another_epoch_are_not_run);
