@@ -86,7 +86,7 @@ name_take(struct pin_walk *w, const struct dentry *x)
 	struct inode i;
 	int r;
 
-	if (x->kind != OP_KIND_DIR && x->kind != OP_KIND_FILE)
+	if (!x->ino || (x->kind != OP_KIND_DIR && x->kind != OP_KIND_FILE))
 		return 0;
 	r = inode_load(w->d, x->ino, &i);
 	/* What cannot be read here holds up no other. */

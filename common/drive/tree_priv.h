@@ -134,7 +134,8 @@ int dentry_gone(struct drive *d, const struct dentry *x)
     REQUIRES(d->db_lock);
 /* 1: there is an entry in the folder, 0: it is empty. */
 int dentry_any(struct drive *d, uint64_t parent) REQUIRES(d->db_lock);
-/* Up to max entries of a folder with ntag >= from. Returns how many. */
+/* Up to max entries of a folder with ntag >= from. Returns how many.  Of one
+ * that does not verify only the place is known: its ino is 0. */
 int dentry_list(struct drive *d, int64_t dkey,
     const uint8_t from[static TAG_LEN], struct dentry *out, int max)
     REQUIRES(d->db_lock);
