@@ -139,6 +139,19 @@ db_open(const char *path, struct db **ret, struct err *e)
 	return 0;
 }
 
+/* The close neither moves it nor removes it: after a failed flush the next
+ * open copies all of it again. */
+static void
+log_keep(struct db *d)
+{
+	if (d->ckpt)
+		(void)sqlite3_db_config(d->ckpt,
+		    SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	if (d->h)
+		(void)sqlite3_db_config(d->h,
+		    SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+}
+
 void
 db_close(struct db *d)
 {
@@ -156,6 +169,8 @@ db_close(struct db *d)
 	(void)sqlite3_finalize(d->commit);
 	if (d->wal_fd >= 0)
 		(void)close(d->wal_fd);
+	if (__atomic_load_n(&d->flush_r, __ATOMIC_RELAXED) < 0)
+		log_keep(d);
 	(void)sqlite3_close(d->ckpt);
 	if (sqlite3_close(d->h) != SQLITE_OK)
 		log_error("db: close: %s", sqlite3_errmsg(d->h));
@@ -312,16 +327,34 @@ db_log_room(struct db *d)
 	return fstat(d->wal_fd, &st) < 0 ? 0 : (uint64_t)st.st_size;
 }
 
+/*
+ * What a checkpoint answered.  One that ends before the log does flushes
+ * nothing; if writing that back fails the kernel says so once, to the flush of
+ * a later one, and the next would be answered 0 and let the log begin anew
+ * over the only good copy.
+ */
+static int
+moved(struct db *d, sqlite3 *h, int rc)
+{
+	int r = (rc & 0xff) == SQLITE_BUSY ? 0 : db_errno(h, rc);
+
+	if (rc == SQLITE_IOERR_FSYNC)
+		__atomic_store_n(&d->flush_r, r, __ATOMIC_RELAXED);
+	return r;
+}
+
 int
 db_checkpoint(struct db *d)
 {
-	int rc, n = 0;
+	int rc, n = 0, r = __atomic_load_n(&d->flush_r, __ATOMIC_RELAXED);
 
+	if (r < 0)
+		return r;
 	rc = sqlite3_wal_checkpoint_v2(d->ckpt, NULL,
 	    SQLITE_CHECKPOINT_PASSIVE, NULL, &n);
 	if (rc == SQLITE_OK && n >= 0)
 		__atomic_store_n(&d->nmoved, (unsigned)n, __ATOMIC_RELAXED);
-	return (rc & 0xff) == SQLITE_BUSY ? 0 : db_errno(d->ckpt, rc);
+	return moved(d, d->ckpt, rc);
 }
 
 int
@@ -329,6 +362,8 @@ db_checkpoint_all(struct db *d, bool is_cut)
 {
 	int rc, r = redo_settle(d);
 
+	if (r == 0)
+		r = __atomic_load_n(&d->flush_r, __ATOMIC_RELAXED);
 	if (r < 0)
 		return r;
 	rc = sqlite3_wal_checkpoint_v2(d->h, NULL,
@@ -338,5 +373,5 @@ db_checkpoint_all(struct db *d, bool is_cut)
 		__atomic_store_n(&d->nlogged, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&d->nmoved, 0, __ATOMIC_RELAXED);
 	}
-	return (rc & 0xff) == SQLITE_BUSY ? 0 : db_errno(d->h, rc);
+	return moved(d, d->h, rc);
 }

@@ -57,10 +57,13 @@ int db_commit(struct db *d);
 void db_rollback(struct db *d);
 /* Is a transaction open?  Out of memory or disk, any statement, a reading one
  * too, may have rolled it back; a writing one is then refused with -EIO, so
- * that nothing is half there. */
+ * that nothing is half there.  With db_redo all of it but that statement comes
+ * back at the next db_stmt or at the commit, unless db_exec was in it; if it
+ * cannot, these fail. */
 bool db_in_txn(struct db *d);
 /* What SQLite has committed reaches the disk: flush the log.  Any thread, no
- * lock needed.  Once it has failed it fails until the file is opened anew. */
+ * lock needed.  Once it has failed, or a checkpoint's flush, both fail until
+ * the file is opened anew, and the log is kept. */
 int db_sync(struct db *d);
 /* Length of the log and what of it was not moved yet, bytes: to know when a
  * checkpoint is due.  Any thread. */

@@ -77,9 +77,13 @@ enum item {
 int redo_open(struct db *d, const char *path, struct err *e);
 /* NULL is ignored. */
 void redo_close(struct db *d);
-/* SQLite has rolled back by itself what was committed here. */
+/* SQLite has rolled back by itself what was committed or done here. */
 bool redo_is_lost(const struct db *d);
-/* SQLite's transaction is open and has all that was committed. */
+/* Have SQLite roll back: it takes no change after what it calls a malformed
+ * file, until then. */
+void redo_give_up(struct db *d);
+/* SQLite's transaction is open and has all that was committed, and what the
+ * owner's that is under way has done. */
 int redo_begin(struct db *d);
 /* s has run in the transaction under way. */
 void redo_note(struct db *d, const struct stmt *s);

@@ -156,7 +156,8 @@ record_read(struct redo *j, uint64_t off, struct buf *b)
 	return (int64_t)len + HEADER;
 }
 
-/* Run the records up to end, or to the last if it is not known. */
+/* Run the records up to end, and what the transaction under way has done since;
+ * or to the last if it is not known. */
 static int
 replay(struct db *d, uint64_t end, uint64_t *ret_end)
 {
@@ -176,6 +177,9 @@ replay(struct db *d, uint64_t end, uint64_t *ret_end)
 	}
 	if (n < 0)
 		r = (int)n;
+	if (r == 0 && off >= end)
+		r = redo_run(d->h, defined, j->rec.data + HEADER,
+		    j->rec.len - HEADER);
 	for (i = 0; i < DB_STMT_MAX; i++)
 		(void)sqlite3_finalize(defined[i]);
 	buf_done(&b);
@@ -225,6 +229,13 @@ roll_back(struct db *d)
 		(void)sqlite3_exec(d->h, "ROLLBACK", NULL, NULL, NULL);
 }
 
+void
+redo_give_up(struct db *d)
+{
+	if (d->redo && d->redo->is_begun)
+		roll_back(d);
+}
+
 int
 redo_begin(struct db *d)
 {
@@ -234,6 +245,9 @@ redo_begin(struct db *d)
 
 	if (j->is_begun && !redo_is_lost(d))
 		return 0;
+	/* Not all that the transaction under way did is known. */
+	if (j->is_begun && (j->is_passed || j->rec.err))
+		return -EIO;
 	r = db_kept(d, &d->begin, "BEGIN IMMEDIATE");
 	if (r < 0 || !j->is_begun) {
 		j->is_begun |= r == 0;
@@ -326,8 +340,9 @@ redo_commit(struct db *d)
 
 	if (record_is_empty(j))
 		return 0;
-	if (redo_is_lost(d))
-		return -EIO;
+	r = redo_begin(d);	/* if it was lost */
+	if (r < 0)
+		return r;
 	if (j->is_passed || j->is_owed || j->rec.err) {
 		r = settle(d);
 	} else {
@@ -432,6 +447,10 @@ redo_open(struct db *d, const char *path, struct err *e)
 		return 0;
 	roll_back(d);
 	redo_free(d);
+	if (r == -ENOSPC)
+		return err_set(e, r, "the disk is full, and the last changes, "
+		    "in '%s', cannot be applied: make room on it and mount "
+		    "again; nothing is lost", path);
 	return err_set(e, r, "the last changes, in '%s', cannot be applied: "
 	    "%s; try again, or move that file away to open the drive without "
 	    "them", path, strerror(-r));

@@ -32,7 +32,7 @@ db_stmt(struct db *d, int n, const char *sql)
 	int i;
 
 	/* What SQLite has lost comes back before anything is read. */
-	if (redo_is_lost(d) && (d->is_in_txn || redo_begin(d) < 0))
+	if (redo_is_lost(d) && redo_begin(d) < 0)
 		return NULL;
 	s = d->stmts[n];
 	if (!s)
@@ -113,6 +113,9 @@ stmt_step(struct stmt *s)
 		log_error("db: %s: %s", sqlite3_sql(s->raw),
 		    sqlite3_errmsg(s->d->h));
 	(void)sqlite3_reset(s->raw);
+	/* So it calls a page that cannot be read, too. */
+	if ((rc & 0xff) == SQLITE_CORRUPT)
+		redo_give_up(s->d);
 	return r;
 }
 

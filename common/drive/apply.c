@@ -370,10 +370,10 @@ drive_rebuild_end(struct drive *d) NO_TSA
 		return r;
 	r = apply_settle(&a, true);
 	d->is_rebuilding = false;
-	if (r == 0)
-		r = orphans_reap(d);
 	/* The last group's commit. */
 	r = drive_end(d, r);
+	if (r == 0)
+		r = orphans_reap(d);
 	notes_send(&a);
 	lost_tell(d);
 	return r < 0 ? r : drive_sync_disk(d);

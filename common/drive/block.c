@@ -68,7 +68,8 @@ org_open(struct drive *d, struct block *b, const void *box, size_t len)
 	return 0;
 }
 
-/* Decode the row a statement stands on. */
+/* Decode the row a statement stands on.  -EIO: not all of it could be, but the
+ * counters, frame and state that the row has plainly. */
 static int
 block_row(struct drive *d, struct stmt *s, struct block *b)
 {
@@ -109,6 +110,19 @@ block_row(struct drive *d, struct stmt *s, struct block *b)
 		r = pack_of_number(d, stmt_get_i64(s, 7), &b->ref.pack);
 	}
 	return r;
+}
+
+/* The same for who goes on after one that cannot be read. */
+static int
+block_row_any(struct drive *d, struct stmt *s, struct block *b)
+{
+	int r = block_row(d, s, b);
+
+	if (!unread_is(r))
+		return r;
+	b->is_bad = true;
+	b->has_ref = b->is_shared = false;
+	return 0;
 }
 
 static int
@@ -214,7 +228,7 @@ block_tail(struct drive *d, uint64_t ino, struct block *out, int max)
 	stmt_i64(s, 1, (int64_t)ino);
 	stmt_i64(s, 2, max);
 	while ((r = stmt_step(s)) == 1) {
-		r = block_row(d, s, &out[n]);
+		r = block_row_any(d, s, &out[n]);
 		if (r < 0)
 			break;
 		n++;
@@ -224,7 +238,7 @@ block_tail(struct drive *d, uint64_t ino, struct block *out, int max)
 }
 
 static int
-block_loop(struct drive *d, struct stmt *s, bool all,
+block_loop(struct drive *d, struct stmt *s, bool all, bool is_any,
     int (*fn)(void *arg, const struct block *b), void *arg)
 {
 	uint64_t ino = 0, idx = 0;
@@ -237,7 +251,7 @@ block_loop(struct drive *d, struct stmt *s, bool all,
 		if (!all && !first && (uint64_t)stmt_get_i64(s, 0) == ino &&
 		    (uint64_t)stmt_get_i64(s, 1) == idx)
 			continue;
-		r = block_row(d, s, &b);
+		r = is_any ? block_row_any(d, s, &b) : block_row(d, s, &b);
 		if (r == 0)
 			r = fn(arg, &b);
 		if (r != 0) {
@@ -262,7 +276,7 @@ block_each(struct drive *d, uint64_t ino, uint64_t from, uint64_t bid_max,
 	stmt_i64(s, 1, (int64_t)ino);
 	stmt_i64(s, 2, (int64_t)from);
 	stmt_i64(s, 3, bid_max > INT64_MAX ? INT64_MAX : (int64_t)bid_max);
-	return block_loop(d, s, all, fn, arg);
+	return block_loop(d, s, all, false, fn, arg);
 }
 
 int
@@ -275,7 +289,7 @@ block_after(struct drive *d, uint64_t ino, uint64_t idx,
 	    " WHERE (ino, idx)>=(?,?) ORDER BY ino, idx, bid DESC");
 	stmt_i64(s, 1, (int64_t)ino);
 	stmt_i64(s, 2, (int64_t)idx);
-	return block_loop(d, s, true, fn, arg);
+	return block_loop(d, s, true, true, fn, arg);
 }
 
 int
@@ -286,7 +300,7 @@ block_every(struct drive *d, int (*fn)(void *arg, const struct block *b),
 
 	s = db_stmt(d->db, S_EVERY, "SELECT " COLS " FROM block"
 	    " ORDER BY ino, idx, bid DESC");
-	return block_loop(d, s, true, fn, arg);
+	return block_loop(d, s, true, true, fn, arg);
 }
 
 /* Bind what insert and update have in common, from parameter i on. */
@@ -451,5 +465,5 @@ block_evictable(struct drive *d, uint64_t ino, uint64_t idx, unsigned n,
 	stmt_i64(s, 1, (int64_t)ino);
 	stmt_i64(s, 2, (int64_t)idx);
 	stmt_i64(s, 3, n);
-	return block_loop(d, s, true, fn, arg);
+	return block_loop(d, s, true, true, fn, arg);
 }

@@ -36,6 +36,8 @@ struct block {
 				 * where the file had ended before: */
 	uint64_t end;		/* its size then */
 	uint8_t nonce[AEAD_NONCE_LEN], tag[AEAD_TAG_LEN];
+	bool is_bad;		/* from where it is sealed or lies cannot be
+				 * read: has_ref and is_shared say nothing */
 	bool has_ref;		/* ref is where it lies on the store */
 	struct block_ref ref;
 	bool is_shared;		/* sealed for another place: */
@@ -69,7 +71,9 @@ int block_get_bid(struct drive *d, uint64_t ino, uint64_t idx, uint64_t bid,
 /* The first row of ino with from <= idx, of the greatest bid: 1 or 0. */
 int block_next(struct drive *d, uint64_t ino, uint64_t from,
     struct block *ret);
-/* The last rows of ino, at most max, backwards: how many. */
+/* The last rows of ino, at most max, backwards: how many.  Here and where
+ * rows of many files are gone through, one that cannot be read is_bad;
+ * elsewhere it is -EIO. */
 int block_tail(struct drive *d, uint64_t ino, struct block *out, int max);
 /* The index of the n-th row from the end (0: the last) of those of ino with
  * from <= idx < to: 1, or 0 if there are not so many. */

@@ -202,6 +202,9 @@ int block_gone(struct drive *d, const struct block *b, bool is_later)
 /* Inside a transaction: when it commits, g's frame is free. */
 int stage_bury_note(struct drive *d, const struct gone *g)
     REQUIRES(d->db_lock);
+/* Delete the superseded rows that a flush has made superfluous: the first n of
+ * stage.dead. */
+int stage_bury(struct drive *d, size_t n);
 /* A transaction begins; it has ended (called by txn.c). */
 void content_txn_begin(struct drive *d) REQUIRES(d->db_lock);
 void content_txn_done(struct drive *d, bool is_committed)
@@ -299,9 +302,6 @@ void unread_back(struct drive *d, struct pending *p) REQUIRES(d->db_lock);
 /* Freeze a round of what is due.  1: there may be more.  A failure is that of
  * the last one; others are not held up by it. */
 int stage_freeze_due(struct drive *d);
-/* Delete the superseded rows that a flush has made superfluous: the first n of
- * stage.dead. */
-int stage_bury(struct drive *d, size_t n);
 
 /* ---- scan.c --- */
 

@@ -21,6 +21,7 @@ struct check {
 	void (*say)(void *arg, const char *finding);
 	void *arg;
 	int left;		/* findings not repaired */
+	uint64_t unread;	/* this file's row cannot be read */
 	struct inode i;		/* of the row at hand */
 	struct aead *key;
 };
@@ -116,8 +117,9 @@ check_waits(struct check *c, const struct block *b)
 	else if (r == 0)
 		r = 1;
 	mutex_unlock(&c->d->db_lock);
+	/* The row that could not be read is a finding by itself. */
 	if (r != 0)
-		return r < 0 ? r : 0;
+		return r < 0 && !unread_is(r) ? r : 0;
 	if (c->repair) {
 		r = drive_begin_internal(c->d);
 		if (r < 0)
@@ -137,6 +139,10 @@ check_row(struct check *c, struct block *b)
 	bool mended = false;
 	int r;
 
+	if (b->is_bad) {
+		finding(c, b, N_("its row does not verify"), false);
+		return 0;
+	}
 	r = check_waits(c, b);
 	if (r < 0 || b->state == BLOCK_HOLE)
 		return r;
@@ -206,10 +212,17 @@ check_inode_rows(struct check *c, struct step *s)
 	int r = 0;
 
 	for (k = 0; k < s->n && r >= 0; k++) {
+		if (s->v[k].ino == c->unread)
+			continue;
 		r = check_inode(c, s->v[k].ino);
 		if (r == -ENOENT) {
 			mended = c->repair && drop_row(c, &s->v[k]) == 0;
 			finding(c, &s->v[k], N_("belongs to no inode"), mended);
+			r = 0;
+		} else if (unread_is(r)) {
+			finding(c, &s->v[k], N_("belongs to an inode that "
+			    "cannot be read"), false);
+			c->unread = s->v[k].ino;
 			r = 0;
 		} else if (r == 0) {
 			r = check_row(c, &s->v[k]);

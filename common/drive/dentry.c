@@ -236,9 +236,10 @@ dentry_list(struct drive *d, int64_t dkey, const uint8_t from[static TAG_LEN],
 		}
 		memcpy(at.ntag, p, TAG_LEN);
 		p = stmt_get_blob(s, 1, &len);
-		r = dentry_decode(d, &at, p, len, &out[n]);
-		if (r < 0)
-			break;
+		if (dentry_decode(d, &at, p, len, &out[n]) < 0) {
+			out[n].at = at;
+			out[n].ino = 0;
+		}
 		n++;
 	}
 	stmt_reset(s);

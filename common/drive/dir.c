@@ -30,6 +30,8 @@ struct drive_dir {
 	uint64_t ino;
 	struct item *items;
 	struct dentry *rows;
+	bool is_bad;		/* a name could not be read since the
+				 * beginning */
 };
 
 int
@@ -120,7 +122,7 @@ dir_load(struct drive *d, struct drive_dir *dir, const uint8_t *from,
 		it->x = dir->rows[k];
 		it->mode = kind_mode(it->x.kind);
 		it->has_attr = false;
-		if (!with_attr)
+		if (!with_attr || !it->x.ino)
 			continue;
 		/* One that cannot be read is listed all the same. */
 		r = inode_load(d, it->x.ino, &i);
@@ -194,6 +196,8 @@ drive_readdir(struct drive *d, struct drive_dir *dir, uint64_t off,
 	struct drive_dirent e;
 	int r, n, k, give, max = 16;
 
+	if (off == 0)
+		dir->is_bad = false;
 	r = give_dots(d, dir, &off, fn, arg);
 	while (r == 0 && off_tag(off, from)) {
 		n = dir_load(d, dir, from, with_attr, max);
@@ -204,6 +208,11 @@ drive_readdir(struct drive *d, struct drive_dir *dir, uint64_t off,
 		for (k = 0; k < give && r == 0; k++) {
 			const struct item *it = &dir->items[k];
 
+			if (!it->x.ino) {
+				dir->is_bad = true;
+				off = next_off(dir, k, n, off);
+				continue;
+			}
 			e.ino = it->x.ino;
 			e.off = next_off(dir, k, n, off);
 			e.mode = it->has_attr ? it->attr.mode & 0170000 :
@@ -219,5 +228,9 @@ drive_readdir(struct drive *d, struct drive_dir *dir, uint64_t off,
 			break;
 		max = BATCH;
 	}
+	/* All that can be read has been given; but who copies or compares
+	 * must not take it for all there is. */
+	if (r == 0 && dir->is_bad)
+		r = -EIO;
 	return r < 0 ? r : 0;
 }

@@ -291,10 +291,7 @@ reconcile(struct drive *d) NO_TSA
 	struct vault_seen v;
 	int r;
 
-	r = drive_begin_internal(d);
-	if (r < 0)
-		return r;
-	r = drive_end(d, orphans_reap(d));
+	r = orphans_reap(d);
 	if (r == 0)
 		r = outbox_open(d);
 	if (r == 0) {

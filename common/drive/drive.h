@@ -146,7 +146,8 @@ int drive_opendir(struct drive *d, uint64_t ino, struct drive_dir **ret);
  * Entries from off (0: the beginning; otherwise a value got before, also by
  * another drive_dir, also after changes): what is there all the time is given
  * exactly once.  "." and ".." come first.  The callback returns 0 to go on, 1
- * when its buffer is full (the entry was not taken).
+ * when its buffer is full (the entry was not taken).  -EIO at the end: a name
+ * could not be read; all others were given.
  */
 int drive_readdir(struct drive *d, struct drive_dir *dir, uint64_t off,
     bool with_attr, int (*fn)(void *arg, const struct drive_dirent *e),

@@ -43,8 +43,9 @@ evict_row(struct drive *d, struct block *b, uint64_t *ret_freed)
 	/* What is superseded and kept for a while left the counters then, and
 	 * gives its space back when it goes. */
 	r = stage_is_live(d, b);
+	/* One above it that cannot be read is no reason to stop. */
 	if (r <= 0)
-		return r;
+		return unread_is(r) ? 0 : r;
 	b->frame = SLAB_NONE;
 	b->has_data = false;
 	r = block_update(d, b);
@@ -59,10 +60,13 @@ evict_row(struct drive *d, struct block *b, uint64_t *ret_freed)
 	return 0;
 }
 
+/* ... or cannot be taken: what cannot be read may be only here. */
 static bool
 is_pinned(struct drive *d, struct batch *k, const struct block *b)
     REQUIRES(d->db_lock)
 {
+	if (b->is_bad)
+		return true;
 	if (k->ino != b->ino) {
 		k->ino = b->ino;
 		/* What cannot be told is no reason to keep all. */

@@ -52,8 +52,12 @@ reap_some(struct drive *d) NO_TSA
 		return 0;
 	r = drive_begin_internal(d);
 	if (r == 0) {
-		for (k = 0; k < REAP_BATCH && d->gone.n > 0 && r == 0; k++)
+		for (k = 0; k < REAP_BATCH && d->gone.n > 0 && r == 0; k++) {
 			r = inode_reap(d, d->gone.ino[--d->gone.n]);
+			/* It stays an orphan, and the others go. */
+			if (unread_is(r))
+				r = 0;
+		}
 		is_more = d->gone.n > 0;
 		r = drive_end(d, r);
 	}

@@ -91,13 +91,14 @@ bad_add(struct fsck *f, const struct place *at, bool is_open)
 /* ---- inodes -------------------------------------------------------------- */
 
 int
-fsck_add(struct fsck *f, const struct inode *i)
+fsck_add(struct fsck *f, const struct inode *i, bool is_unread)
 {
 	struct fnode *n = calloc(1, sizeof(*n));
 
 	if (!n)
 		return -ENOMEM;
 	n->ino = i->ino;
+	n->is_unread = is_unread;
 	n->kind = i->kind;
 	n->flags = i->flags;
 	n->nlink = i->nlink;
@@ -115,9 +116,11 @@ static int
 inodes_scan(struct fsck *f) NO_TSA
 {
 	struct drive *d = f->d;
+	struct fnode *top;
 	struct inode i;
 	struct stmt *s;
 	const void *row;
+	bool is_unread;
 	uint64_t ino;
 	size_t len;
 	int r;
@@ -126,22 +129,24 @@ inodes_scan(struct fsck *f) NO_TSA
 	while ((r = stmt_step(s)) == 1) {
 		ino = (uint64_t)stmt_get_i64(s, 0);
 		row = stmt_get_blob(s, 1, &len);
-		if (inode_decode(d, ino, row, len, &i) < 0) {
-			/* What it was is lost; its names say so below. */
+		is_unread = inode_decode(d, ino, row, len, &i) < 0;
+		if (is_unread) {
+			memset(&i, 0, sizeof(i));
+			i.ino = ino;
 			fsck_say(f, false, "inode %llu: its row does not "
 			    "verify", (unsigned long long)ino);
-			continue;
-		}
-		if (i.kind < OP_KIND_FILE || i.kind > OP_KIND_BLOCK)
+		} else if (i.kind < OP_KIND_FILE || i.kind > OP_KIND_BLOCK) {
 			fsck_say(f, false, "inode %llu: unknown kind %u",
 			    (unsigned long long)ino, i.kind);
-		r = fsck_add(f, &i);
+		}
+		r = fsck_add(f, &i, is_unread);
 		if (r < 0)
 			break;
 	}
 	stmt_reset(s);
 	crypto_wipe(&i, sizeof(i));
-	if (r == 0 && !fsck_node(f, DRIVE_ROOT_INO)) {
+	top = fsck_node(f, DRIVE_ROOT_INO);
+	if (r == 0 && (!top || top->is_unread)) {
 		fsck_say(f, false, "the top folder is missing");
 		r = -EIO;
 	}
@@ -149,6 +154,19 @@ inodes_scan(struct fsck *f) NO_TSA
 }
 
 /* ---- names --------------------------------------------------------------- */
+
+static int
+name_count(struct fnode *n, struct fnode *p, const struct dentry *x)
+{
+	n->names++;
+	if (x->did == x->ino) {
+		n->has_first = true;
+		n->first_parent = x->parent;
+	}
+	if (p && x->kind == OP_KIND_DIR)
+		p->subdirs++;
+	return 0;
+}
 
 /* One name: counted, or found bad. */
 static int
@@ -169,7 +187,15 @@ name_check_one(struct fsck *f, const struct dentry *x) NO_TSA
 		    x->name, fsck_path(f, x->parent, path));
 		return bad_add(f, &x->at, true);
 	}
-	if (!p || p->kind != OP_KIND_DIR) {
+	/* The others have it whole: were its name to go, so would it there,
+	 * or from the next checkpoint. */
+	if (n->is_unread) {
+		fsck_say(f, false, "name '%s' in %s: the row of what it names "
+		    "does not verify", x->name,
+		    fsck_path(f, x->parent, path));
+		return name_count(n, p, x);
+	}
+	if (!p || (p->kind != OP_KIND_DIR && !p->is_unread)) {
 		fsck_say(f, f->repair, "name '%s': its folder is missing",
 		    x->name);
 		return bad_add(f, &x->at, true);
@@ -185,14 +211,7 @@ name_check_one(struct fsck *f, const struct dentry *x) NO_TSA
 		    "'%s'", fsck_path(f, x->ino, path), x->name);
 		return bad_add(f, &x->at, true);
 	}
-	n->names++;
-	if (x->did == x->ino) {
-		n->has_first = true;
-		n->first_parent = x->parent;
-	}
-	if (n->kind == OP_KIND_DIR)
-		p->subdirs++;
-	return 0;
+	return name_count(n, p, x);
 }
 
 /* Paths are looked up for findings, so rows are read in batches. */
@@ -279,8 +298,9 @@ climb(struct fsck *f, struct fnode *n, uint64_t mark)
 			is_up = true;
 			break;
 		}
-		/* One without a name is judged by itself. */
-		if (!p->has_first) {
+		/* One without a name is judged by itself; one that cannot be
+		 * read stays where it is. */
+		if (!p->has_first || p->is_unread) {
 			is_up = true;
 			break;
 		}
@@ -290,7 +310,7 @@ climb(struct fsck *f, struct fnode *n, uint64_t mark)
 		p = fsck_node(f, p->first_parent);
 	}
 	for (p = n; is_up && p && p->ino != DRIVE_ROOT_INO &&
-	    !p->is_reached && p->has_first;
+	    !p->is_reached && p->has_first && !p->is_unread;
 	    p = fsck_node(f, p->first_parent))
 		p->is_reached = true;
 	return is_up;
@@ -327,6 +347,8 @@ node_check(struct fsck *f, struct fnode *n)
 	uint64_t parent = n->has_first ? n->first_parent : 0;
 	char path[512];
 
+	if (n->is_unread)
+		return 0;
 	if (n->ino == DRIVE_ROOT_INO)
 		parent = DRIVE_ROOT_INO;
 	else if (n->names == 0) {

@@ -99,7 +99,7 @@ lost_dir(struct fsck *f) NO_TSA
 	if (r == 0)
 		r = folder_touch(d, &root, clock_real_ns());
 	if (r == 0)
-		r = fsck_add(f, &i);
+		r = fsck_add(f, &i, false);
 	if (r < 0)
 		return r;
 	f->lost_dir = i.ino;

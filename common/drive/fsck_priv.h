@@ -17,6 +17,8 @@
 struct fnode {
 	uint64_t ino;
 	uint8_t kind, flags;
+	bool is_unread;		/* its row does not verify: no more is known
+				 * than its names, which stay */
 	bool is_reached;	/* the root is above it */
 	bool has_first;		/* its first name was seen */
 	uint32_t nlink, names, subdirs;
@@ -48,7 +50,7 @@ struct fsck {
 /* Note a finding; is_mended: it is being put right. */
 void fsck_say(struct fsck *f, bool is_mended, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-int fsck_add(struct fsck *f, const struct inode *i);
+int fsck_add(struct fsck *f, const struct inode *i, bool is_unread);
 struct fnode *fsck_node(struct fsck *f, uint64_t ino);
 /* The path for people, or "inode N".  out has room for 512 bytes. */
 const char *fsck_path(struct fsck *f, uint64_t ino, char *out);

@@ -42,7 +42,7 @@ orphans_check(struct fsck *f) NO_TSA
 	while ((r = stmt_step(s)) == 1) {
 		ino = (uint64_t)stmt_get_i64(s, 0);
 		n = fsck_node(f, ino);
-		if (n && (n->flags & INODE_ORPHAN))
+		if (n && (n->is_unread || (n->flags & INODE_ORPHAN)))
 			continue;
 		fsck_say(f, f->repair, "inode %llu: deleted, but not so",
 		    (unsigned long long)ino);
@@ -81,8 +81,8 @@ inode_ids_check(struct fsck *f) NO_TSA
 	while ((r = stmt_step(s)) == 1) {
 		id = stmt_get_blob(s, 0, &len);
 		n = fsck_node(f, (uint64_t)stmt_get_i64(s, 1));
-		if (n && len == VAULT_ID_LEN &&
-		    memcmp(id, n->id.b, len) == 0)
+		if (n && len == VAULT_ID_LEN && (n->is_unread ||
+		    memcmp(id, n->id.b, len) == 0))
 			continue;
 		fsck_say(f, f->repair, "an id names an inode that is not "
 		    "there");
@@ -112,7 +112,7 @@ published_check(struct fsck *f) NO_TSA
 	int r;
 
 	HASH_ITER(hh, f->nodes, n, t) {
-		if (n->ino == DRIVE_ROOT_INO)
+		if (n->ino == DRIVE_ROOT_INO || n->is_unread)
 			continue;
 		r = inode_load(f->d, n->ino, &i);
 		if (r < 0)
@@ -267,6 +267,12 @@ outbox_row_check(struct fsck *f, const struct outbox_row *o) NO_TSA
 	char path[512];
 	int r = 0;
 
+	if (o->is_bad) {
+		fsck_say(f, f->repair, "inode %llu: that a name of it was "
+		    "deleted cannot be told to others: it stays there",
+		    (unsigned long long)o->ino);
+		return f->repair ? outbox_del(f->d, o->num) : 0;
+	}
 	if ((flags & ~(unsigned)OUTBOX_DELETE) == 0 ||
 	    (flags & OUTBOX_DELETE))
 		return 0;
@@ -300,6 +306,23 @@ outbox_check(struct fsck *f) NO_TSA
 		}
 	} while (r == 0 && n == 64);
 	return r;
+}
+
+static int
+segment_check(struct fsck *f) NO_TSA
+{
+	struct buf b = BUF_INIT(VAULT_SEGMENT_MAX * 2);
+	uint64_t seq;
+	int r;
+
+	r = segment_pending(f->d, &seq, &b);
+	buf_done(&b);
+	if (r != -EUCLEAN)
+		return r == -ENOENT ? 0 : r;
+	fsck_say(f, false, "changes that are sealed and not on the store yet "
+	    "do not verify: save what is new here elsewhere, and run 'coffre "
+	    "recover' with a new state directory");
+	return 0;
 }
 
 /* ---- attributes and targets ---------------------------------------------- */
@@ -427,6 +450,8 @@ fsck_refs(struct fsck *f)
 		r = links_check(f);
 	if (r == 0)
 		r = outbox_check(f);
+	if (r == 0)
+		r = segment_check(f);
 	if (r == 0)
 		r = xattrs_check(f);
 	if (r == 0)

@@ -354,9 +354,7 @@ inode_reap(struct drive *d, uint64_t ino)
 	/* It has got a name meanwhile. */
 	if (!(i.flags & INODE_ORPHAN))
 		return 0;
-	r = orphan_del(d, &i);
-	if (r == 0)
-		r = pin_gone(d, ino);
+	r = pin_gone(d, ino);
 	if (r == 0)
 		r = content_reap(d, ino);
 	if (r == 0 && (i.flags & INODE_XATTR))
@@ -379,6 +377,9 @@ inode_reap(struct drive *d, uint64_t ino)
 		stmt_i64(s, 1, (int64_t)ino);
 		r = stmt_run(s);
 	}
+	/* Last: as long as it is an orphan, what is left of it is found. */
+	if (r == 0)
+		r = orphan_del(d, &i);
 	if (r < 0)
 		return r;
 	atime_drop(d, ino);

@@ -10,6 +10,7 @@
 
 #include "drive/tree_priv.h"
 #include "util/buf.h"
+#include "util/log.h"
 
 #define RESERVE 4096		/* numbers made durable at a time */
 
@@ -79,26 +80,47 @@ inode_unorphan(struct drive *d, struct inode *i)
 	return orphan_del(d, i);
 }
 
-int
-orphans_reap(struct drive *d)
+/* The next one after *ino: 1, or 0 if there is none. */
+static int
+orphan_next(struct drive *d, uint64_t *ino) REQUIRES(d->db_lock)
 {
-	uint64_t last = 0;
 	struct stmt *s;
 	int r;
 
-	for (;;) {
-		s = db_stmt(d->db, STMT_ORPHAN_NEXT, "SELECT ino FROM orphan "
-		    "WHERE ino > ?1 ORDER BY ino LIMIT 1");
-		stmt_i64(s, 1, (int64_t)last);
-		r = stmt_step(s);
-		if (r <= 0)
-			return r;
-		last = (uint64_t)stmt_get_i64(s, 0);
+	s = db_stmt(d->db, STMT_ORPHAN_NEXT, "SELECT ino FROM orphan "
+	    "WHERE ino > ?1 ORDER BY ino LIMIT 1");
+	stmt_i64(s, 1, (int64_t)*ino);
+	r = stmt_step(s);
+	if (r == 1) {
+		*ino = (uint64_t)stmt_get_i64(s, 0);
 		stmt_reset(s);
-		r = inode_reap(d, last);
+	}
+	return r;
+}
+
+int
+orphans_reap(struct drive *d) NO_TSA
+{
+	uint64_t ino = 0;
+	bool is_one;
+	int r;
+
+	do {
+		r = drive_begin_internal(d);
 		if (r < 0)
 			return r;
-	}
+		r = orphan_next(d, &ino);
+		is_one = r == 1;
+		if (is_one)
+			r = inode_reap(d, ino);
+		r = drive_end(d, r);
+		if (is_one && unread_is(r)) {
+			log_error("drive: inode %llu was deleted and cannot "
+			    "be read: r=%d", (unsigned long long)ino, r);
+			r = 0;
+		}
+	} while (r == 0 && is_one);
+	return r;
 }
 
 int

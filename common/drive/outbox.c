@@ -18,7 +18,7 @@
 
 #define COLUMNS "num, flags, infl, since, dkey, ntag, id, ino, after, over"
 
-static int
+static void
 row_decode(struct stmt *s, struct outbox_row *ret)
 {
 	const void *p;
@@ -34,16 +34,41 @@ row_decode(struct stmt *s, struct outbox_row *ret)
 	if (len == TAG_LEN)
 		memcpy(ret->at.ntag, p, TAG_LEN);
 	p = stmt_get_blob(s, 6, &len);
-	if (len != VAULT_ID_LEN)
-		return -EIO;
-	memcpy(ret->id.b, p, VAULT_ID_LEN);
+	ret->is_bad = len != VAULT_ID_LEN;
+	if (!ret->is_bad)
+		memcpy(ret->id.b, p, VAULT_ID_LEN);
 	ret->ino = (uint64_t)stmt_get_i64(s, 7);
 	ret->after = (uint64_t)stmt_get_i64(s, 8);
 	p = stmt_get_blob(s, 9, &len);
 	ret->has_over = len == VAULT_ID_LEN;
 	if (ret->has_over)
 		memcpy(ret->over.b, p, VAULT_ID_LEN);
-	return 0;
+}
+
+/* The id of a bad row is that of its name, and the first one's that of its
+ * inode, as long as there is either. */
+static int
+row_mend(struct drive *d, struct outbox_row *o) REQUIRES(d->db_lock)
+{
+	struct dentry x;
+	struct inode i;
+	int r;
+
+	if (!o->is_bad)
+		return 0;
+	r = dentry_at(d, &o->at, &x);
+	if (r == 0 && x.did == o->num && x.ino == o->ino) {
+		o->id = x.id;
+		o->is_bad = false;
+		return 0;
+	}
+	if ((r == 0 || r == -ENOENT || unread_is(r)) && o->num == o->ino) {
+		r = inode_load(d, o->ino, &i);
+		o->is_bad = r < 0;
+		if (r == 0)
+			o->id = i.id;
+	}
+	return r < 0 && r != -ENOENT && !unread_is(r) ? r : 0;
 }
 
 int
@@ -58,9 +83,10 @@ outbox_get(struct drive *d, uint64_t num, struct outbox_row *ret)
 	r = stmt_step(s);
 	if (r <= 0)
 		return r;
-	r = row_decode(s, ret);
+	row_decode(s, ret);
 	stmt_reset(s);
-	return r < 0 ? r : 1;
+	r = row_mend(d, ret);
+	return r < 0 ? r : ret->is_bad ? -EIO : 1;
 }
 
 static int
@@ -144,19 +170,17 @@ int
 outbox_scan(struct drive *d, uint64_t from, struct outbox_row *out, int max)
 {
 	struct stmt *s;
-	int r, n = 0;
+	int r, n = 0, k;
 
 	s = db_stmt(d->db, STMT_OUTBOX_SCAN, "SELECT " COLUMNS
 	    " FROM outbox WHERE num >= ?1 ORDER BY num LIMIT ?2");
 	stmt_i64(s, 1, (int64_t)from);
 	stmt_i64(s, 2, max);
-	while ((r = stmt_step(s)) == 1 && n < max) {
-		r = row_decode(s, &out[n]);
-		if (r < 0)
-			break;
-		n++;
-	}
+	while ((r = stmt_step(s)) == 1 && n < max)
+		row_decode(s, &out[n++]);
 	stmt_reset(s);
+	for (k = 0; k < n && r >= 0; k++)
+		r = row_mend(d, &out[k]);
 	return r < 0 ? r : n;
 }
 
@@ -394,6 +418,8 @@ outbox_open(struct drive *d) NO_TSA
 		r = n < 0 ? n : 0;
 		for (k = 0; k < n && r == 0; k++) {
 			from = o[k].num + 1;
+			if (o[k].is_bad)
+				continue;
 			if (o[k].infl)
 				r = outbox_restore(d, &o[k]);
 			if (r == 0 && (o[k].flags & OUTBOX_PUT))
@@ -412,6 +438,33 @@ outbox_open(struct drive *d) NO_TSA
 	    __ATOMIC_RELAXED);
 	outbox_refresh(d);
 	return drive_end(d, r);
+}
+
+int
+segment_pending(struct drive *d, uint64_t *ret_seq, struct buf *out)
+{
+	uint8_t sha[SHA256_LEN];
+	const void *p, *hash;
+	struct stmt *s;
+	size_t len, hash_len;
+	int r;
+
+	s = db_stmt(d->db, STMT_SEGMENT_GET, "SELECT seq, object, hash, "
+	    "op_seq, lamport FROM segment ORDER BY seq LIMIT 1");
+	r = stmt_step(s);
+	if (r <= 0)
+		return r < 0 ? r : -ENOENT;
+	p = stmt_get_blob(s, 1, &len);
+	hash = stmt_get_blob(s, 2, &hash_len);
+	sha256(p, len, sha);
+	if (hash_len != sizeof(sha) || memcmp(hash, sha, sizeof(sha)) != 0)
+		r = -EUCLEAN;
+	else
+		r = buf_put(out, p, len);
+	if (r == 0)
+		*ret_seq = (uint64_t)stmt_get_i64(s, 0);
+	stmt_reset(s);
+	return r;
 }
 
 void

@@ -356,6 +356,13 @@ row_pick(struct ctx *c, uint64_t num, struct visit **ret) NO_TSA
 		return -ENOMEM;
 	*ret = v;
 	r = outbox_get(c->d, num, &row);
+	if (unread_is(r)) {
+		/* Of what is gone here only the row can tell. */
+		unread_add(c->d, num);
+		v->state = HELD;
+		v->has_put = false;
+		return 0;
+	}
 	if (r < 0)
 		return r;
 	if (r == 0 || row.flags == 0 || c->depth >= DEPTH_MAX) {

@@ -140,7 +140,7 @@ look_pin(struct look *l, uint64_t ino)
 	if (n)
 		n->held = h;
 	mutex_unlock(&l->d->db_lock);
-	return r == -ENOENT ? 0 : r;
+	return r == -ENOENT || unread_is(r) ? 0 : r;
 }
 
 int
@@ -235,7 +235,7 @@ give_file_locked(struct drive *d, struct give *g) REQUIRES(d->db_lock)
 		return 1;
 	p->at++;
 	p->idx = 0;
-	return r;
+	return unread_is(r) ? 0 : r;
 }
 
 int

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "drive/pin_priv.h"
+#include "util/log.h"
 
 #define TALLY_STEP 256		/* rows looked at under one lock */
 
@@ -85,11 +86,12 @@ name_take(struct pin_walk *w, const struct dentry *x)
 	struct inode i;
 	int r;
 
-	if (x->kind != OP_KIND_DIR && x->kind != OP_KIND_FILE)
+	if (!x->ino || (x->kind != OP_KIND_DIR && x->kind != OP_KIND_FILE))
 		return 0;
 	r = inode_load(w->d, x->ino, &i);
+	/* What cannot be read here holds up no other. */
 	if (r < 0)
-		return r == -ENOENT ? 0 : r;
+		return r == -ENOENT || unread_is(r) ? 0 : r;
 	/* A folder lies in one folder only: so the walk has an end, whatever
 	 * rows say. */
 	if (i.kind == OP_KIND_DIR)
@@ -216,7 +218,12 @@ pin_tally(struct drive *d, uint64_t ino, struct drive_held *h,
 		mutex_unlock(&d->db_lock);
 	} while (r > 0);
 	*clean += t.clean;
-	return r;
+	if (!unread_is(r))
+		return r;
+	/* It holds up no other. */
+	log_warn("drive: op=pin-tally inode=%llu r=%d",
+	    (unsigned long long)ino, r);
+	return 0;
 }
 
 int
@@ -257,7 +264,7 @@ file_let_go(struct drive *d, uint64_t ino, struct drive_held *h,
 	if (p == 0)
 		p = evict_file(d, ino, freed);
 	if (p < 0)
-		return p;
+		return unread_is(p) ? 0 : p;
 	r = pin_tally(d, ino, h, &clean);
 	if (p == 1)
 		*pinned += clean;

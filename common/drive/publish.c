@@ -67,6 +67,8 @@ undo_locked(struct drive *d, struct publish *p) REQUIRES(d->db_lock)
 		r = outbox_get(d, p->picks[k].row.num, &o);
 		if (r == 1)
 			r = outbox_restore(d, &o);
+		else if (unread_is(r))
+			r = 0;
 	}
 	for (k = 0; k < p->nsent && r >= 0; k++)
 		if (p->sent[k].type == OP_XATTR)
@@ -391,29 +393,10 @@ int
 drive_publish_pending(struct drive *d, uint64_t *ret_seq, struct buf *out)
 {
 	bool is_flushed;
-	const void *p;
-	uint64_t seq;
-	size_t len;
 	int r;
 
 	mutex_lock(&d->db_lock);
-	{
-		struct stmt *s = db_stmt(d->db, STMT_SEGMENT_GET,
-		    "SELECT seq, object, hash, op_seq, lamport FROM segment "
-		    "ORDER BY seq LIMIT 1");
-
-		r = stmt_step(s);
-		if (r == 1) {
-			seq = (uint64_t)stmt_get_i64(s, 0);
-			p = stmt_get_blob(s, 1, &len);
-			r = buf_put(out, p, len);
-			if (r == 0)
-				*ret_seq = seq;
-			stmt_reset(s);
-		} else if (r == 0) {
-			r = -ENOENT;
-		}
-	}
+	r = segment_pending(d, ret_seq, out);
 	is_flushed = d->is_seal_flushed;
 	mutex_unlock(&d->db_lock);
 	return r < 0 || is_flushed ? r : seal_flush(d);

@@ -245,3 +245,64 @@ content_reap(struct drive *d, uint64_t ino)
 		pending_free(d, p);
 	return r;
 }
+
+/* ---- superseded rows ----------------------------------------------------- */
+
+static int
+bury_one(struct drive *d, const struct gone *g, bool *ret_keep)
+    REQUIRES(d->db_lock)
+{
+	struct gone now = *g;
+	struct block b;
+	int r;
+
+	*ret_keep = false;
+	r = block_get_bid(d, g->ino, g->idx, g->bid, &b);
+	/* It went with its inode, or cannot be read: that one the next start
+	 * deletes. */
+	if (r == 0 || unread_is(r))
+		return 0;
+	if (r < 0)
+		return r;
+	if (stage_is_frozen(d, g->ino, g->bid)) {
+		*ret_keep = true;
+		return 0;
+	}
+	r = block_delete(d, b.ino, b.idx, b.bid, b.has_data);
+	now.is_later = false;
+	now.frame = b.frame;
+	if (r == 0)
+		r = stage_bury_note(d, &now);
+	return r;
+}
+
+int
+stage_bury(struct drive *d, size_t n)
+{
+	struct gones *g = &d->stage->dead;
+	size_t k, kept = 0;
+	bool keep;
+	int r;
+
+	if (!n)
+		return 0;
+	r = drive_begin_internal(d);
+	if (r < 0)
+		return r;
+	for (k = 0; k < n && r == 0; k++) {
+		r = bury_one(d, &g->v[k], &keep);
+		g->v[k].is_later = keep;
+	}
+	r = drive_end(d, r);
+	/* If it was rolled back all stay; others have come behind them. */
+	mutex_lock(&d->db_lock);
+	for (k = 0; k < g->n; k++) {
+		if (k < n && r == 0 && !g->v[k].is_later)
+			continue;
+		g->v[kept] = g->v[k];
+		g->v[kept++].is_later = true;
+	}
+	g->n = kept;
+	mutex_unlock(&d->db_lock);
+	return r;
+}

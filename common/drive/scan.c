@@ -39,6 +39,7 @@ struct scan {
 	uint64_t ino, idx;	/* of the row before */
 	bool is_covered;	/* a whole row was above */
 	bool is_patched;	/* a patch was above */
+	bool is_bad;		/* one that cannot be read was above */
 	bool is_cut;		/* only rows that do not open were above: */
 	struct cut cut;
 	bool is_suspect;	/* after a power cut */
@@ -142,13 +143,20 @@ scan_row(void *arg, const struct block *b) NO_TSA
 		if (r < 0)
 			return r;
 		s->is_covered = s->is_patched = false;
-		s->is_cut = false;
+		s->is_cut = s->is_bad = false;
 	}
 	s->ino = b->ino;
 	s->idx = b->idx;
 	if (s->is_covered || (s->is_patched && b->state == BLOCK_PATCH))
-		return gones_add(&s->extra, &g);
-	if (s->is_suspect && b->bid > s->synced &&
+		return s->is_bad ? 0 : gones_add(&s->extra, &g);
+	/* What is below stays as well: nobody knows what would be lost. */
+	if (b->is_bad) {
+		log_error("drive: inode %llu: the row of block %llu does not "
+		    "verify", (unsigned long long)b->ino,
+		    (unsigned long long)b->idx);
+		s->is_bad = true;
+		s->is_cut = false;
+	} else if (!s->is_bad && s->is_suspect && b->bid > s->synced &&
 	    b->state == BLOCK_STAGED && b->frame != SLAB_NONE) {
 		r = scan_opens(s, b);
 		if (r < 0)
@@ -246,6 +254,10 @@ cut_end(struct drive *d, struct inode *i, const struct cut *c)
 	r = block_last(d, i->ino, 0, c->idx, 0, &idx);
 	if (r == 1)
 		r = block_get(d, i->ino, idx, &b);
+	if (unread_is(r)) {
+		b.len = BLOCK_SIZE;
+		r = 1;
+	}
 	if (r < 0)
 		return r;
 	if (r == 1 && end < idx * BLOCK_SIZE + b.len)
@@ -333,6 +345,9 @@ cut_file(struct drive *d, const struct cut *c) REQUIRES(d->db_lock)
 	if (r == 0 && i.size > at)
 		r = cut_patch(d, &i, c->idx, len, &t);
 	dirty_drop(d, &t);
+	/* Who reads it is told. */
+	if (unread_is(r))
+		r = 0;
 	if (r == 0)
 		r = inode_save(d, &i);
 	return r < 0 ? r : content_changed(d, &i);

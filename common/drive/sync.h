@@ -83,7 +83,8 @@ int drive_publish_seal(struct drive *d, uint64_t ticket,
 /* Not sealed after all: the ops stay in the outbox. */
 void drive_publish_abort(struct drive *d, uint64_t ticket);
 /* The sealed segment that is not yet known to be on the store, if any:
- * -ENOENT.  Appends the object to out. */
+ * -ENOENT.  Appends the object to out.  -EUCLEAN: it is not what was sealed;
+ * on the store it would break our journal for good. */
 int drive_publish_pending(struct drive *d, uint64_t *ret_seq,
     struct buf *out);
 /* Segment seq is on the store: its ops leave the outbox (unless changed
@@ -192,7 +193,7 @@ int drive_walk_root(struct drive *d, struct op_attr *ret_attr,
     struct ckpt_xattr **ret_xattrs, uint32_t *ret_n);
 /* Every block the tree needs on the store, also of files that have not been
  * published; not those that are still to be uploaded.  For fsck --remote and
- * garbage. */
+ * garbage.  Of a file of which that cannot be read, ref is NULL, once. */
 int drive_walk_refs(struct drive *d, int (*fn)(void *arg, uint64_t ino,
     uint64_t idx, const struct block_ref *ref), void *arg);
 /* The path of an inode for people (status, fsck); -ENOENT. */

@@ -134,7 +134,8 @@ int dentry_gone(struct drive *d, const struct dentry *x)
     REQUIRES(d->db_lock);
 /* 1: there is an entry in the folder, 0: it is empty. */
 int dentry_any(struct drive *d, uint64_t parent) REQUIRES(d->db_lock);
-/* Up to max entries of a folder with ntag >= from. Returns how many. */
+/* Up to max entries of a folder with ntag >= from. Returns how many.  Of one
+ * that does not verify only the place is known: its ino is 0. */
 int dentry_list(struct drive *d, int64_t dkey,
     const uint8_t from[static TAG_LEN], struct dentry *out, int max)
     REQUIRES(d->db_lock);
@@ -199,8 +200,9 @@ int inode_orphan(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
 int inode_unorphan(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
 /* The row alone, for who reaps it. */
 int orphan_del(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
-/* Reap the orphans there are (at open, after a rebuild). */
-int orphans_reap(struct drive *d) REQUIRES(d->db_lock);
+/* Reap the orphans there are (at open, after a rebuild), but those that
+ * cannot be read; each is a transaction. */
+int orphans_reap(struct drive *d);
 /* A new id: device index and random bytes. */
 void id_new(struct drive *d, struct vault_id *ret);
 /* One step of counting after a crash; 1: more to do. */
@@ -219,15 +221,16 @@ struct outbox_row {
 	uint64_t after;		/* not before this row; 0: none */
 	bool has_over;
 	struct vault_id over;	/* published entry it was renamed over */
+	bool is_bad;		/* id is lost: of a name that is gone */
 };
 
-/* 1: there is a row, 0: none. */
+/* 1: there is a row, 0: none; -EIO: it is_bad. */
 int outbox_get(struct drive *d, uint64_t num, struct outbox_row *ret)
     REQUIRES(d->db_lock);
 int outbox_put(struct drive *d, const struct outbox_row *o)
     REQUIRES(d->db_lock);
 int outbox_del(struct drive *d, uint64_t num) REQUIRES(d->db_lock);
-/* Rows in order of num from a number on; returns how many. */
+/* Rows in order of num from a number on, also bad ones; returns how many. */
 int outbox_scan(struct drive *d, uint64_t from, struct outbox_row *out,
     int max) REQUIRES(d->db_lock);
 /* A new dentry x of i, which is new too unless is_link. */
@@ -247,6 +250,9 @@ int outbox_deleted(struct drive *d, const struct dentry *x,
 int outbox_restore(struct drive *d, struct outbox_row *o)
     REQUIRES(d->db_lock);
 int outbox_open(struct drive *d);
+/* drive_publish_pending with the lock held. */
+int segment_pending(struct drive *d, uint64_t *ret_seq, struct buf *out)
+    REQUIRES(d->db_lock);
 /* The oldest row anew, for people. */
 void outbox_refresh(struct drive *d) REQUIRES(d->db_lock);
 

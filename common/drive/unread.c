@@ -96,6 +96,7 @@ is_all(struct drive *d) REQUIRES(d->db_lock)
 size_t
 drive_unread(struct drive *d, bool *ret_is_all, struct buf *path)
 {
+	struct outbox_row o;
 	struct unread *u, *t;
 	struct inode i;
 	bool is_over;
@@ -105,11 +106,12 @@ drive_unread(struct drive *d, bool *ret_is_all, struct buf *path)
 	if (!__atomic_load_n(&d->nunread, __ATOMIC_RELAXED))
 		return 0;
 	mutex_lock(&d->db_lock);
-	/* Those that have been deleted are no loss; and where nothing waits,
-	 * all could be read in the end. */
+	/* Those that have been deleted are no loss, if that can be told; and
+	 * where nothing waits, all could be read in the end. */
 	is_over = d->usage.outbox_ops == 0 && !d->stage->table;
 	HASH_ITER(hh, d->unread, u, t)
-		if (is_over || inode_load(d, u->ino, &i) == -ENOENT)
+		if (is_over || (inode_load(d, u->ino, &i) == -ENOENT &&
+		    !unread_is(outbox_get(d, u->ino, &o))))
 			unread_free(d, u);
 	crypto_wipe(i.key, sizeof(i.key));
 	n = HASH_COUNT(d->unread);

@@ -227,8 +227,10 @@ walk_one(struct drive *d, const struct named *w, uint64_t gen,
 	/* Without a name it is gone but for those who have it open. */
 	if (r == 0 && (i.flags & INODE_ORPHAN))
 		r = -ENOENT;
-	if (r == 0)
-		r = node_load(d, &i, &n);
+	/* Something of it is missing: without it the checkpoint would be a
+	 * loss for who recovers from it. */
+	if (r == 0 && (r = node_load(d, &i, &n)) == -ENOENT)
+		r = -EUCLEAN;
 	mutex_unlock(&d->db_lock);
 	if (r == 0)
 		r = fn(arg, &n);
@@ -366,6 +368,8 @@ refs_one(struct drive *d, uint64_t ino, int (*fn)(void *arg, uint64_t ino,
 	if (r == 0 && is_needed(&i))
 		r = version_refs(d, &i, &put.put);
 	mutex_unlock(&d->db_lock);
+	if (unread_is(r))
+		return fn(arg, ino, 0, NULL);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	for (k = 0; k < put.put.nblocks && r == 0; k++)

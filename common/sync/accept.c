@@ -33,6 +33,20 @@ accept_save(struct drive *d, enum accept_phase phase,
 	return drive_kv_set(d, SYNC_KV_ACCEPT, p, sizeof(p));
 }
 
+/* Until it is there not all is on the store that a recovery needs. */
+static void
+ckpt_due_set(struct sync *s, bool is_due)
+{
+	/* It need not wait for what an earlier one waits for. */
+	if (is_due && !s->is_ckpt_due)
+		s->ckpt_at_ms = 0;
+	s->is_ckpt_due = is_due;
+	mutex_lock(&s->lock);
+	s->is_ckpt_owed = is_due;
+	cond_broadcast(&s->changed);
+	mutex_unlock(&s->lock);
+}
+
 int
 accept_load(struct sync *s, const struct vault_seen *own,
     enum accept_phase *ret)
@@ -47,7 +61,7 @@ accept_load(struct sync *s, const struct vault_seen *own,
 	    ACCEPT_LAST)) {
 		r = -EPROTO;
 	} else if (r == 0) {
-		s->is_ckpt_due = b.data[0] == ACCEPT_ALL;
+		ckpt_due_set(s, b.data[0] == ACCEPT_ALL);
 		if (get_le64(b.data + 1) == own->seq &&
 		    memcmp(b.data + 9, own->hash, VAULT_HASH_LEN) == 0)
 			*ret = b.data[0];
@@ -66,7 +80,7 @@ accept_settle(struct sync *s)
 	if (r == 0)
 		r = accept_save(s->drive, ACCEPT_LAST, &own);
 	if (r == 0)
-		s->is_ckpt_due = false;
+		ckpt_due_set(s, false);
 	return r;
 }
 
@@ -75,7 +89,13 @@ accept_settle(struct sync *s)
 static int
 on_ref(void *arg, uint64_t ino, uint64_t idx, const struct block_ref *ref)
 {
-	return check_ref_add(arg, ino, idx, ref);
+	struct check *c = arg;
+
+	if (!ref) {
+		check_say_unread(c, ino);
+		return 0;
+	}
+	return check_ref_add(c, ino, idx, ref);
 }
 
 /* refs[0..n) are all of one pack. */
@@ -96,6 +116,9 @@ mend_pack(struct check *c, const struct check_ref *refs, size_t n)
 	for (i = 0; i < n; i++) {
 		r = drive_block_again(c->drive, refs[i].ino, refs[i].idx,
 		    &refs[i].ref);
+		/* What this disk does not give is nowhere, too. */
+		if (r == -EIO)
+			r = -ENOENT;
 		if (r < 0 && r != -ENOENT && r != -ESTALE)
 			return r;
 		if (r == -ENOENT && lost++ == 0)

@@ -46,10 +46,30 @@ check_ref_add(struct check *c, uint64_t ino, uint64_t idx,
 	return 0;
 }
 
+void
+check_say_unread(struct check *c, uint64_t ino)
+{
+	struct buf path = BUF_INIT(64 * 1024);
+
+	if (drive_path(c->drive, ino, &path) == 0)
+		check_say(c, "cannot be read here, its blocks are left out: "
+		    "'%.800s'", buf_cstr(&path));
+	else
+		check_say(c, "cannot be read here, its blocks are left out: "
+		    "inode %llu", (unsigned long long)ino);
+	buf_done(&path);
+}
+
 static int
 on_ref(void *arg, uint64_t ino, uint64_t idx, const struct block_ref *ref)
 {
-	return check_ref_add(arg, ino, idx, ref);
+	struct check *c = arg;
+
+	if (!ref) {
+		check_say_unread(c, ino);
+		return 0;
+	}
+	return check_ref_add(c, ino, idx, ref);
 }
 
 static int

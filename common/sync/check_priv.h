@@ -30,6 +30,8 @@ void check_say(struct check *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 int check_ref_add(struct check *c, uint64_t ino, uint64_t idx,
     const struct block_ref *ref);
+/* A finding: the row of that file, or of a block of it, does not verify. */
+void check_say_unread(struct check *c, uint64_t ino);
 /* fn for the references of each pack in turn (sorted by file in it), until it
  * fails. */
 int check_each_pack(struct check *c, int (*fn)(struct check *c,

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
+#include "util/clock.h"
 #include "util/log.h"
+#include "util/tr.h"
 
 /*
  * checkpoint - the folded state, written by the publisher, which is the one
@@ -365,7 +367,8 @@ job_free(struct job *j)
 	free(j);
 }
 
-int
+/* -EAGAIN: changes came in between. */
+static int
 checkpoint_write(struct sync *s)
 {
 	struct vault_seen own;
@@ -395,4 +398,73 @@ checkpoint_write(struct sync *s)
 	}
 	job_free(j);
 	return r;
+}
+
+/* ---- when ---- */
+
+/* Somebody works: each try would hold up what he does, and put pages that are
+ * not the last ones.  Or this machine's disk does not give all of the drive.
+ * 10 s to 10 min. */
+static void
+checkpoint_later(struct sync *s)
+{
+	int64_t min = 10 * s->backoff_min_ms, max = 10 * s->backoff_max_ms;
+	int64_t next = 2 * s->ckpt_wait_ms;
+
+	s->ckpt_wait_ms = next < min ? min : next < max ? next : max;
+	s->ckpt_at_ms = clock_mono_ms() + s->ckpt_wait_ms;
+}
+
+int
+checkpoint_step(struct sync *s)
+{
+	uint64_t asked, seq;
+	struct drive_usage u;
+	bool is_due, is_ours;
+	int r;
+
+	drive_usage(s->drive, &u);
+	mutex_lock(&s->lock);
+	asked = s->ckpt_asked;
+	seq = s->st.published_seq;
+	is_due = (s->is_ckpt_due || (s->ckpt_tried != seq &&
+	    seq >= s->st.checkpoint_seq + s->ckpt_every)) &&
+	    clock_mono_ms() >= s->ckpt_at_ms;
+	/* Somebody waits for it. */
+	if (s->is_ckpt_due && s->force)
+		is_due = true;
+	if (u.outbox_ops > 0)
+		is_due = false;
+	if (s->ckpt_done < asked)
+		is_due = true;
+	mutex_unlock(&s->lock);
+	if (!is_due)
+		return 0;
+	r = checkpoint_write(s);
+	log_debug("sync: checkpoint at %llu: %d", (unsigned long long)seq, r);
+	s->ckpt_tried = r == -EAGAIN ? 0 : seq;
+	if (r == 0)
+		r = publish_head(s);
+	if (r == 0 && s->is_ckpt_due)
+		r = accept_settle(s);
+	/* On this side: what others wait for goes on without it. */
+	is_ours = r < 0 && r != -EAGAIN && r != -ECANCELED && r != -EROFS;
+	s->is_ckpt_bad = is_ours || (s->is_ckpt_bad && r < 0);
+	s->ckpt_owed_r = is_ours && s->is_ckpt_due ? r : 0;
+	if (is_ours)
+		sync_note_here(s, N_("this machine cannot write a "
+		    "checkpoint"), r);
+	/* After a loss nothing can be rebuilt before it is there: that one
+	 * does not wait for who works. */
+	if (is_ours || (r == -EAGAIN && !s->is_ckpt_due))
+		checkpoint_later(s);
+	else if (r == 0 || r == -EAGAIN)
+		s->ckpt_at_ms = s->ckpt_wait_ms = 0;
+	mutex_lock(&s->lock);
+	s->ckpt_done = asked;
+	s->ckpt_result = r;
+	cond_broadcast(&s->changed);
+	mutex_unlock(&s->lock);
+	/* A later one will do. */
+	return r == -EAGAIN || is_ours ? 0 : r;
 }

@@ -274,8 +274,9 @@ load(struct sync *s) NO_TSA	/* no thread runs yet */
 		goto out;
 	buf_reset(&b);
 	r = drive_publish_pending(s->drive, &seq, &b);
-	s->has_pending = r == 0;
-	if (r == -ENOENT)
+	s->has_pending = r != -ENOENT;
+	/* If it is damaged the publisher says so. */
+	if (r == -ENOENT || r == -EUCLEAN)
 		r = 0;
 out:
 	buf_done(&b);
@@ -388,7 +389,7 @@ is_drained(struct sync *s)
 	drive_usage(s->drive, &u);
 	mutex_lock(&s->lock);
 	r = u.staged_blocks == 0 && u.outbox_ops == 0 && !s->has_pending &&
-	    !s->is_head_dirty;
+	    !s->is_head_dirty && !s->is_ckpt_owed;
 	mutex_unlock(&s->lock);
 	return r;
 }

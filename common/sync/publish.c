@@ -321,63 +321,6 @@ heartbeat(struct sync *s)
 	return publish_head(s);
 }
 
-/* Somebody works: each try would hold up what he does, and put pages that are
- * not the last ones.  10 s to 10 min. */
-static void
-checkpoint_later(struct sync *s)
-{
-	int64_t min = 10 * s->backoff_min_ms, max = 10 * s->backoff_max_ms;
-	int64_t next = 2 * s->ckpt_wait_ms;
-
-	s->ckpt_wait_ms = next < min ? min : next < max ? next : max;
-	s->ckpt_at_ms = clock_mono_ms() + s->ckpt_wait_ms;
-}
-
-/* A checkpoint that was asked for, or is due by the number of segments. */
-static int
-checkpoint_step(struct sync *s)
-{
-	uint64_t asked, seq;
-	struct drive_usage u;
-	bool is_due;
-	int r;
-
-	drive_usage(s->drive, &u);
-	mutex_lock(&s->lock);
-	asked = s->ckpt_asked;
-	seq = s->st.published_seq;
-	/* After a loss nothing can be rebuilt before it is there: that one
-	 * does not wait. */
-	is_due = s->is_ckpt_due || (s->ckpt_tried != seq &&
-	    seq >= s->st.checkpoint_seq + s->ckpt_every &&
-	    clock_mono_ms() >= s->ckpt_at_ms);
-	if (u.outbox_ops > 0)
-		is_due = false;
-	if (s->ckpt_done < asked)
-		is_due = true;
-	mutex_unlock(&s->lock);
-	if (!is_due)
-		return 0;
-	r = checkpoint_write(s);
-	log_debug("sync: checkpoint at %llu: %d", (unsigned long long)seq, r);
-	s->ckpt_tried = r == -EAGAIN ? 0 : seq;
-	if (r == -EAGAIN)
-		checkpoint_later(s);
-	else if (r == 0)
-		s->ckpt_at_ms = s->ckpt_wait_ms = 0;
-	if (r == 0)
-		r = publish_head(s);
-	if (r == 0 && s->is_ckpt_due)
-		r = accept_settle(s);
-	mutex_lock(&s->lock);
-	s->ckpt_done = asked;
-	s->ckpt_result = r;
-	cond_broadcast(&s->changed);
-	mutex_unlock(&s->lock);
-	/* A later one will do. */
-	return r == -EAGAIN ? 0 : r;
-}
-
 /* ---- the thread ---- */
 
 static int
@@ -386,6 +329,7 @@ publish_step(struct sync *s)
 	bool is_checked;
 	int r;
 
+	s->ckpt_owed_r = 0;
 	mutex_lock(&s->lock);
 	is_checked = s->is_checked;
 	mutex_unlock(&s->lock);
@@ -414,7 +358,8 @@ publish_step(struct sync *s)
 /* Until something may be due.  Rounds keep a distance, so that many small
  * changes make few segments.  False at the end. */
 static bool
-publish_wait(struct sync *s, uint64_t *work, uint64_t *kicks, int64_t next)
+publish_wait(struct sync *s, uint64_t *work, uint64_t *kicks, uint64_t *fails,
+    int64_t next)
 {
 	int64_t tick = clock_mono_ms() + TICK_MS, now;
 	bool r;
@@ -445,9 +390,45 @@ publish_wait(struct sync *s, uint64_t *work, uint64_t *kicks, int64_t next)
 	}
 	*work = s->work;
 	*kicks = s->kicks;
+	*fails = s->fails;
 	r = !s->is_stopping;
 	mutex_unlock(&s->lock);
 	return r;
+}
+
+/* On this side, or the store would have been noted to fail: who waits is
+ * told.  kicks, fails: as they were before. */
+static void
+publish_failed(struct sync *s, int r, uint64_t kicks, uint64_t fails)
+{
+	bool is_here;
+
+	mutex_lock(&s->lock);
+	is_here = s->st.link == SYNC_ONLINE && s->fails == fails;
+	if (is_here && kicks >= s->here_from) {
+		s->here_r = r;
+		cond_broadcast(&s->changed);
+	}
+	mutex_unlock(&s->lock);
+	if (is_here)
+		sync_note_here(s, N_("this machine cannot publish changes"),
+		    r);
+	else
+		log_warn("sync: publishing waits: %s", strerror(-r));
+}
+
+static void
+publish_well(struct sync *s, uint64_t kicks)
+{
+	mutex_lock(&s->lock);
+	if (!s->is_ckpt_bad || !s->is_ckpt_owed)
+		s->here_r = 0;
+	else if (kicks >= s->here_from && s->ckpt_owed_r < 0)
+		s->here_r = s->ckpt_owed_r;
+	cond_broadcast(&s->changed);
+	mutex_unlock(&s->lock);
+	if (!s->is_ckpt_bad)
+		sync_note_here(s, NULL, 0);
 }
 
 void
@@ -455,15 +436,16 @@ publish_main(void *arg)
 {
 	struct sync *s = arg;
 	struct backoff b = { 0 };
-	uint64_t work = 0, kicks = 0;
+	uint64_t work = 0, kicks = 0, fails;
 	int64_t next = 0;
 	int r;
 
-	while (publish_wait(s, &work, &kicks, next)) {
+	while (publish_wait(s, &work, &kicks, &fails, next)) {
 		r = publish_step(s);
 		next = clock_mono_ms() + s->publish_ms;
 		if (r == 0) {
 			b.n = 0;
+			publish_well(s, kicks);
 			continue;
 		}
 		if (r == -EROFS) {
@@ -472,7 +454,7 @@ publish_main(void *arg)
 			continue;
 		}
 		if (!store_transient(r) && r != -ENOENT && r != -ECANCELED)
-			log_warn("sync: publishing waits: %s", strerror(-r));
+			publish_failed(s, r, kicks, fails);
 		(void)sync_backoff_alarm(s, r, &b);
 	}
 	checkpoint_forget(s);

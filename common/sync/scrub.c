@@ -32,7 +32,13 @@ struct scrub {
 static int
 on_ref(void *arg, uint64_t ino, uint64_t idx, const struct block_ref *ref)
 {
-	return check_ref_add(arg, ino, idx, ref);
+	struct check *c = arg;
+
+	if (!ref) {
+		check_say_unread(c, ino);
+		return 0;
+	}
+	return check_ref_add(c, ino, idx, ref);
 }
 
 /* check_each_pack has sorted them: remember where each pack begins. */
@@ -97,6 +103,15 @@ say_member(void *arg, const char *finding)
 	(void)snprintf(line, sizeof(line), "%s: %s",
 	    store_url(member_of(s, s->at)), finding);
 	s->conf->say(s->conf->arg, line);
+}
+
+/* Of no store. */
+static void
+say_here(void *arg, const char *finding)
+{
+	struct scrub *s = arg;
+
+	s->conf->say(s->conf->arg, finding);
 }
 
 /* One pack as this store has it.  Counts what was read; with pack, keeps it. */
@@ -238,12 +253,14 @@ sync_scrub(const struct scrub_conf *conf, struct scrub_result *ret,
 	s.is_mirror = s.members > 0;
 	if (!s.is_mirror)
 		s.members = 1;
+	s.check.say = say_here;
 	s.check.arg = &s;
 	r = devices_load(conf->drive, conf->keys, &s.check.found);
 	if (r == 0) {
 		r = drive_walk_refs(conf->drive, on_ref, &s.check);
 		if (r == 0)
 			r = check_each_pack(&s.check, on_group);
+		s.res.findings = (unsigned)s.check.findings;
 		if (r < 0)
 			(void)err_set(e, r, "cannot read what the drive "
 			    "needs: %s", strerror(-r));

@@ -160,6 +160,26 @@ sync_note_data(struct sync *s, const char *problem)
 }
 
 void
+sync_note_here(struct sync *s, const char *problem, int r)
+{
+	char text[sizeof(s->here_problem)] = "";
+	bool is_new;
+
+	if (problem)
+		(void)snprintf(text, sizeof(text), "%s (%s)", problem,
+		    strerror(-r));
+	mutex_lock(&s->lock);
+	is_new = strcmp(s->here_problem, text) != 0;
+	memcpy(s->here_problem, text, sizeof(text));
+	s->here_advice = r == -ENOSPC ?
+	    N_("make room on this machine's disk") :
+	    N_("run 'coffre fsck' to see what is damaged");
+	mutex_unlock(&s->lock);
+	if (is_new && problem)
+		log_error("sync: %s", text);
+}
+
+void
 sync_blame(struct sync *s, const char *id, const char *problem)
 {
 	bool is_new = false;
@@ -326,6 +346,12 @@ sync_get_status(struct sync *s, struct sync_status *ret)
 		(void)snprintf(ret->advice, sizeof(ret->advice),
 		    N_("run 'coffre fsck --remote' to see which files are "
 		    "concerned"));
+	} else if (s->st.link == SYNC_ONLINE && s->here_problem[0]) {
+		ret->link = SYNC_FAULT;
+		(void)snprintf(ret->problem, sizeof(ret->problem), "%s",
+		    s->here_problem);
+		(void)snprintf(ret->advice, sizeof(ret->advice), "%s",
+		    s->here_advice);
 	} else if (s->st.link == SYNC_ONLINE && s->nliars) {
 		ret->link = SYNC_FAULT;
 		(void)snprintf(ret->problem, sizeof(ret->problem), "%s",

@@ -214,6 +214,14 @@ struct sync {
 	int64_t retry_at_ms GUARDED_BY(lock);	/* 0: none planned */
 	struct sync_status st GUARDED_BY(lock);
 	char data_problem[256] GUARDED_BY(lock);
+	/* What the publisher meets on this side. */
+	char here_problem[256] GUARDED_BY(lock);
+	const char *here_advice GUARDED_BY(lock);
+	/* Publishing failed so on this side; tries before here_from do not
+	 * count. */
+	int here_r GUARDED_BY(lock);
+	bool is_ckpt_owed GUARDED_BY(lock);	/* as is_ckpt_due */
+	uint64_t here_from GUARDED_BY(lock);	/* of kicks */
 	/* Stores of several that were found to lie; the first one's story. */
 	char liars[SYNC_LIARS_MAX][256] GUARDED_BY(lock);
 	unsigned nliars GUARDED_BY(lock);
@@ -252,6 +260,8 @@ struct sync {
 	uint64_t ckpt_tried;	/* journal's seq at the last failed one */
 	int64_t ckpt_at_ms;	/* none by itself before; 0: at once */
 	int64_t ckpt_wait_ms;	/* how long that was */
+	bool is_ckpt_bad;	/* the last one failed on this side */
+	int ckpt_owed_r;	/* ... in this round, and it was owed; or 0 */
 	struct ckpt_known *ckpt_kept;	/* of one broken off; or NULL */
 	int64_t trust_at_ms;	/* when to look at our journal again */
 	bool is_probe_due;	/* the store did other than it had promised */
@@ -277,6 +287,9 @@ void sync_note(struct sync *s, int r, bool is_put);
 void sync_fault(struct sync *s, const char *problem, const char *advice);
 /* Blocks that are lost or altered: told until a kick. */
 void sync_note_data(struct sync *s, const char *problem);
+/* What this machine does not give or take fails with r: told until there is
+ * another or none (NULL). */
+void sync_note_here(struct sync *s, const char *problem, int r);
 /* One store of several, known as id, lies: told once, and until the end. */
 void sync_blame(struct sync *s, const char *id, const char *problem);
 /* Trust is broken: the drive becomes read-only until a check passes. */
@@ -338,9 +351,11 @@ int accept_load(struct sync *s, const struct vault_seen *own,
 /* The checkpoint is there that makes up for the journal. */
 int accept_settle(struct sync *s);
 
-/* Write a checkpoint; publisher thread only.  -EAGAIN: changes came in
- * between.  What is on the store already is kept for the next try. */
-int checkpoint_write(struct sync *s);
+/* Write a checkpoint if one was asked for, or is due by the number of
+ * segments; publisher thread only.  If changes come in between, or this side
+ * fails, that is 0 and a later one will do: what is on the store already is
+ * kept for it. */
+int checkpoint_step(struct sync *s);
 /* Rely on none of that any more. */
 void checkpoint_forget(struct sync *s);
 int publish_head(struct sync *s);

@@ -67,14 +67,16 @@ unread_is_left(struct sync *s, const struct drive_usage *u)
 
 /* ---- waiting ---- */
 
-/* What ends a wait that cannot succeed: a failure since it began that only
- * the user can mend. */
+/* What ends a wait that cannot succeed: a failure since it began (or since
+ * sync_wait, of this side) that only the user can mend. */
 static int
 wait_verdict_locked(const struct sync *s, uint64_t fails)
     REQUIRES(s->lock)
 {
 	if (s->is_stopping)
 		return -ECANCELED;
+	if (s->here_r < 0)
+		return -EIO;
 	if (s->fails == fails)
 		return 0;
 	if (s->is_alarm)
@@ -113,7 +115,8 @@ sync_wait_on(struct sync *s, int64_t deadline_ms,
 		until = clock_mono_ms() + WAIT_STEP_MS;
 		mutex_lock(&s->lock);
 		if (u.staged_blocks == 0 && u.outbox_ops == 0 &&
-		    !s->has_pending && !s->is_head_dirty && s->is_checked)
+		    !s->has_pending && !s->is_head_dirty && s->is_checked &&
+		    !s->is_ckpt_owed)
 			break;
 		r = wait_verdict_locked(s, fails);
 		if (r == 0 && is_stuck)
@@ -145,6 +148,8 @@ sync_wait(struct sync *s, int64_t deadline_ms,
 	/* What could not be read before may be by now. */
 	mutex_lock(&s->lock);
 	s->stuck_ms = 0;
+	s->here_r = 0;
+	s->here_from = s->kicks + 1;
 	mutex_unlock(&s->lock);
 	r = sync_wait_on(s, deadline_ms, progress, arg);
 	return r < 0 ? r : here;

@@ -4,9 +4,11 @@
  * go on, and begun anew.
  */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "db/db.h"
@@ -172,6 +174,70 @@ START_TEST(a_log_is_cut)
 }
 END_TEST
 
+/* ---- a disk that does not take what it had taken ---- */
+
+static unsigned flushes_bad;	/* so many of the database file fail */
+
+static int
+flush_of(int fd, long call)
+{
+	char link[64], name[256];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, name, sizeof(name) - 1);
+	if (flushes_bad && n > 0) {
+		name[n] = '\0';
+		if (strcmp(name, path) == 0) {
+			flushes_bad--;
+			errno = EIO;
+			return -1;
+		}
+	}
+	return (int)syscall(call, fd);
+}
+
+/* In the place of libc's. */
+int flush_all(int fd) __asm__("fsync");
+int flush_data(int fd) __asm__("fdatasync");
+
+int
+flush_all(int fd)
+{
+	return flush_of(fd, SYS_fsync);
+}
+
+int
+flush_data(int fd)
+{
+	return flush_of(fd, SYS_fdatasync);
+}
+
+/* The kernel says so once, and the pages count as written then. */
+START_TEST(a_checkpoint_that_was_not_flushed_is_not_relied_on)
+{
+	struct err e = { "" };
+	uint64_t log;
+
+	rows(0, 100);
+	flushes_bad = 1;
+	ck_assert_int_eq(db_checkpoint(d), -EIO);
+	ck_assert_uint_eq(flushes_bad, 0);
+	ck_assert_int_eq(db_checkpoint(d), -EIO);
+	ck_assert_int_eq(db_checkpoint_all(d, true), -EIO);
+	ck_assert_int_eq(db_sync(d), -EIO);
+	ck_assert_int_eq(db_sync_file(d), -EIO);
+	rows(100, 10);
+	log = size_of("-wal");
+	db_close(d);
+	ck_assert_uint_eq(size_of("-wal"), log);
+	ck_assert_msg(db_open(path, &d, &e) == 0, "%s", e.msg);
+	rows_are(110);
+	ck_assert_int_eq(db_checkpoint(d), 0);
+	ck_assert_int_eq(db_sync(d), 0);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -185,6 +251,7 @@ suite(void)
 	tcase_add_test(t, the_log_begins_anew_and_keeps_its_blocks);
 	tcase_add_test(t, a_large_transaction_is_there_once_committed);
 	tcase_add_test(t, a_log_is_cut);
+	tcase_add_test(t, a_checkpoint_that_was_not_flushed_is_not_relied_on);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -15,6 +15,7 @@
 #include "drive/sync.h"
 #include "sync/sync_priv.h"
 #include "tests/lib/cold.h"
+#include "tests/lib/spoil.h"
 #include "tests/lib/store_tap.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -323,6 +324,97 @@ START_TEST(a14_what_is_nowhere_any_more_is_named_when_a_loss_is_accepted)
 	rig_wait(&r);
 	ck_assert_int_eq(cold_read(&r, "f3", 0, p, sizeof(p)), -EIO);
 	ck_assert_int_eq(cold_read(&r, "f1", 0, p, sizeof(p)), sizeof(p));
+	buf_done(&lost);
+	rig_done(&r);
+}
+END_TEST
+
+static bool is_held;	/* atomic: pages of checkpoints */
+
+static void
+on_put_held(void *arg, struct store *in, const char *name, const void *p,
+    size_t len)
+{
+	(void)arg;
+	(void)in;
+	(void)p;
+	(void)len;
+	while (strstr(name, "/s/") &&
+	    __atomic_load_n(&is_held, __ATOMIC_RELAXED))
+		(void)usleep(1000);
+}
+
+/* Before that nothing can be rebuilt. */
+START_TEST(after_a_loss_all_is_there_when_the_checkpoint_is)
+{
+	static const struct tap_see see = { .put = on_put_held };
+	struct buf lost = BUF_INIT(1 << 16);
+	struct store *in, *tap, *other;
+	struct err err = { "" };
+	struct sync_status st;
+	struct evil *e;
+	struct rig r;
+	uint64_t old;
+
+	in = evil_open(&e);
+	ck_assert_int_eq(store_tap_new(in, &see, &tap), 0);
+	rig_new_on(&r, tap);
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	old = evil_now(e);
+	write_some(&r, 2, 3);
+	evil_rollback(in, old);
+	rig_stop(&r, 0);
+	__atomic_store_n(&is_held, true, __ATOMIC_RELAXED);
+	rig_start(&r);
+	cold_await(&r, SYNC_ALARM, &st);
+	ck_assert_int_eq(sync_accept(r.sync, on_lost, NULL, &lost, &err), 0);
+	ck_assert_int_eq(sync_wait(r.sync, clock_mono_ms() + 3000, NULL,
+	    NULL), -ETIMEDOUT);
+	__atomic_store_n(&is_held, false, __ATOMIC_RELAXED);
+	rig_wait(&r);
+	other = evil_client(e);
+	evil_share(in, other);
+	check_cold(&r, other, 0);
+	buf_done(&lost);
+	rig_done(&r);
+}
+END_TEST
+
+/* One file whose row this disk does not give: the others go up again. */
+START_TEST(a_file_that_cannot_be_read_is_the_only_one_that_stays_lost)
+{
+	struct buf lost = BUF_INIT(1 << 16);
+	struct err err = { "" };
+	struct sync_status st;
+	struct store *other;
+	struct evil *e;
+	struct rig r;
+	uint64_t old;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	old = evil_now(e);
+	write_some(&r, 2, 3);
+	spoil_inode(r.drive, rig_lookup(&r, "f2"));
+	evil_rollback(r.store, old);
+	rig_stop(&r, 0);
+	rig_start(&r);
+	cold_await(&r, SYNC_ALARM, &st);
+	ck_assert_int_eq(sync_accept(r.sync, on_lost, NULL, &lost, &err), 1);
+	ck_assert_ptr_nonnull(strstr(buf_cstr(&lost), "cannot be read here"));
+	/* Without it there is no checkpoint. */
+	ck_assert_int_eq(sync_wait(r.sync, clock_mono_ms() + 30000, NULL,
+	    NULL), -EIO);
+	spoil_mend(r.drive);
+	rig_unlink(&r, "f2");
+	rig_wait(&r);
+	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
+	rig_wait(&r);
+	other = evil_client(e);
+	evil_share(r.store, other);
+	check_cold(&r, other, 0);
 	buf_done(&lost);
 	rig_done(&r);
 }
@@ -814,6 +906,9 @@ suite(void)
 	    a17_a_journal_that_another_tells_of_is_missed_where_it_is_hidden);
 	tcase_add_test(tc,
 	    a17_another_end_than_a_second_machine_has_read_is_told);
+	tcase_add_test(tc, after_a_loss_all_is_there_when_the_checkpoint_is);
+	tcase_add_test(tc,
+	    a_file_that_cannot_be_read_is_the_only_one_that_stays_lost);
 	tcase_add_test(tc, a_mending_that_failed_is_done_when_asked_again);
 	tcase_add_test(tc, a21_two_machines_from_one_snapshot_share_no_nonce);
 	tcase_add_test(tc, a32_another_drive_in_the_same_place_is_refused);

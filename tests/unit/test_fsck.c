@@ -5,13 +5,13 @@
  */
 #include <check.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "drive/tree_priv.h"
 #include "tests/lib/fix_drive.h"
+#include "tests/lib/spoil.h"
 
 #define ROOT DRIVE_ROOT_INO
 
@@ -54,24 +54,6 @@ find_and_mend(const char *want)
 	ck_assert_str_eq(said, "");
 	fix_reopen(&f);
 	ck_assert_int_eq(drive_fsck(f.d, false, say, NULL), 0);
-}
-
-static void
-sql(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static void
-sql(const char *fmt, ...) NO_TSA
-{
-	char q[256];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void)vsnprintf(q, sizeof(q), fmt, ap);
-	va_end(ap);
-	ck_assert_int_eq(drive_begin_internal(f.d), 0);
-	ck_assert_int_eq(db_exec(f.d->db, q), 0);
-	inode_cache_drop(f.d);
-	ck_assert_int_eq(drive_end(f.d, 0), 0);
 }
 
 static void
@@ -129,7 +111,8 @@ START_TEST(a_name_of_nothing_goes)
 {
 	uint64_t ino = fix_mkfile(&f, ROOT, "file");
 
-	sql("DELETE FROM inode WHERE ino = %llu", (unsigned long long)ino);
+	spoil_sql(f.d, "DELETE FROM inode WHERE ino = %llu",
+	    (unsigned long long)ino);
 	find_and_mend("name 'file' in '/': nothing is there");
 	ck_assert_uint_eq(fix_find(&f, "file"), 0);
 }
@@ -143,7 +126,7 @@ START_TEST(what_lost_its_name_is_hung_up_again)
 
 	ino = fix_write(&f, d, "inside", "x");
 	fix_publish_all(&f, &log);
-	sql("DELETE FROM dentry WHERE dkey = %lld",
+	spoil_sql(f.d, "DELETE FROM dentry WHERE dkey = %lld",
 	    (long long)place_folder(f.d, ROOT));
 	find_and_mend("it has no name");
 	dump = fix_dump(&f);
@@ -169,14 +152,65 @@ START_TEST(a_row_that_was_changed_is_found)
 {
 	uint64_t ino = fix_mkfile(&f, ROOT, "file");
 
-	sql("UPDATE dentry SET row = zeroblob(length(row)) WHERE dkey = %lld",
-	    (long long)place_folder(f.d, ROOT));
+	spoil_sql(f.d, "UPDATE dentry SET row = zeroblob(length(row)) "
+	    "WHERE dkey = %lld", (long long)place_folder(f.d, ROOT));
 	find_and_mend("a name's row does not verify");
 	ck_assert_uint_eq(fix_attr(&f, ino).nlink, 1);
-	sql("UPDATE inode SET row = zeroblob(length(row)) WHERE ino = %llu",
-	    (unsigned long long)ino);
+	spoil_inode(f.d, ino);
 	ck_assert_int_ge(drive_fsck(f.d, false, say, NULL), 1);
 	ck_assert_ptr_nonnull(strstr(said, "its row does not verify"));
+}
+END_TEST
+
+/* Whether it is the file or its folder that cannot be read: others have it,
+ * and nothing of it is told anew or forgotten. */
+static void
+unread_stays(const char *which) NO_TSA
+{
+	struct fix_log log = { .n = 0 };
+	uint64_t d, ino, bad, got;
+	struct vault_id id;
+	struct inode i;
+	struct dentry x;
+
+	d = fix_mkdir(&f, ROOT, "d");
+	ino = fix_write(&f, d, "f", "x");
+	fix_publish_all(&f, &log);
+	bad = which[0] == 'd' ? d : ino;
+	mutex_lock(&f.d->db_lock);
+	ck_assert_int_eq(inode_load(f.d, bad, &i), 0);
+	id = i.id;
+	mutex_unlock(&f.d->db_lock);
+	spoil_inode(f.d, bad);
+	ck_assert_int_ge(drive_fsck(f.d, true, say, NULL), 1);
+	ck_assert_ptr_nonnull(strstr(said, "its row does not verify"));
+	ck_assert_ptr_nonnull(strstr(said, "the row of what it names"));
+	ck_assert_ptr_null(strstr(said, "has no name"));
+	mutex_lock(&f.d->db_lock);
+	ck_assert_int_eq(dentry_get(f.d, ROOT, "d", &x), 0);
+	ck_assert_int_eq(dentry_get(f.d, d, "f", &x), 0);
+	ck_assert_uint_eq(x.ino, ino);
+	ck_assert_int_eq(inode_by_id(f.d, &id, &got), 0);
+	ck_assert_uint_eq(got, bad);
+	ck_assert_uint_eq(f.d->usage.outbox_ops, 0);
+	mutex_unlock(&f.d->db_lock);
+	/* Nothing else was touched: with the row it is whole again. */
+	spoil_mend(f.d);
+	said[0] = '\0';
+	(void)drive_fsck(f.d, false, say, NULL);
+	ck_assert_str_eq(said, "");
+	fix_log_done(&log);
+}
+
+START_TEST(a_file_whose_row_cannot_be_read_keeps_its_name)
+{
+	unread_stays("f");
+}
+END_TEST
+
+START_TEST(a_folder_whose_row_cannot_be_read_keeps_what_is_in_it)
+{
+	unread_stays("d");
 }
 END_TEST
 
@@ -185,8 +219,8 @@ START_TEST(a_row_moved_to_another_place_does_not_verify)
 	uint64_t a = fix_mkfile(&f, ROOT, "a"), b = fix_mkfile(&f, ROOT, "b");
 	struct drive_attr at;
 
-	sql("UPDATE inode SET row = (SELECT row FROM inode WHERE ino = %llu) "
-	    "WHERE ino = %llu", (unsigned long long)a,
+	spoil_sql(f.d, "UPDATE inode SET row = (SELECT row FROM inode WHERE "
+	    "ino = %llu) WHERE ino = %llu", (unsigned long long)a,
 	    (unsigned long long)b);
 	ck_assert_int_eq(drive_getattr(f.d, b, &at), -EIO);
 	ck_assert_int_eq(drive_getattr(f.d, a, &at), 0);
@@ -227,21 +261,21 @@ START_TEST(dangling_references_go)
 	struct drive_attr a;
 
 	ck_assert_int_eq(drive_link(f.d, ino, ROOT, "second", &a), 0);
-	sql("INSERT INTO orphan VALUES(%llu)",
+	spoil_sql(f.d, "INSERT INTO orphan VALUES(%llu)",
 	    (unsigned long long)ino);
 	find_and_mend("deleted, but not so");
-	sql("INSERT INTO xattr SELECT 999999, ntag, 0, row FROM dentry "
-	    "LIMIT 1");
+	spoil_sql(f.d, "INSERT INTO xattr SELECT 999999, ntag, 0, row FROM "
+	    "dentry LIMIT 1");
 	find_and_mend("attributes of what is not there");
-	sql("INSERT INTO inode_id VALUES(zeroblob(16), 888888)");
+	spoil_sql(f.d, "INSERT INTO inode_id VALUES(zeroblob(16), 888888)");
 	find_and_mend("an id names an inode that is not there");
-	sql("INSERT INTO dentry_id VALUES(zeroblob(16), 7, 888888, 7, "
-	    "zeroblob(16))");
+	spoil_sql(f.d, "INSERT INTO dentry_id VALUES(zeroblob(16), 7, 888888, "
+	    "7, zeroblob(16))");
 	find_and_mend("an id names an entry that is not there");
-	sql("UPDATE link SET dkey = 5");
+	spoil_sql(f.d, "UPDATE link SET dkey = 5");
 	find_and_mend("a link is listed that is not there");
-	sql("INSERT INTO outbox VALUES(777777, 16, 0, 1, 0, zeroblob(16), "
-	    "zeroblob(16), 777777, 0, NULL)");
+	spoil_sql(f.d, "INSERT INTO outbox VALUES(777777, 16, 0, 1, 0, "
+	    "zeroblob(16), zeroblob(16), 777777, 0, NULL)");
 	find_and_mend("a change to be published refers to what is not "
 	    "there");
 }
@@ -262,6 +296,9 @@ main(void)
 	tcase_add_test(t, a_name_of_nothing_goes);
 	tcase_add_test(t, what_lost_its_name_is_hung_up_again);
 	tcase_add_test(t, a_row_that_was_changed_is_found);
+	tcase_add_test(t, a_file_whose_row_cannot_be_read_keeps_its_name);
+	tcase_add_test(t,
+	    a_folder_whose_row_cannot_be_read_keeps_what_is_in_it);
 	tcase_add_test(t, a_row_moved_to_another_place_does_not_verify);
 	tcase_add_test(t, a_folder_inside_itself_is_taken_out);
 	tcase_add_test(t, dangling_references_go);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "crypto/crypto.h"
 #include "tests/lib/fix_drive.h"
 #include "util/buf.h"
 
@@ -595,6 +596,7 @@ START_TEST(changes_during_a_publication_come_in_the_next)
 		s.ops.ops[k].seq = 1 + k;
 		s.ops.ops[k].lamport = 1 + k;
 	}
+	sha256("object", 6, hash);
 	ck_assert_int_eq(drive_publish_seal(f.d, ticket, &s, hash, "object",
 	    6), 0);
 	/* the sealed object outlives the process, and nothing else is
@@ -1027,6 +1029,7 @@ publish_by_chance(void)
 	}
 	jrn.op_seq += s.ops.n;
 	jrn.lamport += s.ops.n;
+	sha256("object", 6, hash);
 	ck_assert_int_eq(drive_publish_seal(f.d, ticket, &s, hash, "object",
 	    6), 0);
 	if (rnd(8) == 0)

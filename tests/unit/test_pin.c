@@ -13,6 +13,7 @@
 
 #include "db/db.h"
 #include "tests/lib/fix_drive.h"
+#include "tests/lib/spoil.h"
 #include "tests/lib/sync_rig.h"
 #include "util/clock.h"
 #include "util/err.h"
@@ -129,6 +130,36 @@ START_TEST(what_lies_below_is_pinned)
 	ck_assert_int_eq(drive_unpin(f.d, 99999, &by), -ENOENT);
 	unpin(top);
 	ck_assert(!is_pinned(a));
+}
+END_TEST
+
+static void
+only_comes(uint64_t ino)
+{
+	struct fetch_want v[8];
+
+	ck_assert_int_eq(drive_pins_look(f.d, never, NULL), 1);
+	ck_assert_int_eq(drive_pins_next(f.d, v, 8), 1);
+	ck_assert_uint_eq(v[0].ino, ino);
+	ck_assert_int_eq(drive_pins_next(f.d, v, 8), 0);
+}
+
+START_TEST(a_file_that_cannot_be_read_holds_up_no_other)
+{
+	uint64_t top = fix_mkdir(&f, ROOT, "top");
+	uint64_t a = make(top, "a"), b = make(top, "b");
+
+	store();
+	ck_assert_uint_gt(drive_cache_trim(f.d, 0), 0);
+	ck_assert(is_away(a) && is_away(b));
+	pin(top);
+	spoil_inode(f.d, a);
+	only_comes(b);
+	spoil_mend(f.d);
+	spoil_sql(f.d, "UPDATE block SET org = x'00' WHERE ino = %llu",
+	    (unsigned long long)a);
+	only_comes(b);
+	spoil_sql(f.d, "UPDATE block SET org = NULL");
 }
 END_TEST
 
@@ -466,6 +497,7 @@ main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, what_lies_below_is_pinned);
+	tcase_add_test(t, a_file_that_cannot_be_read_holds_up_no_other);
 	tcase_add_test(t, only_files_and_folders_are_pinned);
 	tcase_add_test(t, the_place_decides);
 	tcase_add_test(t, one_name_in_the_folder_is_enough);

@@ -270,18 +270,163 @@ START_TEST(what_sqlite_gave_up_comes_back)
 	add(d, 0, 50);
 	ck_assert_int_eq(sqlite3_exec(d->h, "ROLLBACK", 0, 0, 0), 0);
 	ck_assert_int_eq(count(d), 50);
-	/* Within a transaction: that one is gone, and says so. */
+	/* Within a transaction: what that had done, too. */
 	ck_assert_int_eq(db_begin(d), 0);
 	ck_assert_int_eq(put(d, 50, 20), 0);
 	ck_assert_int_eq(sqlite3_exec(d->h, "ROLLBACK", 0, 0, 0), 0);
 	ck_assert(!db_in_txn(d));
-	ck_assert_int_lt(put(d, 51, 20), 0);
+	ck_assert_int_eq(put(d, 51, 20), 0);
+	ck_assert_int_eq(count(d), 52);
+	ck_assert_int_eq(sqlite3_exec(d->h, "ROLLBACK", 0, 0, 0), 0);
+	ck_assert_int_eq(db_commit(d), 0);
+	ck_assert_int_eq(count(d), 52);
+	/* And goes with it. */
+	ck_assert_int_eq(db_begin(d), 0);
+	ck_assert_int_eq(put(d, 52, 20), 0);
+	ck_assert_int_eq(sqlite3_exec(d->h, "ROLLBACK", 0, 0, 0), 0);
+	ck_assert_int_eq(count(d), 53);
+	db_rollback(d);
+	ck_assert_int_eq(count(d), 52);
+	/* What is not known does not: that one is gone, and says so. */
+	ck_assert_int_eq(db_begin(d), 0);
+	ck_assert_int_eq(put(d, 52, 20), 0);
+	ck_assert_int_eq(db_exec(d, "CREATE TABLE other(n)"), 0);
+	ck_assert_int_eq(sqlite3_exec(d->h, "ROLLBACK", 0, 0, 0), 0);
+	ck_assert_int_lt(put(d, 53, 20), 0);
 	ck_assert_int_lt(db_commit(d), 0);
 	db_rollback(d);
-	add(d, 50, 3);
+	add(d, 52, 1);
 	ck_assert_int_eq(count(d), 53);
 	db_close(d);
 	opens_with(53);
+}
+END_TEST
+
+/* ---- a bad sector ---- */
+
+static unsigned reads_bad;	/* so many of the database file fail */
+
+static bool
+is_bad(int fd)
+{
+	char link[64], name[256];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = reads_bad ? readlink(link, name, sizeof(name) - 1) : -1;
+	if (n < 0)
+		return false;
+	name[n] = '\0';
+	if (strcmp(name, path) != 0)
+		return false;
+	reads_bad--;
+	errno = EIO;
+	return true;
+}
+
+static ssize_t
+bad_read(int fd, void *p, size_t n)
+{
+	return is_bad(fd) ? -1 : read(fd, p, n);
+}
+
+static ssize_t
+bad_pread(int fd, void *p, size_t n, off_t off)
+{
+	return is_bad(fd) ? -1 : pread(fd, p, n, off);
+}
+
+/* One of them is what SQLite reads with. */
+static void
+reads_hook(bool on)
+{
+	sqlite3_vfs *v = sqlite3_vfs_find("unix-excl");
+
+	ck_assert_ptr_nonnull(v);
+	ck_assert_int_eq(v->xSetSystemCall(v, "read",
+	    on ? (sqlite3_syscall_ptr)(void *)bad_read : NULL), SQLITE_OK);
+	(void)v->xSetSystemCall(v, "pread",
+	    on ? (sqlite3_syscall_ptr)(void *)bad_pread : NULL);
+	(void)v->xSetSystemCall(v, "pread64",
+	    on ? (sqlite3_syscall_ptr)(void *)bad_pread : NULL);
+}
+
+static ssize_t
+full_write(int fd, const void *p, size_t n)
+{
+	(void)fd;
+	(void)p;
+	(void)n;
+	errno = ENOSPC;
+	return -1;
+}
+
+static ssize_t
+full_pwrite(int fd, const void *p, size_t n, off_t off)
+{
+	(void)off;
+	return full_write(fd, p, n);
+}
+
+static void
+writes_hook(bool on)
+{
+	sqlite3_vfs *v = sqlite3_vfs_find("unix-excl");
+
+	ck_assert_ptr_nonnull(v);
+	ck_assert_int_eq(v->xSetSystemCall(v, "write",
+	    on ? (sqlite3_syscall_ptr)(void *)full_write : NULL), SQLITE_OK);
+	(void)v->xSetSystemCall(v, "pwrite",
+	    on ? (sqlite3_syscall_ptr)(void *)full_pwrite : NULL);
+	(void)v->xSetSystemCall(v, "pwrite64",
+	    on ? (sqlite3_syscall_ptr)(void *)full_pwrite : NULL);
+}
+
+/* Nobody is told to throw changes away for that. */
+START_TEST(a_full_disk_is_told_as_that)
+{
+	struct err e = { "" };
+	struct db *d;
+
+	in_child(hundred);
+	ck_assert_msg(db_open(path, &d, &e) == 0, "%s", e.msg);
+	writes_hook(true);
+	ck_assert_int_eq(db_redo(d, &e), -ENOSPC);
+	writes_hook(false);
+	ck_assert_ptr_nonnull(strstr(e.msg, "make room"));
+	ck_assert_ptr_null(strstr(e.msg, "move that file away"));
+	db_close(d);
+	opens_with(100);
+}
+END_TEST
+
+START_TEST(a_page_that_cannot_be_read_takes_its_reader_only)
+{
+	struct db *d = opened();
+	struct stmt *s;
+	int i;
+
+	ck_assert_int_eq(db_begin(d), 0);
+	for (i = 0; i < 2000; i++)
+		ck_assert_int_eq(put(d, i, 2000), 0);
+	ck_assert_int_eq(db_commit(d), 0);
+	db_close(d);
+	reads_hook(true);
+	d = opened();
+	add(d, 2000, 3);
+	ck_assert_int_eq(db_begin(d), 0);
+	ck_assert_int_eq(put(d, 2003, 20), 0);
+	reads_bad = 1;
+	s = db_stmt(d, 2, "SELECT b FROM t WHERE n = ?1");
+	stmt_i64(s, 1, 700);
+	ck_assert_int_eq(stmt_step(s), -EIO);
+	ck_assert_uint_eq(reads_bad, 0);
+	ck_assert_int_eq(put(d, 2004, 20), 0);
+	ck_assert_int_eq(db_commit(d), 0);
+	ck_assert_int_eq(count(d), 2005);
+	db_close(d);
+	reads_hook(false);
+	opens_with(2005);
 }
 END_TEST
 
@@ -425,6 +570,8 @@ suite(void)
 	tcase_add_test(t, a_transaction_with_more_than_rows_is_sqlites);
 	tcase_add_test(t, a_rollback_takes_its_own_only);
 	tcase_add_test(t, what_sqlite_gave_up_comes_back);
+	tcase_add_test(t, a_full_disk_is_told_as_that);
+	tcase_add_test(t, a_page_that_cannot_be_read_takes_its_reader_only);
 	tcase_add_test(t, a_torn_end_is_the_end);
 	tcase_add_test(t, records_of_another_epoch_are_not_run);
 	tcase_add_test(t, records_change_rows_only);

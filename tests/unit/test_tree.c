@@ -15,7 +15,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "drive/tree_priv.h"
 #include "tests/lib/fix_drive.h"
+#include "tests/lib/spoil.h"
 #include "util/buf.h"
 #include "util/err.h"
 
@@ -862,6 +864,47 @@ START_TEST(a_listing_gives_each_entry_once_whatever_changes)
 }
 END_TEST
 
+/* The rest is there, and nobody takes it for all. */
+START_TEST(a_name_that_cannot_be_read_hides_no_other)
+{
+	unsigned k, room, sum;
+	struct drive_dir *dir;
+	static struct lister l;
+	char name[32];
+	int r;
+
+	list_dir = fix_mkdir(&f, ROOT, "d");
+	for (k = 0; k < 200; k++) {
+		(void)snprintf(name, sizeof(name), "file-%u", k);
+		(void)fix_mkfile(&f, list_dir, name);
+	}
+	spoil_sql(f.d, "CREATE TABLE was AS SELECT * FROM dentry; "
+	    "UPDATE dentry SET row = zeroblob(length(row)) WHERE "
+	    "ntag = (SELECT ntag FROM dentry WHERE dkey = %lld "
+	    "ORDER BY ntag LIMIT 1 OFFSET 70)",
+	    (long long)place_folder(f.d, list_dir));
+	ck_assert_int_eq(drive_opendir(f.d, list_dir, &dir), 0);
+	/* The same handle from the beginning, in pieces or not. */
+	for (room = 7; room < 2000; room *= 12) {
+		memset(&l, 0, sizeof(l));
+		do {
+			l.room = room;
+			r = drive_readdir(f.d, dir, l.off, room > 50, take,
+			    &l);
+		} while (r == 0);
+		ck_assert_int_eq(r, -EIO);
+		for (k = sum = 0; k < 200; k++) {
+			ck_assert_uint_le(l.seen[k], 1);
+			sum += l.seen[k];
+		}
+		ck_assert_uint_eq(sum, 199);
+	}
+	drive_closedir(dir);
+	spoil_sql(f.d, "INSERT OR REPLACE INTO dentry SELECT * FROM was; "
+	    "DROP TABLE was");
+}
+END_TEST
+
 /* ---- life ---------------------------------------------------------------- */
 
 START_TEST(everything_is_there_after_a_killed_process)
@@ -1166,6 +1209,7 @@ main(void)
 	tcase_add_test(t, a_bad_acl_is_refused);
 	tcase_add_test(t, a_default_acl_is_inherited_instead_of_the_umask);
 	tcase_add_test(t, a_listing_gives_each_entry_once_whatever_changes);
+	tcase_add_test(t, a_name_that_cannot_be_read_hides_no_other);
 	tcase_add_test(t, everything_is_there_after_a_killed_process);
 	tcase_add_test(t, counters_are_kept_and_counted_anew_after_a_crash);
 	tcase_add_test(t, a_second_process_and_another_key_are_refused);

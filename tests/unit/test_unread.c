@@ -9,15 +9,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "drive/content.h"
 #include "drive/slab.h"
+#include "sync/scrub.h"
+#include "sync/sync_priv.h"
 #include "tests/lib/fix_drive.h"
+#include "tests/lib/spoil.h"
+#include "tests/lib/store_tap.h"
 #include "tests/lib/sync_rig.h"
 #include "util/buf.h"
 #include "util/clock.h"
+#include "util/err.h"
 
 /* ---- a bad sector ---- */
 
@@ -165,6 +171,349 @@ START_TEST(a_row_of_a_block_that_does_not_verify_holds_up_its_file_only)
 }
 END_TEST
 
+static void
+say(void *arg, const char *finding)
+{
+	unsigned *n = arg;
+
+	if (strstr(finding, "its row does not verify"))
+		++*n;
+}
+
+static void
+reopen(struct rig *r)
+{
+	rig_stop(r, 5000);
+	rig_close(r);
+	rig_open(r);
+	rig_start(r);
+}
+
+START_TEST(a_row_of_a_block_that_does_not_verify_lets_the_drive_open)
+{
+	uint64_t ino = rig_lookup(&rig, "bad");
+	unsigned n = 0;
+
+	sql(&rig, "UPDATE block SET org = x'00'", ino);
+	rig_start(&rig);
+	others_go(&rig, "bad");
+	reopen(&rig);
+	ck_assert_int_gt(drive_fsck(rig.drive, true, say, &n), 0);
+	ck_assert_uint_eq(n, 2);
+	/* What is only here has not gone. */
+	sql(&rig, "UPDATE block SET org = NULL", ino);
+	reopen(&rig);
+	all_goes(&rig);
+}
+END_TEST
+
+static int
+rows_of(struct rig *r, uint64_t ino)
+{
+	struct block v[4];
+	int n;
+
+	mutex_lock(&r->drive->db_lock);
+	n = block_tail(r->drive, ino, v, 4);
+	mutex_unlock(&r->drive->db_lock);
+	return n;
+}
+
+START_TEST(a_row_of_a_block_that_does_not_verify_can_be_deleted)
+{
+	uint64_t ino = rig_lookup(&rig, "bad");
+	uint64_t other = rig_lookup(&rig, "good");
+	struct block b;
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	sql(&rig, "UPDATE block SET org = x'00'", ino);
+	/* Eviction goes on behind it. */
+	ck_assert_uint_gt(drive_cache_trim(rig.drive, 0), 0);
+	mutex_lock(&rig.drive->db_lock);
+	ck_assert_int_eq(block_get(rig.drive, other, 0, &b), 1);
+	mutex_unlock(&rig.drive->db_lock);
+	ck_assert(block_is_away(&b));
+	ck_assert_int_eq(rows_of(&rig, ino), 2);
+	rig_unlink(&rig, "bad");
+	drive_forget(rig.drive, ino);
+	reopen(&rig);
+	ck_assert_int_eq(rows_of(&rig, ino), 0);
+	rig_wait(&rig);
+}
+END_TEST
+
+/* An inode that cannot even be reaped keeps no other, nor the drive. */
+START_TEST(an_orphan_that_cannot_be_read_lets_the_drive_open)
+{
+	uint64_t ino = rig_lookup(&rig, "bad");
+	uint64_t other = rig_lookup(&rig, "good");
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	rig_unlink(&rig, "bad");
+	rig_unlink(&rig, "good");
+	rig_wait(&rig);
+	spoil_inode(rig.drive, ino);
+	reopen(&rig);
+	ck_assert_int_gt(rows_of(&rig, ino), 0);
+	ck_assert_int_eq(rows_of(&rig, other), 0);
+}
+END_TEST
+
+START_TEST(a_row_that_is_superfluous_fails_no_fsync)
+{
+	uint64_t ino = rig_lookup(&rig, "small");
+	struct drive_file *h;
+
+	ck_assert_int_eq(drive_file_open(rig.drive, ino, O_RDWR, &h), 0);
+	ck_assert_int_eq(drive_fsync(h), 0);
+	rig_write(&rig, "small", 0, 100, 4);
+	ck_assert_int_eq(rows_of(&rig, ino), 2);
+	spoil_sql(rig.drive, "UPDATE block SET org = x'00' WHERE bid = "
+	    "(SELECT min(bid) FROM block WHERE ino = %llu)",
+	    (unsigned long long)ino);
+	ck_assert_int_eq(drive_fsync(h), 0);
+	ck_assert_int_eq(drive_fsync(h), 0);
+	ck_assert_int_eq(drive_file_close(h), 0);
+	rig_close(&rig);
+	rig_open(&rig);
+	ck_assert_int_eq(rows_of(&rig, ino), 1);
+}
+END_TEST
+
+/* ---- rows of inodes, and what goes through all of them ---- */
+
+/* Without anybody asking for it: sync_wait would cut every pause short. */
+static void
+goes_up(struct rig *r, const char *name)
+{
+	int64_t until = clock_mono_ms() + 20000;
+	struct drive_usage u;
+
+	rig_write(r, name, 0, 100, 9);
+	do {
+		usleep(10000);
+		drive_usage(r->drive, &u);
+	} while (u.outbox_ops && clock_mono_ms() < until);
+	ck_assert_uint_eq(u.outbox_ops, 0);
+}
+
+static void
+problem_await(struct rig *r, const char *want)
+{
+	int64_t until = clock_mono_ms() + 20000;
+	struct sync_status st;
+
+	do {
+		usleep(10000);
+		sync_get_status(r->sync, &st);
+	} while ((want ? !strstr(st.problem, want) : st.problem[0] != '\0') &&
+	    clock_mono_ms() < until);
+	ck_assert_msg(want ? strstr(st.problem, want) != NULL :
+	    st.problem[0] == '\0', "'%s'", st.problem);
+}
+
+START_TEST(a_checkpoint_that_cannot_be_written_holds_up_no_segment)
+{
+	struct ckpt_mark m;
+	char name[8];
+	int k;
+
+	rig.conf.backoff_slow_ms = 60000;
+	rig.conf.checkpoint_segments = 6;
+	rig_start(&rig);
+	rig_wait(&rig);
+	spoil_inode(rig.drive, rig_lookup(&rig, "bad"));
+	for (k = 0; k < 10; k++) {
+		(void)snprintf(name, sizeof(name), "n%d", k);
+		goes_up(&rig, name);
+	}
+	problem_await(&rig, "checkpoint");
+	ck_assert_int_eq(ckpt_mark_get(rig.drive, &m), -ENOENT);
+	spoil_mend(rig.drive);
+	ck_assert_int_eq(sync_checkpoint(rig.sync, NULL), 0);
+	problem_await(&rig, NULL);
+}
+END_TEST
+
+/* Not of one file: nothing goes, and who waits is told why. */
+START_TEST(a_failure_of_this_side_is_told)
+{
+	int64_t until = clock_mono_ms() + 30000;
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	spoil_sql(rig.drive, "CREATE TABLE was AS SELECT * FROM seen; "
+	    "UPDATE seen SET row = x'00'");
+	rig_write(&rig, "more", 0, 100, 4);
+	ck_assert_int_eq(sync_wait(rig.sync, until, NULL, NULL), -EIO);
+	problem_await(&rig, "cannot publish");
+	spoil_sql(rig.drive, "INSERT OR REPLACE INTO seen SELECT * FROM was; "
+	    "DROP TABLE was");
+	rig_wait(&rig);
+	problem_await(&rig, NULL);
+}
+END_TEST
+
+/* ---- rows of the outbox ---- */
+
+/* What is lost of it the name or the inode tells. */
+START_TEST(a_row_of_the_outbox_that_is_damaged_goes_up)
+{
+	spoil_sql(rig.drive, "UPDATE outbox SET id = x'00'");
+	rig_close(&rig);
+	rig_open(&rig);
+	rig_start(&rig);
+	all_goes(&rig);
+	spoil_sql(rig.drive, "UPDATE outbox SET id = x'00'");
+	rig_write(&rig, "bad", 0, 3000, 5);
+	rig_rename(&rig, "good", "better");
+	spoil_sql(rig.drive, "UPDATE outbox SET id = x'00'");
+	all_goes(&rig);
+	rig_wait(&rig);
+}
+END_TEST
+
+static void
+deleted_say(void *arg, const char *finding)
+{
+	unsigned *n = arg;
+
+	if (strstr(finding, "cannot be told to others"))
+		++*n;
+}
+
+/* But not of what is gone: the others keep that. */
+START_TEST(a_delete_that_cannot_be_told_holds_up_no_other)
+{
+	int64_t until = clock_mono_ms() + 30000;
+	uint64_t ino = rig_lookup(&rig, "bad");
+	struct drive_usage u;
+	struct rig cold;
+	unsigned n = 0;
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	rig_stop(&rig, 0);
+	rig_unlink(&rig, "bad");
+	drive_forget(rig.drive, ino);
+	rig_close(&rig);
+	rig_open(&rig);
+	spoil_sql(rig.drive, "UPDATE outbox SET id = x'00' WHERE num = %llu",
+	    (unsigned long long)ino);
+	rig_close(&rig);
+	rig_open(&rig);
+	rig_write(&rig, "later", 0, 300 * 1024, 4);
+	rig_start(&rig);
+	ck_assert_int_eq(sync_wait(rig.sync, until, NULL, NULL), -EIO);
+	problem_await(&rig, "is not uploaded");
+	rig_recover(&rig, &cold, 0);
+	ck_assert_uint_ne(rig_lookup(&cold, "later"), 0);
+	ck_assert_uint_ne(rig_lookup(&cold, "bad"), 0);
+	rig_done(&cold);
+	ck_assert_int_eq(drive_fsck(rig.drive, true, deleted_say, &n), 0);
+	ck_assert_uint_eq(n, 1);
+	drive_usage(rig.drive, &u);
+	ck_assert_uint_eq(u.outbox_ops, 0);
+	rig_wait(&rig);
+	problem_await(&rig, NULL);
+}
+END_TEST
+
+static void
+sealed_say(void *arg, const char *finding)
+{
+	unsigned *n = arg;
+
+	if (strstr(finding, "sealed and not on the store yet"))
+		++*n;
+}
+
+/* In the journal on the store it would be there for good. */
+START_TEST(a_segment_that_was_damaged_here_is_not_put)
+{
+	static const struct tap_see see = { .put = NULL };
+	struct store_conf c = { .user = NULL };
+	struct buf b = BUF_INIT(8 << 20);
+	struct err e = { "" };
+	struct store *in, *tap;
+	char url[128];
+	unsigned n = 0;
+	uint64_t seq;
+	struct rig r;
+	int was;
+
+	(void)snprintf(url, sizeof(url), "%s-more", rig.url);
+	ck_assert_int_eq(mkdir(url + strlen("dir:"), 0700), 0);
+	ck_assert_int_eq(store_open(url, &c, &in, &e), 0);
+	ck_assert_int_eq(store_tap_new(in, &see, &tap), 0);
+	rig_new_on(&r, tap);
+	rig_write(&r, "one", 0, 100, 1);
+	rig_start(&r);
+	rig_wait(&r);
+	was = rig_store_count(&r, "");
+	store_tap_fail_puts(tap, -EHOSTUNREACH);
+	rig_write(&r, "two", 0, 100, 2);
+	while (drive_publish_pending(r.drive, &seq, &b) == -ENOENT)
+		usleep(10000);
+	rig_stop(&r, 0);
+	spoil_sql(r.drive, "UPDATE segment SET object = "
+	    "zeroblob(length(object))");
+	ck_assert_int_eq(drive_publish_pending(r.drive, &seq, &b), -EUCLEAN);
+	store_tap_fail_puts(tap, 0);
+	rig_start(&r);
+	problem_await(&r, "cannot publish");
+	ck_assert_int_eq(sync_wait(r.sync, clock_mono_ms() + 30000, NULL,
+	    NULL), -EIO);
+	ck_assert_int_eq(rig_store_count(&r, ""), was);
+	ck_assert_int_eq(drive_fsck(r.drive, true, sealed_say, &n), 1);
+	ck_assert_uint_eq(n, 1);
+	buf_done(&b);
+	rig_done(&r);
+}
+END_TEST
+
+static void
+unread_say(void *arg, const char *finding)
+{
+	unsigned *n = arg;
+
+	if (strstr(finding, "cannot be read here"))
+		++*n;
+}
+
+static bool
+go_on(void *arg, uint64_t done, uint64_t total)
+{
+	(void)arg;
+	(void)done;
+	(void)total;
+	return true;
+}
+
+START_TEST(a_file_that_cannot_be_read_ends_no_check_of_the_store)
+{
+	struct scrub_conf c = { .store = rig.store, .keys = rig.keys,
+	    .drive = rig.drive, .say = unread_say, .progress = go_on };
+	struct scrub_result res;
+	struct err e = { "" };
+	unsigned n = 0;
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	spoil_inode(rig.drive, rig_lookup(&rig, "bad"));
+	ck_assert_int_eq(sync_check(rig.store, rig.keys, rig.drive,
+	    unread_say, NULL, &n, &e), 1);
+	ck_assert_uint_eq(n, 1);
+	c.arg = &n;
+	ck_assert_int_eq(sync_scrub(&c, &res, &e), 0);
+	ck_assert_uint_eq(n, 2);
+	ck_assert_uint_eq(res.findings, 1);
+	ck_assert_uint_gt(res.objects, 0);
+}
+END_TEST
+
 START_TEST(a_row_of_an_xattr_that_does_not_verify_holds_up_its_file_only)
 {
 	uint64_t ino = rig_lookup(&rig, "bad");
@@ -308,6 +657,19 @@ main(void)
 	tcase_add_test(t, a_block_that_cannot_be_read_holds_up_its_file_only);
 	tcase_add_test(t,
 	    a_row_of_a_block_that_does_not_verify_holds_up_its_file_only);
+	tcase_add_test(t,
+	    a_row_of_a_block_that_does_not_verify_lets_the_drive_open);
+	tcase_add_test(t, a_row_of_a_block_that_does_not_verify_can_be_deleted);
+	tcase_add_test(t, an_orphan_that_cannot_be_read_lets_the_drive_open);
+	tcase_add_test(t, a_row_that_is_superfluous_fails_no_fsync);
+	tcase_add_test(t,
+	    a_checkpoint_that_cannot_be_written_holds_up_no_segment);
+	tcase_add_test(t, a_failure_of_this_side_is_told);
+	tcase_add_test(t, a_segment_that_was_damaged_here_is_not_put);
+	tcase_add_test(t, a_row_of_the_outbox_that_is_damaged_goes_up);
+	tcase_add_test(t, a_delete_that_cannot_be_told_holds_up_no_other);
+	tcase_add_test(t,
+	    a_file_that_cannot_be_read_ends_no_check_of_the_store);
 	tcase_add_test(t,
 	    a_row_of_an_xattr_that_does_not_verify_holds_up_its_file_only);
 	tcase_add_test(t,
