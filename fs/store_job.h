@@ -42,7 +42,8 @@ int store_job_add(const struct store_job *j, bool is_later, struct err *e);
 int store_job_remove(const struct store_job *j, unsigned number,
     bool is_lost, struct err *e);
 int store_job_check(const struct store_job *j, struct err *e);
-/* Until what is queued has gone. */
+/* Until what is queued has gone.  -ENODATA: it has, but for what no store can
+ * give that another lacks. */
 int store_job_wait(const struct store_job *j, struct err *e);
 /* The member that is this store; -ENOENT with a message. */
 int store_job_member(const struct store_job *j, const char *url,
