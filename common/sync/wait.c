@@ -135,17 +135,23 @@ sync_wait_on(struct sync *s, int64_t deadline_ms,
 }
 
 int
-sync_wait(struct sync *s, int64_t deadline_ms,
-    void (*progress)(void *arg, uint64_t bytes_left, uint64_t ops_left),
-    void *arg)
+sync_wait_begin(struct sync *s)
 {
-	/* What programs have written lies in memory for a while. */
-	int r, here = drive_commit_all(s->drive);
-
 	/* What could not be read before may be by now. */
 	mutex_lock(&s->lock);
 	s->stuck_ms = 0;
 	mutex_unlock(&s->lock);
+	/* What programs have written lies in memory for a while. */
+	return drive_commit_all(s->drive);
+}
+
+int
+sync_wait(struct sync *s, int64_t deadline_ms,
+    void (*progress)(void *arg, uint64_t bytes_left, uint64_t ops_left),
+    void *arg)
+{
+	int r, here = sync_wait_begin(s);
+
 	r = sync_wait_on(s, deadline_ms, progress, arg);
 	return r < 0 ? r : here;
 }

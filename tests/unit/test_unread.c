@@ -194,6 +194,28 @@ START_TEST(a_small_file_that_cannot_be_read_holds_up_itself_only)
 }
 END_TEST
 
+/* More than are remembered by name. */
+START_TEST(very_many_files_that_cannot_be_read_keep_nobody_waiting)
+{
+	int64_t until = clock_mono_ms() + 60000;
+	char name[16];
+	int i;
+
+	rig_mkdir(&rig, "many");
+	for (i = 0; i < 1003; i++) {
+		(void)snprintf(name, sizeof(name), "many/%d", i);
+		rig_write(&rig, name, 0, 10, 9);
+	}
+	ck_assert_int_eq(drive_begin_internal(rig.drive), 0);
+	ck_assert_int_eq(drive_end(rig.drive, db_exec(rig.drive->db,
+	    "UPDATE block SET nt = zeroblob(40) WHERE ino > (SELECT min(ino) "
+	    "FROM block) + 2")), 0);
+	rig_start(&rig);
+	ck_assert_int_eq(sync_wait(rig.sync, until, NULL, NULL), -EIO);
+	ck_assert_int_lt(clock_mono_ms(), until);
+}
+END_TEST
+
 /* What is in a folder that cannot be told of waits with it. */
 START_TEST(what_waits_for_such_a_row_keeps_nobody_waiting)
 {
@@ -312,6 +334,8 @@ main(void)
 	    a_row_of_an_xattr_that_does_not_verify_holds_up_its_file_only);
 	tcase_add_test(t,
 	    a_small_file_that_cannot_be_read_holds_up_itself_only);
+	tcase_add_test(t,
+	    very_many_files_that_cannot_be_read_keep_nobody_waiting);
 	tcase_add_test(t, what_waits_for_such_a_row_keeps_nobody_waiting);
 	tcase_add_test(t,
 	    a_small_file_whose_block_went_by_itself_and_made_way_is_published);
