@@ -317,6 +317,41 @@ START_TEST(what_an_open_file_has_not_committed_is_waited_for)
 }
 END_TEST
 
+static void
+block_rows(struct rig *r, const char *what)
+{
+	ck_assert_int_eq(drive_begin_internal(r->drive), 0);
+	ck_assert_int_eq(drive_end(r->drive, db_exec(r->drive->db, what)), 0);
+}
+
+/* The rest goes up, in pieces, and who waited hears of this one all the
+ * same. */
+START_TEST(what_an_open_file_cannot_commit_is_told)
+{
+	struct drive_attr a;
+	struct drive_file *h;
+	int64_t until;
+	int here;
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	ck_assert_int_eq(drive_lookup(rig.drive, DRIVE_ROOT_INO, "small", &a),
+	    0);
+	ck_assert_int_eq(drive_file_open(rig.drive, a.ino, O_RDWR, &h), 0);
+	ck_assert_int_eq(drive_write(h, "more", 4, 100), 4);
+	block_rows(&rig, "CREATE TRIGGER no BEFORE INSERT ON block "
+	    "BEGIN SELECT RAISE(ABORT, 'no'); END");
+	here = sync_wait_begin(rig.sync);
+	ck_assert_int_lt(here, 0);
+	until = clock_mono_ms() + 30000;
+	ck_assert_int_eq(sync_wait_on(rig.sync, until, NULL, NULL), 0);
+	ck_assert_int_lt(sync_wait(rig.sync, until, NULL, NULL), 0);
+	block_rows(&rig, "DROP TRIGGER no");
+	rig_wait(&rig);
+	ck_assert_int_eq(drive_file_close(h), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -340,6 +375,7 @@ main(void)
 	tcase_add_test(t,
 	    a_small_file_whose_block_went_by_itself_and_made_way_is_published);
 	tcase_add_test(t, what_an_open_file_has_not_committed_is_waited_for);
+	tcase_add_test(t, what_an_open_file_cannot_commit_is_told);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
