@@ -143,7 +143,8 @@ store_job_run(const struct store_job *j, const struct control_req *q,
 	case CONTROL_STORE_ADD:
 		return store_job_add(j, q->is_later, e);
 	case CONTROL_STORE_REMOVE:
-		return store_job_remove(j, q->number, q->is_lost, e);
+		return store_job_remove(j, q->number, q->is_lost, q->budget,
+		    e);
 	case CONTROL_STORE_CHECK:
 		return store_job_check(j, e);
 	default:

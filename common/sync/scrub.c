@@ -353,7 +353,7 @@ scrub_run(struct scrub *s, struct err *e)
 		shuffle(s);
 		r = member_here(s);
 		is_here = r == 0;
-		if (r == 0 && !s->conf->budget)
+		if (r == 0 && (!s->conf->budget || s->conf->has_leaving))
 			r = member_journals(s);
 		if (r == 0)
 			r = member_scrub(s);

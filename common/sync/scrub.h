@@ -21,7 +21,8 @@ struct scrub_conf {
 	uint64_t budget;		/* bytes to read of each member, at
 					 * random; 0: all, journals too */
 	bool has_leaving;		/* this member is not looked at, but
-					 * may give what another has not */
+					 * may give what another has not; and
+					 * journals are in any case */
 	size_t leaving;
 	/* A finding, for people. */
 	void (*say)(void *arg, const char *finding);
