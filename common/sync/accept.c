@@ -33,6 +33,17 @@ accept_save(struct drive *d, enum accept_phase phase,
 	return drive_kv_set(d, SYNC_KV_ACCEPT, p, sizeof(p));
 }
 
+/* Whoever waits for the store waits for that checkpoint, too. */
+static void
+ckpt_due_set(struct sync *s, bool is_due)
+{
+	s->is_ckpt_due = is_due;
+	mutex_lock(&s->lock);
+	s->is_ckpt_owed = is_due;
+	cond_broadcast(&s->changed);
+	mutex_unlock(&s->lock);
+}
+
 int
 accept_load(struct sync *s, const struct vault_seen *own,
     enum accept_phase *ret)
@@ -47,7 +58,7 @@ accept_load(struct sync *s, const struct vault_seen *own,
 	    ACCEPT_LAST)) {
 		r = -EPROTO;
 	} else if (r == 0) {
-		s->is_ckpt_due = b.data[0] == ACCEPT_ALL;
+		ckpt_due_set(s, b.data[0] == ACCEPT_ALL);
 		if (get_le64(b.data + 1) == own->seq &&
 		    memcmp(b.data + 9, own->hash, VAULT_HASH_LEN) == 0)
 			*ret = b.data[0];
@@ -66,7 +77,7 @@ accept_settle(struct sync *s)
 	if (r == 0)
 		r = accept_save(s->drive, ACCEPT_LAST, &own);
 	if (r == 0)
-		s->is_ckpt_due = false;
+		ckpt_due_set(s, false);
 	return r;
 }
 

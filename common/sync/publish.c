@@ -372,6 +372,8 @@ checkpoint_step(struct sync *s)
 	mutex_lock(&s->lock);
 	s->ckpt_done = asked;
 	s->ckpt_result = r;
+	if (r < 0 && r != -EAGAIN && r != -ECANCELED && !store_transient(r))
+		s->owed_result = r;
 	cond_broadcast(&s->changed);
 	mutex_unlock(&s->lock);
 	/* A later one will do. */

@@ -68,10 +68,11 @@ int sync_start(const struct sync_conf *c, struct sync **ret, struct err *e);
  * not try), end waits, join.  What is left stays in the drive.  Nobody may
  * read from the drive any more what is not in its cache. */
 void sync_stop(struct sync *s, int64_t deadline_ms);
-/* Everything written before this call is on the store and published, or
- * deadline_ms has passed (-ETIMEDOUT), or it needs the user (-EACCES,
- * -ENOSPC, -EROFS), or what is left cannot be read on this machine (-EIO).
- * progress may be NULL. */
+/* Everything written before this call is on the store and published (after
+ * sync_accept with the checkpoint that makes up for the loss), or deadline_ms
+ * has passed (-ETIMEDOUT), or it needs the user (-EACCES, -ENOSPC, -EROFS), or
+ * what is left cannot be read on this machine (-EIO), or that checkpoint
+ * failed otherwise.  progress may be NULL. */
 int sync_wait(struct sync *s, int64_t deadline_ms,
     void (*progress)(void *arg, uint64_t bytes_left, uint64_t ops_left),
     void *arg);

@@ -244,6 +244,8 @@ struct sync {
 	bool is_head_dirty GUARDED_BY(lock);	/* to be put again */
 	uint64_t ckpt_asked GUARDED_BY(lock), ckpt_done GUARDED_BY(lock);
 	int ckpt_result GUARDED_BY(lock);
+	bool is_ckpt_owed GUARDED_BY(lock);	/* is_ckpt_due, for who waits */
+	int owed_result GUARDED_BY(lock);	/* how that one failed; 0 */
 
 	/* The publisher's own. */
 	int64_t head_ns;	/* heartbeat of the head on the store */

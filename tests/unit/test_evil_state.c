@@ -273,6 +273,10 @@ START_TEST(a14_a_loss_that_the_user_accepts_is_made_good_from_here)
 	n = sync_accept(r.sync, on_lost, NULL, &lost, &err);
 	ck_assert_msg(n == 0, "%d %s\n%s", n, err.msg, buf_cstr(&lost));
 	rig_wait(&r);
+	/* That is all: a machine that is lost now can be rebuilt. */
+	other = evil_client(e);
+	evil_share(r.store, other);
+	check_cold(&r, other, 0);
 	ck_assert_int_eq(cold_mkdir(&r, "yes"), 0);
 	write_some(&r, 6, 1);
 	rig_stop(&r, 30000);
