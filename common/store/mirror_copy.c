@@ -393,7 +393,7 @@ member_wait(struct member *m, int64_t not_before)
 {
 	struct mirror *v = m->mirror;
 	enum errand r = ERRAND_END;
-	int64_t until;
+	int64_t until = 0;
 
 	mutex_lock(&v->lock);
 	while (!v->is_stopping && !m->is_gone) {
