@@ -19,7 +19,7 @@ struct unread {
 	UT_hash_handle hh;
 };
 
-/* However many there are, whoever waits must learn that nothing else is left. */
+/* However many there are, whoever waits learns that nothing else is left. */
 static void
 pending_mark(struct drive *d, uint64_t ino, bool is_unread)
     REQUIRES(d->db_lock)
