@@ -141,7 +141,7 @@ report(const char *name, const struct scrub_result *s)
 static int
 run(const struct cmd *cmd, int argc, char **argv)
 {
-	struct scrub_result res = { 0, 0, 0, 0, 0 };
+	struct scrub_result res = { .findings = 0 };
 	struct pass_from f = { -1, NULL };
 	uint64_t budget = BUDGET_DEFAULT, n;
 	char name[PLACE_NAME_MAX + 1];

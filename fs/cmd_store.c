@@ -21,6 +21,7 @@
 #include "fs/stores.h"
 #include "store/store.h"
 #include "util/err.h"
+#include "util/text.h"
 
 /* ---- what they share ---- */
 
@@ -38,6 +39,11 @@ word_take(struct store_words *w, const struct cmd *cmd, int key)
 		return 0;
 	case KEY_LOST:
 		w->is_lost = true;
+		return 0;
+	case KEY_BUDGET:
+		if (size_parse(optarg, &w->budget) < 0 || w->budget == 0)
+			return cli_usage(cmd, "'%s' is no size such as 512M",
+			    optarg);
 		return 0;
 	default:
 		break;
@@ -119,6 +125,8 @@ on_progress(void *arg, const char *what, uint64_t objects)
 	(void)arg;
 	if (strcmp(what, STORE_JOB_LISTED) == 0)
 		cli_progress("%" PRIu64 " objects listed", objects);
+	else if (strcmp(what, STORE_JOB_UNREAD) == 0)
+		cli_progress("%" PRIu64 " objects to read", objects);
 	else
 		cli_progress("%" PRIu64 " objects to copy", objects);
 	return !is_broken_off;
@@ -156,6 +164,8 @@ run_here(const char *name, const struct store_words *w,
 		(void)sigaction(SIGTERM, &a, NULL);
 		j.opts = &p.opts;
 		j.store = p.store;
+		j.drive = p.drive;
+		j.keys = p.keys;
 		r = store_job_run(&j, q, e);
 	}
 	parts_done(&p);

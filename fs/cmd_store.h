@@ -24,6 +24,7 @@ struct store_words {
 	struct opts opts;		/* of the store that is meant */
 	struct pass_from passphrase_from, password_from;
 	bool is_json, is_later, is_lost;
+	uint64_t budget;
 	char **args;
 	int nargs;
 };

@@ -9,6 +9,8 @@
 static const struct cli_opt remove_opts[] = {
 	{ "lost", KEY_LOST, NULL,
 	    N_("it is gone for good, and with it what only it had") },
+	{ "budget", KEY_BUDGET, N_("SIZE"),
+	    N_("read only so much of each other one, at random") },
 	STORE_PASS_OPTS,
 	{ NULL, 0, NULL, NULL },
 };
@@ -61,6 +63,7 @@ remove_run(const struct cmd *cmd, int argc, char **argv)
 		return code;
 	}
 	q.is_lost = w.is_lost;
+	q.budget = w.budget;
 	r = store_number(w.args[0], w.args[1], &q.number, &e);
 	if (r == 0)
 		r = store_run(w.args[0], &w, &q, &e);
@@ -74,7 +77,8 @@ const struct cmd cmd_store_remove = {
 	.summary = N_("keep a drive on one store less"),
 	.about = N_("Take a store away from the drive NAME: by its number, as "
 	    "'coffre store list' shows it, or its address.  First the others "
-	    "get what only it has; as long as one of them lacks anything it is "
+	    "get what only it has, and all that they hold is read; as long as "
+	    "one of them lacks anything, or none holds all of it right, it is "
 	    "refused.  What lies on the store stays there.  The drive may be "
 	    "mounted and in use."),
 	.opts = remove_opts,

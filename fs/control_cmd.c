@@ -120,23 +120,24 @@ sync_wait_pieces(struct control_conn *k, const struct control_req *q)
 {
 	int64_t end = q->timeout_ms > 0 ? clock_mono_ms() + q->timeout_ms :
 	    INT64_MAX;
-	bool is_first = true;
+	struct sync *s = k->c->host.parts->sync;
 	int64_t until;
-	int r;
+	int r, here;
 
+	/* What cannot be brought to this disk is not up, however long it
+	 * takes to bring up the rest. */
+	here = sync_wait_begin(s);
 	do {
 		until = clock_mono_ms() + WAIT_PIECE_MS;
 		if (until > end)
 			until = end;
-		r = (is_first ? sync_wait : sync_wait_on)(
-		    k->c->host.parts->sync, until, wait_progress, k);
-		is_first = false;
+		r = sync_wait_on(s, until, wait_progress, k);
 		if (k->c->is_stopping)
 			return -ECANCELED;
 		if (k->is_gone)
 			return -EPIPE;
 	} while (r == -ETIMEDOUT && clock_mono_ms() < end);
-	return r;
+	return r < 0 ? r : here;
 }
 
 static void

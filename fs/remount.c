@@ -14,6 +14,9 @@
 #ifndef MS_NOSYMFOLLOW
 #define MS_NOSYMFOLLOW 256
 #endif
+#ifndef ST_NOSYMFOLLOW
+#define ST_NOSYMFOLLOW 8192	/* as the kernel says it */
+#endif
 #define ALWAYS (MS_NOSUID | MS_NODEV)	/* never granted */
 
 static const struct { const char *name; unsigned long set, clear; } flag[] = {
@@ -149,10 +152,17 @@ remount(const char *dir, unsigned long flags, struct err *e)
 int
 remount_readonly(const char *dir, struct err *e)
 {
+	unsigned long keep = 0;
 	struct statvfs v;
 
 	if (statvfs(dir, &v) < 0)
 		return err_set(e, -errno, "'%s': %s", dir, strerror(errno));
-	return remount(dir, MS_RDONLY | (v.f_flag & ST_NOEXEC ? MS_NOEXEC :
-	    0), e);
+	/* What is not said is taken away, but for the times of access. */
+	if (v.f_flag & ST_NOEXEC)
+		keep |= MS_NOEXEC;
+	if (v.f_flag & ST_NOSYMFOLLOW)
+		keep |= MS_NOSYMFOLLOW;
+	if (v.f_flag & ST_SYNCHRONOUS)
+		keep |= MS_SYNCHRONOUS;
+	return remount(dir, MS_RDONLY | keep, e);
 }

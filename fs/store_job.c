@@ -38,6 +38,28 @@ on_wait(void *arg, uint64_t queued)
 	return !j->progress(j->arg, STORE_JOB_QUEUED, queued);
 }
 
+/* What one store lacks and another only lists. */
+static int
+aside_tell(const struct store_job *j, struct err *e)
+{
+	struct mirror_state st;
+	int r = 0;
+	size_t i;
+
+	for (i = 0; i < store_mirror_count(j->store); i++) {
+		store_mirror_state(j->store, i, &st);
+		if (st.aside == 0)
+			continue;
+		r = err_set(e, -ENODATA, NP_("%" PRIu64 " object that '%s' "
+		    "lacks can be had from no other store: 'coffre scrub "
+		    "--all' finds out whether the drive needs it", "%" PRIu64
+		    " objects that '%s' lacks can be had from no other store: "
+		    "'coffre scrub --all' finds out whether the drive needs "
+		    "them", st.aside), st.aside, st.url);
+	}
+	return r;
+}
+
 int
 store_job_wait(const struct store_job *j, struct err *e)
 {
@@ -49,11 +71,14 @@ store_job_wait(const struct store_job *j, struct err *e)
 	    (void *)(uintptr_t)j);
 	for (i = 0; r < 0 && i < store_mirror_count(j->store); i++) {
 		store_mirror_state(j->store, i, &st);
-		if (st.queued)
+		if (st.queued > st.aside)
 			break;
 	}
-	if (r == 0 || i == store_mirror_count(j->store))
+	if (r == 0)
+		return aside_tell(j, e);
+	if (i == store_mirror_count(j->store))
 		return r;
+	st.queued -= st.aside;
 	if (st.problem[0])
 		(void)err_set(e, r, "%s", st.problem);
 	else
@@ -118,7 +143,8 @@ store_job_run(const struct store_job *j, const struct control_req *q,
 	case CONTROL_STORE_ADD:
 		return store_job_add(j, q->is_later, e);
 	case CONTROL_STORE_REMOVE:
-		return store_job_remove(j, q->number, q->is_lost, e);
+		return store_job_remove(j, q->number, q->is_lost, q->budget,
+		    e);
 	case CONTROL_STORE_CHECK:
 		return store_job_check(j, e);
 	default:

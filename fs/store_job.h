@@ -7,9 +7,11 @@
 #include <stdint.h>
 
 struct control_req;
+struct drive;
 struct err;
 struct opts;
 struct store;
+struct vault_keys;
 
 /*
  * store_job - what is done to the stores of a drive as a whole, by the daemon
@@ -20,10 +22,13 @@ struct store_job {
 	const char *name;		/* of the drive */
 	const struct opts *opts;	/* likewise */
 	struct store *store;		/* as stores_join makes it */
+	struct drive *drive;
+	const struct vault_keys *keys;
 	void (*say)(void *arg, const char *text);
 	/* what: one of these words; false: break off. */
 #define STORE_JOB_LISTED "listed"
 #define STORE_JOB_QUEUED "to copy"
+#define STORE_JOB_UNREAD "to read"
 	bool (*progress)(void *arg, const char *what, uint64_t objects);
 	void *arg;
 };
@@ -38,11 +43,13 @@ int store_job_run(const struct store_job *j, const struct control_req *q,
  * is one, is filled again.  Broken off by progress in the end: -ECANCELED, and
  * the copying goes on. */
 int store_job_add(const struct store_job *j, bool is_later, struct err *e);
-/* is_lost: what only it has is given up. */
+/* Reads what the others hold first, or so many bytes of each (0: all).
+ * is_lost: what only it has is given up. */
 int store_job_remove(const struct store_job *j, unsigned number,
-    bool is_lost, struct err *e);
+    bool is_lost, uint64_t budget, struct err *e);
 int store_job_check(const struct store_job *j, struct err *e);
-/* Until what is queued has gone. */
+/* Until what is queued has gone.  -ENODATA: it has, but for what no store can
+ * give that another lacks. */
 int store_job_wait(const struct store_job *j, struct err *e);
 /* The member that is this store; -ENOENT with a message. */
 int store_job_member(const struct store_job *j, const char *url,

@@ -12,7 +12,9 @@
 #include "fs/stores.h"
 #include "store/mirror.h"
 #include "store/store.h"
+#include "sync/scrub.h"
 #include "util/err.h"
+#include "util/text.h"
 #include "util/tr.h"
 
 /* store_leave - one store less; and the comparison of all. */
@@ -115,9 +117,59 @@ store_job_check(const struct store_job *j, struct err *e)
 
 /* ---- remove ---- */
 
+static void
+on_finding(void *arg, const char *finding)
+{
+	const struct store_job *j = arg;
+
+	j->say(j->arg, finding);
+}
+
+static bool
+on_read(void *arg, uint64_t done, uint64_t total)
+{
+	const struct store_job *j = arg;
+
+	return j->progress(j->arg, STORE_JOB_UNREAD, total - done);
+}
+
+/* A listing is no proof: does one of the others hold what it lists?  What is
+ * wrong there is mended from the one that leaves. */
+static int
+others_read(const struct store_job *j, size_t at, uint64_t budget,
+    struct err *e)
+{
+	struct scrub_conf c = { .store = j->store, .keys = j->keys,
+	    .drive = j->drive, .budget = budget, .has_leaving = true,
+	    .leaving = at, .say = on_finding, .progress = on_read,
+	    .arg = (void *)(uintptr_t)j };
+	struct scrub_result s;
+	char size[32];
+	int r;
+
+	r = sync_scrub(&c, &s, e);
+	if (r < 0)
+		return r;
+	store_job_say(j, NP_("%" PRIu64 " object read, %s", "%" PRIu64
+	    " objects read, %s", s.objects), s.objects,
+	    size_format(s.bytes, size));
+	if (s.whole == 0 && s.unreached)
+		return err_set(e, -EHOSTUNREACH, "what the other stores hold "
+		    "cannot be read now");
+	if (s.whole == 0)
+		return err_set(e, -EBADMSG, NP_("no other store holds all of "
+		    "it: %u object that is wrong there could not be copied "
+		    "from '%s'", "no other store holds all of it: %u objects "
+		    "that are wrong there could not be copied from '%s'",
+		    s.findings - s.mended), s.findings - s.mended,
+		    store_url(store_mirror_member(j->store, at)));
+	return 0;
+}
+
 /* Does one of the others have all of it, and answer? */
 static int
-others_check(const struct store_job *j, size_t at, struct err *e)
+others_check(const struct store_job *j, size_t at, uint64_t budget,
+    struct err *e)
 {
 	struct mirror_state st;
 	struct names *all;
@@ -137,6 +189,11 @@ others_check(const struct store_job *j, size_t at, struct err *e)
 		return err_set(e, -EHOSTUNREACH, "no other store answers: "
 		    "this would be the only copy");
 	r = store_job_wait(j, e);
+	if (r == 0)
+		r = others_read(j, at, budget, e);
+	/* That takes its time, and there may be new ones. */
+	if (r == 0)
+		r = store_job_wait(j, e);
 	for (i = 0; r == 0 && i < store_mirror_count(j->store); i++) {
 		store_mirror_state(j->store, i, &st);
 		if (i != at && st.queued)
@@ -176,7 +233,7 @@ promote(const char *name, unsigned number, struct err *e)
 
 int
 store_job_remove(const struct store_job *j, unsigned number, bool is_lost,
-    struct err *e)
+    uint64_t budget, struct err *e)
 {
 	unsigned numbers[STORES_MAX];
 	struct opts o;
@@ -194,7 +251,7 @@ store_job_remove(const struct store_job *j, unsigned number, bool is_lost,
 		goto out;
 	/* From now on nothing counts as done that only it has. */
 	store_mirror_leaving(j->store, at, true);
-	r = is_lost ? 0 : others_check(j, at, e);
+	r = is_lost ? 0 : others_check(j, at, budget, e);
 	(void)stores_numbers(j->name, numbers);
 	if (r == 0)
 		r = number == 1 ? promote(j->name, numbers[1], e) :

@@ -23,8 +23,10 @@ attr_take(struct inode *i, const struct op_attr *a)
 		i->uid = a->uid;
 	if (a->mask & OP_ATTR_GID)
 		i->gid = a->gid;
-	if (a->mask & OP_ATTR_ATIME)
+	if (a->mask & OP_ATTR_ATIME) {
 		i->atime_ns = a->atime_ns;
+		i->read_ns = 0;
+	}
 	if (a->mask & OP_ATTR_MTIME)
 		i->mtime_ns = a->mtime_ns;
 	if (a->mask & OP_ATTR_CTIME)

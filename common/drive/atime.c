@@ -2,7 +2,9 @@
 /*
  * When things were last read.  A reader writes nothing: the time waits in
  * memory, laid over what the row says, and the keeper puts it into the row.
- * There it stays on this machine, until other attributes are published.
+ * There it stays on this machine, beside the atime that is published, until
+ * other attributes are: a checkpoint's page must not change because somebody
+ * has read.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -44,8 +46,9 @@ int64_t
 atime_of(struct drive *d, const struct inode *i)
 {
 	const struct access *x = access_find(d, i->ino);
+	int64_t ns = i->atime_ns > i->read_ns ? i->atime_ns : i->read_ns;
 
-	return x && x->ns > i->atime_ns ? x->ns : i->atime_ns;
+	return x && x->ns > ns ? x->ns : ns;
 }
 
 void
@@ -133,8 +136,8 @@ access_save(struct drive *d, const struct access *x) REQUIRES(d->db_lock)
 	r = inode_load(d, x->ino, &i);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	if (i.atime_ns < x->ns) {
-		i.atime_ns = x->ns;
+	if (i.atime_ns < x->ns && i.read_ns < x->ns) {
+		i.read_ns = x->ns;
 		r = inode_save(d, &i);
 	}
 	crypto_wipe(i.key, sizeof(i.key));

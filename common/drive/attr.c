@@ -100,6 +100,7 @@ set_locked(struct drive *d, const struct drive_cred *c, uint64_t ino,
 	if (r < 0)
 		return r;
 	i.atime_ns = atime_of(d, &i);
+	i.read_ns = 0;
 	if ((set & DRIVE_SET_KILLPRIV) && i.kind == OP_KIND_FILE)
 		i.mode = perm_killpriv(c, owner_to_gid(d, i.gid), i.mode);
 	if (set & DRIVE_SET_MODE) {

@@ -115,6 +115,7 @@ struct pending {
 	 * version of a large file need not look at all of them. */
 	uint64_t lo, hi;
 	struct version *v;		/* NULL: not frozen */
+	bool is_unread;			/* see unread.c */
 	/* In stage->waiting while not frozen, by last_ms; in stage->frozen
 	 * while there are blocks to take. */
 	TAILQ_ENTRY(pending) link;

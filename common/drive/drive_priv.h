@@ -186,6 +186,8 @@ struct inode {
 	uint64_t size;		/* committed */
 	uint64_t alloc;		/* bytes of blocks, for st_blocks */
 	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns;
+	int64_t read_ns;	/* since atime_ns was published it was read
+				 * here; 0: not */
 	uint64_t parent;	/* folder of the first dentry; 0: it is gone */
 	uint8_t key[VAULT_KEY_LEN];
 	struct op_stamp created;	/* zeros: not published */

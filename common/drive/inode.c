@@ -79,6 +79,7 @@ inode_encode(const struct inode *i, uint8_t p[static ROW_LEN])
 	(void)stamp_encode(p + 160, &i->version);
 	put_le64(p + 192, i->trunc);
 	put_le64(p + 200, i->pub_seq);
+	put_le64(p + 208, (uint64_t)i->read_ns);
 }
 
 int
@@ -119,6 +120,7 @@ inode_decode(struct drive *d, uint64_t ino, const void *row, size_t len,
 	(void)stamp_decode(p + 160, &ret->version);
 	ret->trunc = get_le64(p + 192);
 	ret->pub_seq = get_le64(p + 200);
+	ret->read_ns = (int64_t)get_le64(p + 208);
 	crypto_wipe(p, sizeof(p));
 	return 0;
 }

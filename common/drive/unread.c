@@ -19,11 +19,23 @@ struct unread {
 	UT_hash_handle hh;
 };
 
+/* However many there are, whoever waits learns that nothing else is left. */
+static void
+pending_mark(struct drive *d, uint64_t ino, bool is_unread)
+    REQUIRES(d->db_lock)
+{
+	struct pending *p = pending_find(d, ino);
+
+	if (p)
+		p->is_unread = is_unread;
+}
+
 void
 unread_add(struct drive *d, uint64_t ino)
 {
 	struct unread *u;
 
+	pending_mark(d, ino, true);
 	HASH_FIND(hh, d->unread, &ino, sizeof(ino), u);
 	if (u || HASH_COUNT(d->unread) >= UNREAD_MAX)
 		return;
@@ -56,6 +68,7 @@ unread_drop(struct drive *d, uint64_t ino)
 {
 	struct unread *u;
 
+	pending_mark(d, ino, false);
 	HASH_FIND(hh, d->unread, &ino, sizeof(ino), u);
 	if (u)
 		unread_free(d, u);
@@ -76,7 +89,6 @@ static bool
 is_all(struct drive *d) REQUIRES(d->db_lock)
 {
 	struct pending *p, *t;
-	struct unread *u;
 
 	if (d->publish)
 		return false;
@@ -84,10 +96,7 @@ is_all(struct drive *d) REQUIRES(d->db_lock)
 		if (p->v && p->v->is_taken_all && !p->v->out)
 			continue;
 		/* It is being tried once more. */
-		if (p->v)
-			return false;
-		HASH_FIND(hh, d->unread, &p->ino, sizeof(p->ino), u);
-		if (!u)
+		if (p->v || !p->is_unread)
 			return false;
 	}
 	return true;

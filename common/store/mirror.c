@@ -12,6 +12,7 @@
 /* mirror - making one, and what is asked of a mirror alone. */
 
 #define WAIT_STEP_MS 200
+#define REJECT_MS (5 * 60 * 1000)
 
 static int
 members_set(struct mirror *v, const struct mirror_conf *c) NO_TSA
@@ -53,6 +54,7 @@ store_mirror_new(const struct mirror_conf *c, struct store **ret)
 	v->copies = c->copies ? c->copies : 1;
 	v->retry_min_ms = c->retry_min_ms ? c->retry_min_ms : 1000;
 	v->retry_max_ms = c->retry_max_ms ? c->retry_max_ms : 60000;
+	v->reject_ms = c->reject_ms ? c->reject_ms : REJECT_MS;
 	v->is_whole = c->is_whole;
 	v->on_state = c->on_state;
 	v->on_state_arg = c->arg;
@@ -103,7 +105,8 @@ store_mirror_state(struct store *s, size_t i, struct mirror_state *ret)
 		ret->is_away = m->fails > 0;
 		ret->why = m->why;
 		ret->away_ms = m->away_ms;
-		ret->queued = m->queued + m->is_filling;
+		ret->queued = m->queued + m->aside + m->is_filling;
+		ret->aside = m->aside;
 		memcpy(ret->problem, m->problem, sizeof(ret->problem));
 		mutex_unlock(&v->lock);
 	}
@@ -165,8 +168,12 @@ store_mirror_mend(struct store *s, size_t i, const char *name, const void *p,
 
 	circle_enter(v, &c);
 	if (i < c.n) {
-		r = store_put(c.m[i]->store, name, p, len, 0);
-		member_note(c.m[i], r, true);
+		/* An empty folder takes anything. */
+		r = strcmp(name, v->marker) == 0 ? 0 : member_confirm(c.m[i]);
+		if (r == 0)
+			r = store_put(c.m[i]->store, name, p, len, 0);
+		if (r != -EMEDIUMTYPE)
+			member_note(c.m[i], r, true);
 		if (r == 0)
 			bad_forget(c.m[i], name);
 	}
@@ -179,19 +186,12 @@ store_mirror_lacks_many(struct store *s, size_t i, const char *const *names,
     size_t n)
 {
 	struct mirror *v = (struct mirror *)s;
-	uint64_t fresh = 0;
 	struct circle c;
 	int r = -EINVAL;
 
 	circle_enter(v, &c);
 	if (i < c.n)
-		r = v->log->add_many(v->log, c.m[i]->id, names, n, &fresh);
-	if (r == 0) {
-		mutex_lock(&v->lock);
-		c.m[i]->queued += fresh;
-		cond_broadcast(&v->changed);
-		mutex_unlock(&v->lock);
-	}
+		r = member_queue_many(c.m[i], names, n);
 	circle_leave(v, &c);
 	return r;
 }
@@ -243,8 +243,10 @@ store_mirror_kick(struct store *s)
 	if (s->ops != &mirror_ops)
 		return;
 	mutex_lock(&v->lock);
-	for (i = 0; i < v->n; i++)
-		v->m[i]->retry_at_ms = 0;
+	for (i = 0; i < v->n; i++) {
+		v->m[i]->retry_at_ms = v->m[i]->aside_at_ms = 0;
+		v->m[i]->is_held = false;
+	}
 	cond_broadcast(&v->changed);
 	mutex_unlock(&v->lock);
 }

@@ -30,35 +30,42 @@ enum mirror_op {
 struct mirror_item {
 	uint64_t seq;
 	enum mirror_op op;
+	bool is_aside;
 	char name[MIRROR_NAME_MAX + 1];
 };
 
 /* The log; kept by whoever has a place for it.  Members are known by a text
- * that does not change.  Every change is on disk when its call returns.  Any
- * thread; none of them calls a store. */
+ * that does not change.  Every change is on disk when its call returns.  What
+ * nobody can give is set aside: it keeps its place in the log, and is in no
+ * queue.  Any thread; none of them calls a store. */
 struct mirror_log {
 	/* At the end of the queue, out of its old place if it is there: 1 if
-	 * it is new, 0. */
+	 * it is new; 2 if it was set aside; 0. */
 	int (*add)(struct mirror_log *l, const char *member,
 	    const char *name, enum mirror_op op);
-	/* Many puts, with one flush: how many are new. */
+	/* Many puts, with one flush: how many are new, and were set aside. */
 	int (*add_many)(struct mirror_log *l, const char *member,
-	    const char *const *names, size_t n, uint64_t *ret_new);
+	    const char *const *names, size_t n, uint64_t *ret_new,
+	    uint64_t *ret_aside);
 	/* All that stands there of a member that has left. */
 	int (*forget)(struct mirror_log *l, const char *member);
 	/* Unless it was added again since: 1 if it is gone, 0. */
 	int (*del)(struct mirror_log *l, const char *member,
 	    const struct mirror_item *i);
-	/* Behind all others, unless it was added again since. */
-	int (*later)(struct mirror_log *l, const char *member,
+	/* Set aside, behind all that is, unless it was added again since: 1 if
+	 * it was done, 0. */
+	int (*aside)(struct mirror_log *l, const char *member,
 	    const struct mirror_item *i);
-	/* The oldest; -ENOENT. */
-	int (*next)(struct mirror_log *l, const char *member,
+	/* The oldest of the queue, or of what was set aside; -ENOENT. */
+	int (*next)(struct mirror_log *l, const char *member, bool is_aside,
 	    struct mirror_item *ret);
+	/* In the queue or aside: 1, 0. */
 	int (*has)(struct mirror_log *l, const char *member,
 	    const char *name);
+	/* Has it something older than what was put, and it was set aside? */
+	int (*has_old)(struct mirror_log *l, const char *member);
 	int (*count)(struct mirror_log *l, const char *member,
-	    uint64_t *ret);
+	    uint64_t *ret_queued, uint64_t *ret_aside);
 	void (*close)(struct mirror_log *l);
 };
 
@@ -81,6 +88,7 @@ struct mirror_conf {
 	struct mirror_log *log;		/* taken over; NULL: there is but one
 					 * member */
 	int64_t retry_min_ms, retry_max_ms;	/* 0: 1 s, 60 s */
+	int64_t reject_ms;		/* 0: 5 minutes; see _reject */
 	/* A member fails, in another way than before, or is back: see
 	 * store_mirror_state.  Under a lock: it calls nothing here.  NULL. */
 	void (*on_state)(void *arg);
@@ -98,6 +106,9 @@ struct mirror_state {
 	int64_t away_ms;		/* with is_away: since then, by
 					 * clock_mono_ms */
 	uint64_t queued;		/* objects that it lacks */
+	uint64_t aside;			/* of these, what no other can give:
+					 * tried now and then, and nothing
+					 * waits for it */
 	char problem[256];		/* "": none */
 	int64_t last_ok_ns;		/* real time; 0: never */
 };
@@ -119,14 +130,16 @@ int store_mirror_lacks_many(struct store *s, size_t i,
 /* What it has of that name is not to stay: it is older, or known to be wrong.
  * Copied from another, if there is one that does not wait for it as well. */
 int store_mirror_stale(struct store *s, size_t i, const char *name);
-/* It has this object wrong, and these bytes are right: put them there. */
+/* It has this object wrong, and these bytes are right: put them there.
+ * -EMEDIUMTYPE: it is not there at all, as far as can be seen. */
 int store_mirror_mend(struct store *s, size_t i, const char *name,
     const void *p, size_t len);
-/* What this thread has just read of the object was not right: from now on it
- * is read from others, as long as there are any. */
+/* What this thread has just read of the object was not right: for some minutes
+ * it is read from others, as long as there are any. */
 void store_mirror_reject(struct store *s, const char *name);
-/* Wait until nothing is queued for those who stay: 0; -ETIMEDOUT; -ECANCELED
- * when stop says so (asked now and then, and told what is left). */
+/* Wait until nothing is queued for those who stay but what was set aside: 0;
+ * -ETIMEDOUT; -ECANCELED when stop says so (asked now and then, and told what
+ * is left). */
 int store_mirror_wait(struct store *s, int64_t deadline_ms,
     bool (*stop)(void *arg, uint64_t queued), void *arg);
 /* Do not wait for the next try: the network is back, or the user asks. */

@@ -99,7 +99,7 @@ member_new(struct mirror *v, const struct mirror_member *c,
 	if (!m->id)
 		r = -ENOMEM;
 	else if (v->log)
-		r = v->log->count(v->log, m->id, &m->queued);
+		r = v->log->count(v->log, m->id, &m->queued, &m->aside);
 	if (r < 0) {
 		member_free(m);
 		return r;
@@ -169,6 +169,19 @@ mirror_url_set(struct mirror *v)
 	return r;
 }
 
+/* What it lacks is over, whatever is still written of it. */
+static int
+queue_forget(struct mirror *v, struct member *m)
+{
+	int r = v->log->forget(v->log, m->id);
+
+	mutex_lock(&v->lock);
+	m->queued = m->aside = 0;
+	cond_broadcast(&v->changed);
+	mutex_unlock(&v->lock);
+	return r;
+}
+
 /* It is needed from now on. */
 static int
 log_set(struct mirror *v, struct mirror_log *log) NO_TSA
@@ -176,13 +189,13 @@ log_set(struct mirror *v, struct mirror_log *log) NO_TSA
 	if (v->log) {
 		if (log)
 			log->close(log);
-		return 0;
-	}
-	if (!log)
+	} else if (!log) {
 		return -EINVAL;
-	v->log = log;
+	} else {
+		v->log = log;
+	}
 	/* What the only one lacks, nobody has. */
-	return v->n ? log->forget(log, v->m[0]->id) : 0;
+	return v->n == 1 ? queue_forget(v, v->m[0]) : 0;
 }
 
 static int
@@ -261,17 +274,6 @@ store_mirror_leaving(struct store *s, size_t i, bool on)
 	mutex_unlock(&v->lock);
 }
 
-/* What it lacks is over, whatever is still written of it. */
-static void
-queue_forget(struct mirror *v, struct member *m)
-{
-	(void)v->log->forget(v->log, m->id);
-	mutex_lock(&v->lock);
-	m->queued = 0;
-	cond_broadcast(&v->changed);
-	mutex_unlock(&v->lock);
-}
-
 void
 store_mirror_drop(struct store *s, size_t i)
 {
@@ -290,9 +292,9 @@ store_mirror_drop(struct store *s, size_t i)
 	if (m->has_thread)
 		thread_join(m->thread);
 	late_end(m);
-	queue_forget(v, m);
+	(void)queue_forget(v, m);
 	if (only)
-		queue_forget(v, only);
+		(void)queue_forget(v, only);
 	member_free(m);
 	/* The name is for people: without memory the old one stays. */
 	(void)mirror_url_set(v);

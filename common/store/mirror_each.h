@@ -8,8 +8,9 @@
 struct store;
 
 /*
- * Each member that owes nothing: those that are away, as far as is known, or
- * those that are not.  What a put was done with is on every one of them.
+ * Each member that owes nothing but what nobody can give: those that are away,
+ * as far as is known, or those that are not.  What a put was done with is on
+ * every one of them, but for that; and no head there is old.
  * While fn runs its member stays one.  s is a mirror: see store_mirror_count.
  */
 void store_mirror_each(struct store *s, bool is_away,

@@ -21,7 +21,8 @@ void
 late_hold_locked(struct mirror *v, struct member *m)
 {
 	(void)v;
-	if (m->behind > 0)
+	m->is_held = m->behind > 0;
+	if (m->is_held)
 		m->retry_at_ms = clock_mono_ms() + HOLD_MS;
 }
 
@@ -64,8 +65,9 @@ queue_skip(struct member *m)
 	struct mirror *v = m->mirror;
 	struct mirror_item i;
 
-	while (v->log->next(v->log, m->id, &i) == 0 && i.op == MIRROR_PUT &&
-	    is_there(m, i.name) && v->log->del(v->log, m->id, &i) > 0) {
+	while (v->log->next(v->log, m->id, false, &i) == 0 &&
+	    i.op == MIRROR_PUT && is_there(m, i.name) &&
+	    v->log->del(v->log, m->id, &i) > 0) {
 		mutex_lock(&v->lock);
 		m->queued -= m->queued > 0;
 		mutex_unlock(&v->lock);
@@ -84,6 +86,7 @@ late_over(struct put *a, bool is_last)
 		return;
 	queue_skip(m);
 	mutex_lock(&m->mirror->lock);
+	m->is_held = false;
 	m->retry_at_ms = 0;
 	cond_broadcast(&m->mirror->changed);
 	mutex_unlock(&m->mirror->lock);

@@ -9,8 +9,8 @@
 
 /* mirror_priv - shared by store_mirror.c (calls), mirror_put.c, mirror_late.c
  * (puts that nobody waits for), mirror_read.c (which member is asked),
- * mirror_member.c (how one is, and what it lacks) and mirror_change.c (who is
- * one). */
+ * mirror_member.c (how one is), mirror_copy.c (what it lacks) and
+ * mirror_change.c (who is one). */
 
 /* Of what is copied from member to member: the largest object of a drive has
  * 16 MiB and an envelope.  The mark is a small one. */
@@ -25,6 +25,7 @@
 
 struct bad {
 	UT_hash_handle hh;
+	int64_t until_ms;		/* then it is asked again */
 	char name[];
 };
 
@@ -41,12 +42,16 @@ struct member {
 	bool is_filling;		/* what it lacks is being found out */
 	bool is_leaving;		/* what it has does not count */
 	bool is_gone;
-	uint64_t queued;
+	uint64_t queued;		/* without those set aside */
+	uint64_t aside;
+	uint64_t added;			/* how often anything was queued */
+	int64_t aside_at_ms;		/* these are not tried before */
 	unsigned fails;			/* one after the other */
 	int why;			/* with fails: the last one */
 	int64_t away_ms;		/* with fails: of the first one */
 	bool is_put_bad;		/* only a put mends it */
 	int64_t retry_at_ms;		/* not before */
+	bool is_held;			/* puts are behind: see mirror_late.c */
 	int64_t cost_us;		/* of a read, smoothed; 0: unknown */
 	char problem[256];
 	struct bad *bad;
@@ -59,7 +64,7 @@ struct mirror {
 	unsigned copies;		/* as asked for */
 	char *marker;
 	struct mirror_log *log;		/* NULL: never had two members */
-	int64_t retry_min_ms, retry_max_ms;
+	int64_t retry_min_ms, retry_max_ms, reject_ms;
 	bool (*is_whole)(const void *p, size_t len);
 	void (*on_state)(void *arg);	/* NULL: nobody asks */
 	void *on_state_arg;
@@ -118,7 +123,16 @@ bool member_is_away(struct member *m);
 bool member_is_filling(struct member *m);
 /* What was put there counts only if it is a member at all. */
 int member_confirm(struct member *m);
+/* Is one that was away back?  Nobody waits for the answer. */
+void member_look(struct member *m);
+/* So long until the next try, after so many that went like r. */
+int64_t member_wait_ms(const struct mirror *v, int r, unsigned fails);
+
+/* ---- mirror_copy.c ---- */
+
+/* One that is alone lacks nothing: there is nobody to bring it. */
 int member_queue(struct member *m, const char *name, enum mirror_op op);
+int member_queue_many(struct member *m, const char *const *names, size_t n);
 /* Does every other member wait for this object, too? */
 bool member_others_lack(struct member *m, const char *name);
 /* There is something of that name, which may be right while these bytes are
@@ -148,8 +162,9 @@ struct put {
 	struct put *next;		/* in m->late */
 	pthread_t thread;
 	bool has_thread;
-	/* As it stood at the beginning: owes something; is asked. */
-	bool is_late, is_direct;
+	/* As it stood at the beginning: owes something; this very name, which
+	 * was set aside; is asked. */
+	bool is_late, is_owing, is_direct;
 	bool is_passing;		/* comes or goes: is not relied on */
 	int seen;			/* what came of it when the put as a
 					 * whole was judged */

@@ -120,8 +120,26 @@ round_unref(struct round *g)
 	free(g);
 }
 
-/* Who is asked at once: those who owe nothing, and are here as far as is
- * known; if that is not enough, those who are not, too. */
+/* Something that is replaced may be set aside for a member; its thread could
+ * bring it what is older than what is put now. */
+static void
+round_owing(struct round *g)
+{
+	struct mirror *v = g->v;
+	bool has_aside;
+	size_t i;
+
+	for (i = 0; i < g->n && !(g->flags & STORE_IF_ABSENT); i++) {
+		mutex_lock(&v->lock);
+		has_aside = g->a[i].m->aside > 0;
+		mutex_unlock(&v->lock);
+		g->a[i].is_owing = has_aside &&
+		    v->log->has(v->log, g->a[i].m->id, g->name) != 0;
+	}
+}
+
+/* Who is asked at once: those who owe nothing that they wait for, and are here
+ * as far as is known; if that is not enough, those who are not, too. */
 static void
 round_choose(struct round *g, unsigned *ret_turn)
 {
@@ -141,7 +159,8 @@ round_choose(struct round *g, unsigned *ret_turn)
 		    m->behind > 0;
 		a[i].is_passing = m->is_leaving || m->is_filling;
 		/* What only a put can mend is tried by one. */
-		a[i].is_direct = !a[i].is_late && (m->fails == 0 ||
+		a[i].is_direct = !a[i].is_late && !a[i].is_owing &&
+		    (m->fails == 0 ||
 		    (m->is_put_bad && now >= m->retry_at_ms));
 		n += a[i].is_direct && !a[i].is_passing;
 	}
@@ -285,20 +304,47 @@ round_result(const struct round *g)
 	return worst == -EHOSTUNREACH && done ? -ETIMEDOUT : worst;
 }
 
-/* Some have it now, others have something else of that name: the beginning of
- * it, perhaps, of a put that was cut.  Whoever asked hears of the rest. */
+/* Others have something else of that name: the beginning of it, perhaps, of a
+ * put that was cut.  Whoever asked hears of the rest. */
 static void
-round_rest(const struct round *g, const struct putting *what)
+round_rest(struct round *g, const struct putting *what)
 {
-	bool is_there = false;
+	size_t i;
+	int r;
+
+	for (i = 0; i < g->n; i++) {
+		if (g->a[i].seen != -EEXIST)
+			continue;
+		r = member_rest(g->a[i].m, what->name, what->p, what->len);
+		if (r < 0 && r != -EEXIST)
+			g->a[i].seen = r;	/* queued for it */
+	}
+}
+
+/* What they lack is on disk before anybody counts on it. */
+static int
+round_queue(const struct round *g)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < g->n && r == 0; i++) {
+		if (g->a[i].seen != 0 && g->a[i].seen != -EEXIST)
+			r = member_queue(g->a[i].m, g->name,
+			    g->flags & STORE_IF_ABSENT ? MIRROR_PUT :
+			    MIRROR_REPLACE);
+	}
+	return r;
+}
+
+static bool
+somebody_has_it(const struct round *g)
+{
 	size_t i;
 
-	for (i = 0; i < g->n; i++)
-		is_there = is_there || g->a[i].seen == 0;
-	for (i = 0; i < g->n && is_there; i++)
-		if (g->a[i].seen == -EEXIST)
-			(void)member_rest(g->a[i].m, what->name, what->p,
-			    what->len);
+	for (i = 0; i < g->n && g->a[i].seen != 0; i++)
+		;
+	return i < g->n;
 }
 
 int
@@ -308,26 +354,26 @@ mirror_put_all(struct mirror *v, const struct circle *c,
 	struct round *g;
 	unsigned turn;
 	size_t i;
-	int r;
+	int r, q = 0;
 
 	for (i = 0; i < c->n; i++)
 		late_reap(c->m[i]);
 	g = round_new(v, c, what);
 	if (!g)
 		return -ENOMEM;
+	round_owing(g);
 	round_choose(g, &turn);
 	round_start(g);
 	round_end(g);
 	r = round_result(g);
-	if (r == -EEXIST)
+	if (r == -EEXIST && somebody_has_it(g)) {
 		round_rest(g, what);
-	/* What they lack is on disk before anybody counts on it. */
-	for (i = 0; i < c->n && r == 0; i++) {
-		if (g->a[i].seen != 0)
-			r = member_queue(c->m[i], g->name,
-			    g->flags & STORE_IF_ABSENT ? MIRROR_PUT :
-			    MIRROR_REPLACE);
+		q = round_queue(g);
+	} else if (r == 0) {
+		q = round_queue(g);
 	}
+	if (q < 0)
+		r = q;
 	mutex_lock(&v->lock);
 	if (--v->putting[turn] == 0)
 		cond_broadcast(&v->changed);

@@ -37,6 +37,7 @@ static size_t
 turns_make(struct mirror *v, const struct circle *c,
     const struct member *not, const char *name, struct turn *t)
 {
+	int64_t now = clock_mono_ms();
 	struct turn one;
 	struct bad *b;
 	size_t i, k, n = 0;
@@ -49,11 +50,11 @@ turns_make(struct mirror *v, const struct circle *c,
 			continue;
 		one.m = m;
 		HASH_FIND_STR(m->bad, name, b);
-		one.is_bad = b != NULL;
+		one.is_bad = b && now < b->until_ms;
 		/* Whether it is back its own thread sees: nobody who reads
 		 * waits for one that hangs. */
 		one.is_away = m->fails > 0;
-		one.lacks_some = m->queued > 0;
+		one.lacks_some = m->queued + m->aside > 0;
 		one.cost_us = m->cost_us;
 		for (k = n++; k > 0 && goes_before(&one, &t[k - 1]); k--)
 			t[k] = t[k - 1];
@@ -206,17 +207,21 @@ bad_forget(struct member *m, const char *name)
 static void
 bad_add(struct member *m, const char *name)
 {
+	int64_t until = clock_mono_ms() + m->mirror->reject_ms;
 	size_t n = strlen(name) + 1;
 	struct bad *b;
 
 	HASH_FIND_STR(m->bad, name, b);
-	if (b)
+	if (b) {
+		b->until_ms = until;
 		return;
+	}
 	if (HASH_COUNT(m->bad) >= MIRROR_BAD_MAX)
 		bad_clear(m);
 	b = malloc(sizeof(*b) + n);
 	if (!b)
 		return;
+	b->until_ms = until;
 	memcpy(b->name, name, n);
 	HASH_ADD_KEYPTR(hh, m->bad, b->name, n - 1, b);
 	if (HASH_IS_OUT(b))

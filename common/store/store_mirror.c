@@ -77,7 +77,7 @@ del_all(struct mirror *v, const struct circle *c, const char *name)
 		struct member *m = c->m[i];
 
 		mutex_lock(&v->lock);
-		owes = m->queued > 0 || m->is_filling;
+		owes = m->queued + m->aside > 0 || m->is_filling;
 		mutex_unlock(&v->lock);
 		last = owes || member_is_away(m) ? -EHOSTUNREACH :
 		    store_delete(m->store, name);

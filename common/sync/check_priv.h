@@ -11,6 +11,19 @@ struct check_ref {
 	uint64_t ino, idx;
 };
 
+struct check;
+
+/* Does it verify?  Takes out of it what is wanted, if it does. */
+typedef int (*check_open)(struct check *c, void *arg, const struct buf *o);
+
+/* An object, and how it is seen whether it is right. */
+struct check_want {
+	const char *name;
+	size_t max;
+	check_open open;
+	void *arg;
+};
+
 struct check {
 	struct store *store;
 	const struct vault_keys *keys;
@@ -24,6 +37,10 @@ struct check {
 	int findings;
 	size_t first_lost;	/* accept.c */
 	struct buf *pack;	/* what check_pack read stays here; NULL */
+	/* The store has it not right (why).  0: what is wanted was taken from
+	 * another one, and the finding told; why: none has it right.  NULL:
+	 * there is no other. */
+	int (*other)(struct check *c, const struct check_want *w, int why);
 };
 
 void check_say(struct check *c, const char *fmt, ...)

@@ -23,14 +23,18 @@ struct log {
 
 enum {
 	ST_ADD,
-	ST_OLD,
 	ST_DEL,
 	ST_NEXT,
-	ST_HAS,
+	ST_NEXT_ASIDE,
+	ST_OP,
+	ST_OLD,
 	ST_COUNT,
 	ST_FORGET,
-	ST_LATER,
+	ST_SET_ASIDE,
 };
+
+/* In the column of the op: what was set aside. */
+#define ASIDE 16
 
 static int
 settle_locked(struct log *g) REQUIRES(g->lock)
@@ -57,19 +61,22 @@ change_end(struct log *g, int r) REQUIRES(g->lock)
 	return r;
 }
 
+/* The op column of a name that is there; 0: it is not. */
 static int
-has_locked(struct log *g, const char *member, const char *name)
+op_locked(struct log *g, const char *member, const char *name)
     REQUIRES(g->lock)
 {
-	struct stmt *s = db_stmt(g->db, ST_HAS,
-	    "SELECT 1 FROM lack WHERE member = ?1 AND name = ?2");
+	struct stmt *s = db_stmt(g->db, ST_OP,
+	    "SELECT op FROM lack WHERE member = ?1 AND name = ?2");
 	int r;
 
 	stmt_blob(s, 1, member, strlen(member));
 	stmt_blob(s, 2, name, strlen(name));
 	r = stmt_step(s);
-	if (r > 0)
+	if (r > 0) {
+		r = (int)stmt_get_i64(s, 0);
 		stmt_reset(s);
+	}
 	return r;
 }
 
@@ -80,7 +87,7 @@ add_locked(struct log *g, const char *member, const char *name,
 	struct stmt *s;
 	int r, old;
 
-	old = has_locked(g, member, name);
+	old = op_locked(g, member, name);
 	if (old < 0)
 		return old;
 	s = db_stmt(g->db, ST_ADD, "INSERT OR REPLACE INTO lack "
@@ -89,7 +96,7 @@ add_locked(struct log *g, const char *member, const char *name,
 	stmt_blob(s, 2, name, strlen(name));
 	stmt_i64(s, 3, op);
 	r = stmt_run(s);
-	return r < 0 ? r : !old;
+	return r < 0 ? r : !old ? 1 : old & ASIDE ? 2 : 0;
 }
 
 static int
@@ -113,10 +120,11 @@ log_add(struct mirror_log *l, const char *member, const char *name,
 
 static int
 log_add_many(struct mirror_log *l, const char *member,
-    const char *const *names, size_t n, uint64_t *ret_new)
+    const char *const *names, size_t n, uint64_t *ret_new,
+    uint64_t *ret_aside)
 {
 	struct log *g = (struct log *)l;
-	uint64_t fresh = 0;
+	uint64_t fresh = 0, aside = 0;
 	size_t i;
 	int r;
 
@@ -125,15 +133,18 @@ log_add_many(struct mirror_log *l, const char *member,
 	if (r == 0) {
 		for (i = 0; i < n && r >= 0; i++) {
 			r = add_locked(g, member, names[i], MIRROR_PUT);
-			fresh += r > 0;
+			fresh += r == 1;
+			aside += r == 2;
 		}
 		r = change_end(g, r < 0 ? r : 0);
 	}
 	if (r == 0)
 		r = settle_locked(g);
 	mutex_unlock(&g->lock);
-	if (r == 0)
+	if (r == 0) {
 		*ret_new = fresh;
+		*ret_aside = aside;
+	}
 	return r;
 }
 
@@ -184,30 +195,45 @@ log_del(struct mirror_log *l, const char *member,
 }
 
 static int
-log_later(struct mirror_log *l, const char *member,
+log_aside(struct mirror_log *l, const char *member,
     const struct mirror_item *i)
 {
 	struct log *g = (struct log *)l;
 	struct stmt *s;
+	int64_t before;
 	int r;
 
 	(void)member;
 	mutex_lock(&g->lock);
+	before = db_changes_total(g->db);
 	r = change_begin(g);
 	if (r == 0) {
 		/* As the next that is added would be numbered.  A power cut
 		 * may forget it, and it is tried in front again. */
-		s = db_stmt(g->db, ST_LATER, "UPDATE lack SET seq = "
-		    "(SELECT max(seq) FROM lack) + 1 WHERE seq = ?1");
+		s = db_stmt(g->db, ST_SET_ASIDE, "UPDATE lack SET op = ?2, "
+		    "seq = (SELECT max(seq) FROM lack) + 1 WHERE seq = ?1");
 		stmt_i64(s, 1, (int64_t)i->seq);
+		stmt_i64(s, 2, (int64_t)i->op | ASIDE);
 		r = change_end(g, stmt_run(s));
 	}
+	if (r == 0)
+		r = db_changes_total(g->db) > before;
 	mutex_unlock(&g->lock);
 	return r;
 }
 
+static struct stmt *
+next_stmt(struct log *g, bool is_aside) REQUIRES(g->lock)
+{
+	return is_aside ? db_stmt(g->db, ST_NEXT_ASIDE, "SELECT seq, op, name "
+	    "FROM lack WHERE member = ?1 AND op >= ?2 ORDER BY seq LIMIT 1") :
+	    db_stmt(g->db, ST_NEXT, "SELECT seq, op, name FROM lack "
+	    "WHERE member = ?1 AND op < ?2 ORDER BY seq LIMIT 1");
+}
+
 static int
-log_next(struct mirror_log *l, const char *member, struct mirror_item *ret)
+log_next(struct mirror_log *l, const char *member, bool is_aside,
+    struct mirror_item *ret)
 {
 	struct log *g = (struct log *)l;
 	const void *p;
@@ -216,16 +242,18 @@ log_next(struct mirror_log *l, const char *member, struct mirror_item *ret)
 	int r;
 
 	mutex_lock(&g->lock);
-	s = db_stmt(g->db, ST_NEXT, "SELECT seq, op, name FROM lack "
-	    "WHERE member = ?1 ORDER BY seq LIMIT 1");
+	s = next_stmt(g, is_aside);
 	stmt_blob(s, 1, member, strlen(member));
+	stmt_i64(s, 2, ASIDE);
 	r = stmt_step(s);
 	if (r > 0) {
 		p = stmt_get_blob(s, 2, &len);
 		if (len <= MIRROR_NAME_MAX) {
 			memset(ret, 0, sizeof(*ret));
 			ret->seq = (uint64_t)stmt_get_i64(s, 0);
-			ret->op = (enum mirror_op)stmt_get_i64(s, 1);
+			ret->op = (enum mirror_op)(stmt_get_i64(s, 1) &
+			    ~(int64_t)ASIDE);
+			ret->is_aside = is_aside;
 			memcpy(ret->name, p, len);
 			r = 0;
 		} else {
@@ -246,25 +274,47 @@ log_has(struct mirror_log *l, const char *member, const char *name)
 	int r;
 
 	mutex_lock(&g->lock);
-	r = has_locked(g, member, name);
+	r = op_locked(g, member, name);
 	mutex_unlock(&g->lock);
-	return r;
+	return r > 0 ? 1 : r;
 }
 
 static int
-log_count(struct mirror_log *l, const char *member, uint64_t *ret)
+log_has_old(struct mirror_log *l, const char *member)
 {
 	struct log *g = (struct log *)l;
 	struct stmt *s;
 	int r;
 
 	mutex_lock(&g->lock);
-	s = db_stmt(g->db, ST_COUNT,
-	    "SELECT count(*) FROM lack WHERE member = ?1");
+	s = db_stmt(g->db, ST_OLD,
+	    "SELECT 1 FROM lack WHERE member = ?1 AND op = ?2 LIMIT 1");
 	stmt_blob(s, 1, member, strlen(member));
+	stmt_i64(s, 2, MIRROR_REPLACE | ASIDE);
+	r = stmt_step(s);
+	if (r > 0)
+		stmt_reset(s);
+	mutex_unlock(&g->lock);
+	return r;
+}
+
+static int
+log_count(struct mirror_log *l, const char *member, uint64_t *ret_queued,
+    uint64_t *ret_aside)
+{
+	struct log *g = (struct log *)l;
+	struct stmt *s;
+	int r;
+
+	mutex_lock(&g->lock);
+	s = db_stmt(g->db, ST_COUNT, "SELECT count(*), "
+	    "coalesce(sum(op >= ?2), 0) FROM lack WHERE member = ?1");
+	stmt_blob(s, 1, member, strlen(member));
+	stmt_i64(s, 2, ASIDE);
 	r = stmt_step(s);
 	if (r > 0) {
-		*ret = (uint64_t)stmt_get_i64(s, 0);
+		*ret_aside = (uint64_t)stmt_get_i64(s, 1);
+		*ret_queued = (uint64_t)stmt_get_i64(s, 0) - *ret_aside;
 		stmt_reset(s);
 		r = 0;
 	} else if (r == 0) {
@@ -290,8 +340,9 @@ mirror_log_open(const char *state_dir, struct mirror_log **ret,
 {
 	static const struct mirror_log ops = { .add = log_add,
 	    .add_many = log_add_many, .forget = log_forget,
-	    .del = log_del, .later = log_later, .next = log_next,
-	    .has = log_has, .count = log_count, .close = log_close };
+	    .del = log_del, .aside = log_aside, .next = log_next,
+	    .has = log_has, .has_old = log_has_old, .count = log_count,
+	    .close = log_close };
 	char path[PATH_MAX];
 	struct log *g;
 	int r;

@@ -9,8 +9,11 @@
 #include "crypto/crypto.h"
 #include "store/mirror.h"
 #include "sync/check_priv.h"
+#include "util/clock.h"
 #include "util/err.h"
 #include "util/tr.h"
+
+#define HEAD_WAIT_MS 20000	/* so long for a head to be copied */
 
 /* The references of one pack: refs[first..first+n). */
 struct group {
@@ -137,13 +140,31 @@ group_check(struct scrub *s, struct store *st, const struct group *g,
 	return r;
 }
 
+/* It was put right, or why not. */
+static int
+mended(struct scrub *s, int r)
+{
+	char line[128];
+
+	if (r == -ENOMEM || r == -ECANCELED)
+		return r;
+	if (r == 0) {
+		s->res.mended++;
+		return 0;
+	}
+	(void)snprintf(line, sizeof(line), N_("cannot be mended at present "
+	    "(%s)"), strerror(-r));
+	say_member(s, line);
+	return 0;
+}
+
 /* A member lacks it or has it wrong: who has it right?  It gets what was
  * looked at, not what that one says next. */
 static int
 group_mend(struct scrub *s, const struct group *g)
 {
 	struct buf pack = BUF_INIT(SYNC_OBJECT_MAX);
-	char name[VAULT_PATH_MAX], line[128];
+	char name[VAULT_PATH_MAX];
 	bool is_bad = true;
 	size_t i;
 	int r = 0;
@@ -161,19 +182,26 @@ group_mend(struct scrub *s, const struct group *g)
 	if (is_bad)
 		goto out;
 	vault_name_pack(&s->conf->keys->rtag, &g->refs[0].ref.pack, name);
-	r = store_mirror_mend(s->conf->store, s->at, name, pack.data,
-	    pack.len);
-	if (r == 0) {
-		s->res.mended++;
-	} else if (r != -ENOMEM && r != -ECANCELED) {
-		(void)snprintf(line, sizeof(line), N_("cannot be mended at "
-		    "present (%s)"), strerror(-r));
-		say_member(s, line);
-		r = 0;
-	}
+	r = mended(s, store_mirror_mend(s->conf->store, s->at, name,
+	    pack.data, pack.len));
 out:
 	buf_done(&pack);
 	return r;
+}
+
+static int
+group_scrub(struct scrub *s, const struct group *g)
+{
+	bool is_bad;
+	int r = group_check(s, member_of(s, s->at), g, NULL, &is_bad);
+
+	if (r < 0)
+		return r;
+	s->res.objects++;
+	if (!is_bad)
+		return 0;
+	s->res.findings++;
+	return group_mend(s, g);
 }
 
 /* -EHOSTUNREACH and the like: it cannot be read now. */
@@ -181,7 +209,6 @@ static int
 member_scrub(struct scrub *s)
 {
 	uint64_t start = s->res.bytes, budget = s->conf->budget;
-	bool is_bad;
 	size_t i;
 	int r = 0;
 
@@ -191,17 +218,92 @@ member_scrub(struct scrub *s)
 		if (s->conf->progress && !s->conf->progress(s->conf->arg, i,
 		    s->n))
 			return -ECANCELED;
-		r = group_check(s, member_of(s, s->at), &s->groups[i], NULL,
-		    &is_bad);
-		if (r < 0)
-			break;
-		s->res.objects++;
-		if (!is_bad)
-			continue;
-		s->res.findings++;
-		r = group_mend(s, &s->groups[i]);
+		r = group_scrub(s, &s->groups[i]);
 	}
 	return r;
+}
+
+/* ---- journals and checkpoints ---- */
+
+/* What refers to it is there, perhaps, and what it refers to not yet. */
+static bool
+owes_more(struct scrub *s)
+{
+	struct mirror_state st;
+
+	store_mirror_state(s->conf->store, s->at, &st);
+	return st.queued > st.aside;
+}
+
+/* By the mirror itself: its owner may be putting a newer one. */
+static int
+head_mend(struct scrub *s, struct check *c, const struct check_want *w)
+{
+	struct buf o = BUF_INIT(w->max);
+	int r;
+
+	r = store_mirror_stale(s->conf->store, s->at, w->name);
+	if (r == 0)
+		r = store_mirror_wait(s->conf->store, clock_mono_ms() +
+		    HEAD_WAIT_MS, NULL, NULL);
+	if (r == 0)
+		r = object_get(c->store, w->name, OBJECT_PATIENT, &o);
+	if (r == 0)
+		r = w->open(c, w->arg, &o);
+	buf_done(&o);
+	return r;
+}
+
+/* Members that have it right; o is what one of them has. */
+static int
+other_find(struct scrub *s, struct check *c, const struct check_want *w,
+    int why, struct buf *o)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < s->members; i++) {
+		if (i == s->at)
+			continue;
+		buf_reset(o);
+		r = object_get(member_of(s, i), w->name, OBJECT_PATIENT, o);
+		if (r == 0)
+			r = w->open(c, w->arg, o);
+		if (r == 0 || r == -ENOMEM || r == -ECANCELED)
+			return r;
+	}
+	return why;
+}
+
+static int
+on_other(struct check *c, const struct check_want *w, int why)
+{
+	struct buf o = BUF_INIT(w->max);
+	struct scrub *s = c->arg;
+	int r;
+
+	r = owes_more(s) ? why : other_find(s, c, w, why, &o);
+	if (r == 0) {
+		check_say(c, why == -ENOENT ? N_("missing on the store: '%s'") :
+		    N_("altered on the store: '%s'"), w->name);
+		r = mended(s, vault_name_is_head(w->name) ?
+		    head_mend(s, c, w) : store_mirror_mend(s->conf->store,
+		    s->at, w->name, o.data, o.len));
+	}
+	buf_done(&o);
+	return r;
+}
+
+/* What a journal or a checkpoint refers to. */
+static int
+on_pages(struct check *c, const struct check_ref *refs, size_t n)
+{
+	struct group g = { refs, n };
+	struct scrub *s = c->arg;
+
+	if (s->conf->progress && !s->conf->progress(s->conf->arg, 0, s->n))
+		return -ECANCELED;
+	return group_scrub(s, &g);
 }
 
 /* Journals and checkpoints, as this member has them. */
@@ -210,32 +312,74 @@ member_journals(struct scrub *s)
 {
 	struct check c = { .store = member_of(s, s->at),
 	    .keys = s->conf->keys, .drive = s->conf->drive,
-	    .found = s->check.found, .say = say_member, .arg = s };
+	    .found = s->check.found, .say = say_member, .arg = s,
+	    .other = s->is_mirror ? on_other : NULL };
 	int r = check_journals(&c);
 
 	s->res.findings += (unsigned)c.findings;
+	if (r == 0)
+		r = check_each_pack(&c, on_pages);
 	free(c.refs);
 	return r;
+}
+
+/* ---- all members ---- */
+
+/* A member is one only where the drive is: an empty folder would be filled. */
+static int
+member_here(struct scrub *s)
+{
+	int r = s->is_mirror ? object_check_genesis(member_of(s, s->at),
+	    s->conf->keys, OBJECT_PATIENT) : 0;
+
+	/* Spoiled, it is there: to be mended with the journals. */
+	return r == -EPROTO || r == -EFBIG ? 0 : r;
+}
+
+static void
+say_unreached(struct scrub *s, int r, bool is_here)
+{
+	char line[512];
+
+	if (!is_here && r == -ENOENT)
+		(void)snprintf(line, sizeof(line), "%s", N_("this drive is "
+		    "not there: is its disk mounted? if it was emptied, "
+		    "'coffre store add' fills it again"));
+	else if (!is_here && r == -EBADMSG)
+		(void)snprintf(line, sizeof(line), "%s", N_("another drive is "
+		    "there"));
+	else
+		(void)snprintf(line, sizeof(line), N_("cannot be read now "
+		    "(%s)"), strerror(-r));
+	say_member(s, line);
 }
 
 static int
 scrub_run(struct scrub *s, struct err *e)
 {
-	char line[512];
+	struct scrub_result before;
+	bool is_here;
 	int r;
 
 	for (s->at = 0; s->at < s->members; s->at++) {
+		if (s->conf->has_leaving && s->at == s->conf->leaving)
+			continue;
+		before = s->res;
 		shuffle(s);
-		r = s->conf->budget ? 0 : member_journals(s);
+		r = member_here(s);
+		is_here = r == 0;
+		if (r == 0 && (!s->conf->budget || s->conf->has_leaving))
+			r = member_journals(s);
 		if (r == 0)
 			r = member_scrub(s);
 		if (r == -ECANCELED || r == -ENOMEM)
 			return err_set(e, r, "%s", strerror(-r));
 		if (r < 0) {
 			s->res.unreached++;
-			(void)snprintf(line, sizeof(line), N_("cannot be read "
-			    "now (%s)"), strerror(-r));
-			say_member(s, line);
+			say_unreached(s, r, is_here);
+		} else if (s->res.findings - before.findings ==
+		    s->res.mended - before.mended) {
+			s->res.whole++;
 		}
 	}
 	return 0;

@@ -3,6 +3,7 @@
 #define SYNC_SCRUB_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct drive;
@@ -19,6 +20,10 @@ struct scrub_conf {
 	struct drive *drive;
 	uint64_t budget;		/* bytes to read of each member, at
 					 * random; 0: all, journals too */
+	bool has_leaving;		/* this member is not looked at, but
+					 * may give what another has not; and
+					 * journals are in any case */
+	size_t leaving;
 	/* A finding, for people. */
 	void (*say)(void *arg, const char *finding);
 	/* Objects looked at, of so many; false: stop. */
@@ -30,7 +35,10 @@ struct scrub_result {
 	unsigned findings;		/* objects missing or altered */
 	unsigned mended;		/* of these, copied anew from another
 					 * member that has them right */
-	unsigned unreached;		/* members that could not be read */
+	unsigned unreached;		/* members that could not be read, or
+					 * hold no drive or another */
+	unsigned whole;			/* members where nothing is wrong, or
+					 * is any more, of what was read */
 	uint64_t objects, bytes;	/* read */
 };
 

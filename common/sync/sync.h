@@ -76,8 +76,9 @@ void sync_stop(struct sync *s, int64_t deadline_ms);
 int sync_wait(struct sync *s, int64_t deadline_ms,
     void (*progress)(void *arg, uint64_t bytes_left, uint64_t ops_left),
     void *arg);
-/* Go on with one that has timed out: what is in the memory of open files by
- * now does not count. */
+/* The same in pieces: first what is in the memory of open files; how that went
+ * is to be told when all the rest is up.  Then as long as it is -ETIMEDOUT. */
+int sync_wait_begin(struct sync *s);
 int sync_wait_on(struct sync *s, int64_t deadline_ms,
     void (*progress)(void *arg, uint64_t bytes_left, uint64_t ops_left),
     void *arg);

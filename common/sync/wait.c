@@ -88,6 +88,17 @@ wait_verdict_locked(const struct sync *s, uint64_t fails)
 	return 0;
 }
 
+/* Is that all?  After a loss nothing can be rebuilt from the store before
+ * there is a checkpoint. */
+static bool
+is_up_locked(const struct sync *s, const struct drive_usage *u)
+    REQUIRES(s->lock)
+{
+	return u->staged_blocks == 0 && u->outbox_ops == 0 &&
+	    !s->has_pending && !s->is_head_dirty && s->is_checked &&
+	    !s->is_ckpt_owed;
+}
+
 int
 sync_wait_on(struct sync *s, int64_t deadline_ms,
     void (*progress)(void *arg, uint64_t bytes_left, uint64_t ops_left),
@@ -114,9 +125,7 @@ sync_wait_on(struct sync *s, int64_t deadline_ms,
 		is_stuck = unread_is_left(s, &u);
 		until = clock_mono_ms() + WAIT_STEP_MS;
 		mutex_lock(&s->lock);
-		if (u.staged_blocks == 0 && u.outbox_ops == 0 &&
-		    !s->has_pending && !s->is_head_dirty && s->is_checked &&
-		    !s->is_ckpt_owed)
+		if (is_up_locked(s, &u))
 			break;
 		r = wait_verdict_locked(s, fails);
 		if (r == 0 && is_stuck)
@@ -138,19 +147,25 @@ sync_wait_on(struct sync *s, int64_t deadline_ms,
 }
 
 int
-sync_wait(struct sync *s, int64_t deadline_ms,
-    void (*progress)(void *arg, uint64_t bytes_left, uint64_t ops_left),
-    void *arg)
+sync_wait_begin(struct sync *s)
 {
-	/* What programs have written lies in memory for a while. */
-	int r, here = drive_commit_all(s->drive);
-
 	/* What could not be read before may be by now. */
 	mutex_lock(&s->lock);
 	s->stuck_ms = 0;
 	s->here_r = 0;
 	s->here_from = s->kicks + 1;
 	mutex_unlock(&s->lock);
+	/* What programs have written lies in memory for a while. */
+	return drive_commit_all(s->drive);
+}
+
+int
+sync_wait(struct sync *s, int64_t deadline_ms,
+    void (*progress)(void *arg, uint64_t bytes_left, uint64_t ops_left),
+    void *arg)
+{
+	int r, here = sync_wait_begin(s);
+
 	r = sync_wait_on(s, deadline_ms, progress, arg);
 	return r < 0 ? r : here;
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/mirror.h"
 #include "store/store.h"
@@ -14,6 +15,7 @@
 
 char mrig_dir[64];
 struct store *mrig_store;
+int64_t mrig_reject_ms;
 
 int
 mrig_sh(const char *fmt, ...)
@@ -53,7 +55,8 @@ mrig_open(unsigned n, unsigned copies)
 	static const char *const name[] = { "a", "b", "c" };
 	struct mirror_conf c = { .n = n, .copies = copies,
 	    .marker = "drive", .is_whole = is_whole,
-	    .retry_min_ms = 20, .retry_max_ms = 100 };
+	    .retry_min_ms = 20, .retry_max_ms = 100,
+	    .reject_ms = mrig_reject_ms };
 	struct err e = { "" };
 	unsigned i;
 
@@ -108,4 +111,21 @@ mrig_queued(size_t i)
 
 	store_mirror_state(mrig_store, i, &st);
 	return st.queued;
+}
+
+void
+mrig_wait_aside(size_t i, uint64_t aside)
+{
+	int64_t until = clock_mono_ms() + 60000;
+	struct mirror_state st;
+
+	for (;;) {
+		store_mirror_state(mrig_store, i, &st);
+		if (st.aside == aside && st.queued == aside)
+			return;
+		ck_assert_msg(clock_mono_ms() < until, "store %zu lacks %llu, "
+		    "%llu aside", i, (unsigned long long)st.queued,
+		    (unsigned long long)st.aside);
+		(void)usleep(10000);
+	}
 }

@@ -15,6 +15,8 @@ struct store;
 
 extern char mrig_dir[64];
 extern struct store *mrig_store;
+/* How long what was rejected is, from the next begin on; 0: as ever. */
+extern int64_t mrig_reject_ms;
 
 /* A command of the shell, in the folder. */
 int mrig_sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -26,9 +28,11 @@ void mrig_end(void);
 void mrig_open(unsigned n, unsigned copies);
 
 void mrig_put(const char *name, const char *text);
-/* Until no member lacks anything. */
+/* Until no member lacks anything that another can give. */
 void mrig_settle(void);
 /* How many objects member i lacks. */
 uint64_t mrig_queued(size_t i);
+/* Until it lacks so many that nobody can give, and nothing else. */
+void mrig_wait_aside(size_t i, uint64_t aside);
 
 #endif

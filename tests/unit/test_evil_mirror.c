@@ -242,6 +242,29 @@ START_TEST(a14_one_store_of_several_that_is_set_back_is_named_and_no_alarm)
 }
 END_TEST
 
+/* A name that one only lists must not silence the other. */
+START_TEST(a14_a_store_that_lacks_what_nobody_has_bears_us_out)
+{
+	int64_t until = clock_mono_ms() + 20000;
+	struct mirror_state st;
+	struct rig r;
+	uint64_t old;
+
+	two_begin(&r);
+	old = write_both(&r, 0, 2);
+	(void)write_both(&r, 2, 4);
+	ck_assert_int_eq(store_mirror_lacks(r.store, 1, "r/x/d/y/z"), 0);
+	do {
+		pause_ms(10);
+		store_mirror_state(r.store, 1, &st);
+		ck_assert_int_lt(clock_mono_ms(), until);
+	} while (st.aside == 0);
+	evil_rollback(two.in[0], old);
+	goes_on(&r, "older");
+	two_end(&r);
+}
+END_TEST
+
 START_TEST(a14_it_is_an_alarm_if_no_other_store_bears_us_out)
 {
 	uint64_t old[2];
@@ -407,6 +430,8 @@ suite(void)
 	suite_add_tcase(s, tc);
 	tcase_add_test(tc,
 	    a14_one_store_of_several_that_is_set_back_is_named_and_no_alarm);
+	tcase_add_test(tc,
+	    a14_a_store_that_lacks_what_nobody_has_bears_us_out);
 	tcase_add_test(tc,
 	    a14_it_is_an_alarm_if_no_other_store_bears_us_out);
 	tcase_add_test(tc, a14_a_store_that_is_only_behind_is_not_named);

@@ -274,6 +274,10 @@ START_TEST(a14_a_loss_that_the_user_accepts_is_made_good_from_here)
 	n = sync_accept(r.sync, on_lost, NULL, &lost, &err);
 	ck_assert_msg(n == 0, "%d %s\n%s", n, err.msg, buf_cstr(&lost));
 	rig_wait(&r);
+	/* That is all: a machine that is lost now can be rebuilt. */
+	other = evil_client(e);
+	evil_share(r.store, other);
+	check_cold(&r, other, 0);
 	ck_assert_int_eq(cold_mkdir(&r, "yes"), 0);
 	write_some(&r, 6, 1);
 	rig_stop(&r, 30000);
@@ -292,6 +296,49 @@ START_TEST(a14_a_loss_that_the_user_accepts_is_made_good_from_here)
 	rig_stop(&r, 0);
 	rig_start(&r);
 	cold_await(&r, SYNC_ALARM, &st);
+	buf_done(&lost);
+	rig_done(&r);
+}
+END_TEST
+
+static void
+slow_page(void *arg, struct store *in, const char *name, const void *p,
+    size_t len)
+{
+	(void)arg;
+	(void)in;
+	(void)p;
+	(void)len;
+	if (strstr(name, "/s/"))
+		(void)usleep(1000000);
+}
+
+START_TEST(a14_after_a_loss_all_is_up_when_its_checkpoint_is)
+{
+	static const struct tap_see see = { .put = slow_page };
+	struct buf lost = BUF_INIT(1 << 16);
+	struct err err = { "" };
+	struct ckpt_mark m;
+	struct sync_status st;
+	struct store *in, *tap;
+	struct evil *e;
+	struct rig r;
+	uint64_t old;
+
+	in = evil_open(&e);
+	ck_assert_int_eq(store_tap_new(in, &see, &tap), 0);
+	rig_new_on(&r, tap);
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	old = evil_now(e);
+	write_some(&r, 2, 3);
+	evil_rollback(in, old);
+	rig_stop(&r, 0);
+	rig_start(&r);
+	cold_await(&r, SYNC_ALARM, &st);
+	ck_assert_int_eq(sync_accept(r.sync, on_lost, NULL, &lost, &err), 0);
+	rig_wait(&r);
+	ck_assert_int_eq(ckpt_mark_get(r.drive, &m), 0);
 	buf_done(&lost);
 	rig_done(&r);
 }
@@ -898,6 +945,8 @@ suite(void)
 	tcase_add_test(tc, a14_no_segment_is_put_behind_a_rollback);
 	tcase_add_test(tc,
 	    a14_a_loss_that_the_user_accepts_is_made_good_from_here);
+	tcase_add_test(tc,
+	    a14_after_a_loss_all_is_up_when_its_checkpoint_is);
 	tcase_add_test(tc,
 	    a14_what_is_nowhere_any_more_is_named_when_a_loss_is_accepted);
 	tcase_add_test(tc,

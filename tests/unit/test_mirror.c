@@ -282,14 +282,145 @@ START_TEST(what_cannot_be_had_does_not_hold_up_the_rest)
 		(void)snprintf(name, sizeof(name), "d/%u", i);
 		mrig_put(name, "x");
 	}
-	for (i = 0; i < 3000 && mrig_queued(1) > 1; i++)
-		(void)usleep(10000);
-	ck_assert_uint_eq(mrig_queued(1), 1);
+	mrig_wait_aside(1, 1);
 	ck_assert_int_eq(mrig_sh("test $(ls b/d | wc -l) = 20"), 0);
 	/* It comes to light. */
 	ck_assert_int_eq(mrig_sh("echo -n here >x && mv x a/d/nowhere"), 0);
-	mrig_settle();
+	mrig_wait_aside(1, 0);
 	ck_assert_int_eq(mrig_sh("grep -q here b/d/nowhere"), 0);
+	mrig_end();
+}
+END_TEST
+
+/* Every member lacks something that is nowhere, and all the same is put to. */
+START_TEST(what_nobody_can_give_stops_no_put)
+{
+	unsigned copies = (unsigned)_i;
+
+	mrig_begin(2, copies);
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, 0, "d/n0"), 0);
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, 1, "d/n1"), 0);
+	mrig_wait_aside(0, 1);
+	mrig_wait_aside(1, 1);
+	mrig_settle();
+	mrig_put("d/x", "after");
+	mrig_put("h/head", "after");
+	ck_assert_int_eq(mrig_sh("diff -r a b"), 0);
+	/* Nor after the next start. */
+	store_close(mrig_store);
+	mrig_open(2, copies);
+	mrig_wait_aside(0, 1);
+	mrig_put("d/y", "later");
+	ck_assert_int_eq(mrig_sh("diff -r a b"), 0);
+	/* Put in the end, it is there. */
+	mrig_put("d/n1", "there");
+	mrig_wait_aside(1, 0);
+	ck_assert_int_eq(mrig_sh("diff -r a b"), 0);
+	mrig_end();
+}
+END_TEST
+
+/* Puts what is to be there in the end. */
+static void
+put_soon(const char *name, const char *text)
+{
+	unsigned i;
+	int r = -1;
+
+	for (i = 0; i < 3000 && r != 0; i++) {
+		r = store_put(mrig_store, name, text, strlen(text), 0);
+		if (r != 0)
+			(void)usleep(10000);
+	}
+	ck_assert_int_eq(r, 0);
+}
+
+START_TEST(what_went_with_the_only_store_that_had_it_stops_no_put)
+{
+	mrig_begin(3, 1);
+	mrig_put("h/head", "old");
+	ck_assert_int_eq(mrig_sh("mv a gone-a; mv b gone-b"), 0);
+	mrig_put("d/x", "on c alone");
+	mrig_put("h/head", "new");
+	ck_assert_int_eq(mrig_sh("mv c gone; mv gone-a a; mv gone-b b"), 0);
+	store_mirror_leaving(mrig_store, 2, true);
+	store_mirror_drop(mrig_store, 2);
+	if (_i) {
+		/* The command that took it away has ended. */
+		store_close(mrig_store);
+		mrig_open(2, 1);
+	}
+	mrig_wait_aside(0, 1);
+	mrig_wait_aside(1, 1);
+	/* The old one is all there is. */
+	reads("h/head", "old");
+	put_soon("d/y", "after");
+	put_soon("h/head", "newest");
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("grep -q after a/d/y b/d/y && "
+	    "grep -q newest a/h/head b/h/head"), 0);
+	reads("h/head", "newest");
+	mrig_end();
+}
+END_TEST
+
+/* One took it, one began to, one was away; then it is put once more. */
+START_TEST(who_was_away_when_another_was_cut_gets_it)
+{
+	mrig_begin(3, 2);
+	ck_assert_int_eq(mrig_sh("mv c gone && mkdir a/d b/d && "
+	    "echo -n begin-end >a/d/x && echo -n begin- >b/d/x"), 0);
+	ck_assert_int_eq(store_put(mrig_store, "d/x", "begin-end", 9,
+	    STORE_IF_ABSENT), -EEXIST);
+	reads("d/x", "begin-end");
+	ck_assert_uint_eq(mrig_queued(2), 1);
+	ck_assert_int_eq(mrig_sh("mv gone c"), 0);
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("test $(cat b/d/x) = begin-end && "
+	    "test $(cat c/d/x) = begin-end"), 0);
+	mrig_end();
+}
+END_TEST
+
+START_TEST(what_is_too_large_to_compare_is_left_alone)
+{
+	mrig_begin(2, 1);
+	ck_assert_int_eq(mrig_sh("mkdir a/d b/d && echo -n x >a/d/x && "
+	    "truncate -s 25M b/d/x"), 0);
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, 1, "d/x"), 0);
+	mrig_settle();
+	ck_assert_uint_eq(mrig_queued(1), 0);
+	mrig_end();
+}
+END_TEST
+
+/* Whoever reads looks at it again. */
+START_TEST(what_was_rejected_is_asked_for_again_after_a_while)
+{
+	struct buf b = BUF_INIT(100);
+	unsigned i;
+	int r = -1;
+
+	mrig_reject_ms = 200;
+	mrig_begin(2, 1);
+	mrig_put("d/x", "good");
+	ck_assert_int_eq(mrig_sh("echo -n evil >%s/d/x", _i ? "a" : "b"), 0);
+	for (i = 0; i < 2; i++) {
+		buf_reset(&b);
+		ck_assert_int_eq(store_get(mrig_store, "d/x", &b), 0);
+		if (memcmp(b.data, "good", 4) != 0)
+			store_mirror_reject(mrig_store, "d/x");
+	}
+	ck_assert_int_eq(mrig_sh("mv %s gone", _i ? "b" : "a"), 0);
+	for (i = 0; i < 3000 && r != 0; i++) {
+		buf_reset(&b);
+		r = store_get(mrig_store, "d/x", &b);
+		if (r != 0)
+			(void)usleep(10000);
+	}
+	ck_assert_int_eq(r, 0);
+	ck_assert_mem_eq(b.data, "evil", 4);
+	buf_done(&b);
 	mrig_end();
 }
 END_TEST
@@ -408,6 +539,13 @@ main(void)
 	tcase_add_test(t, what_gets_older_is_replaced);
 	tcase_add_test(t, members_that_wait_for_each_other_do_so_no_more);
 	tcase_add_test(t, what_cannot_be_had_does_not_hold_up_the_rest);
+	tcase_add_loop_test(t, what_nobody_can_give_stops_no_put, 1, 3);
+	tcase_add_loop_test(t,
+	    what_went_with_the_only_store_that_had_it_stops_no_put, 0, 2);
+	tcase_add_test(t, who_was_away_when_another_was_cut_gets_it);
+	tcase_add_test(t, what_is_too_large_to_compare_is_left_alone);
+	tcase_add_loop_test(t,
+	    what_was_rejected_is_asked_for_again_after_a_while, 0, 2);
 	tcase_add_loop_test(t, what_was_rejected_is_read_from_another, 0, 2);
 	tcase_add_test(t, each_name_is_listed_once);
 	tcase_add_test(t, many_objects_reach_a_member_while_more_are_put);

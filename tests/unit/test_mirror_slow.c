@@ -126,6 +126,55 @@ START_TEST(an_old_head_does_not_stay_over_a_new_one)
 }
 END_TEST
 
+/* Nor what is read there meanwhile, which comes by a way of its own. */
+START_TEST(nothing_is_brought_twice_to_one_that_is_behind)
+{
+	struct buf b = BUF_INIT(100);
+
+	begin(1);
+	store_tap_hold(tap, 1);
+	ck_assert_int_lt(put_new("d/x", "first"), SOON_MS);
+	ck_assert_int_eq(mrig_sh("mv a gone"), 0);
+	ck_assert_int_eq(store_get(mrig_store, "drive", &b), 0);
+	ck_assert_int_eq(mrig_sh("mv gone a"), 0);
+	(void)usleep(500000);
+	ck_assert_int_eq(puts_seen, 0);
+	store_tap_hold(tap, 0);
+	mrig_settle();
+	ck_assert_int_eq(puts_seen, 1);
+	ck_assert_int_eq(mrig_sh("diff -r a b"), 0);
+	buf_done(&b);
+	mrig_end();
+}
+END_TEST
+
+/* What the last one gets late nobody could bring it, so nothing waits for it
+ * when there are two again. */
+START_TEST(one_that_is_left_alone_owes_nothing)
+{
+	struct mirror_member m = { .id = "a" };
+	int64_t until = clock_mono_ms() + 20000;
+
+	begin(1);
+	store_tap_hold(tap, 1);
+	mrig_put("d/head", "late");
+	store_mirror_leaving(mrig_store, 0, true);
+	store_mirror_drop(mrig_store, 0);
+	store_tap_hold(tap, 0);
+	while (mrig_sh("grep -q late b/d/head 2>/dev/null") != 0)
+		ck_assert_int_lt(clock_mono_ms(), until);
+	(void)usleep(300000);
+	ck_assert_uint_eq(mrig_queued(0), 0);
+	m.store = mrig_folder("a");
+	ck_assert_int_eq(store_mirror_add(mrig_store, &m, NULL), 0);
+	store_mirror_filled(mrig_store, 1);
+	mrig_put("d/x", "after");
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("test -e a/d/x && test -e b/d/x"), 0);
+	mrig_end();
+}
+END_TEST
+
 START_TEST(closing_does_not_wait_for_it)
 {
 	int64_t start;
@@ -222,6 +271,8 @@ main(void)
 	tcase_add_test(t, one_that_hangs_holds_nobody_up);
 	tcase_add_test(t, one_that_fails_late_gets_it_all_the_same);
 	tcase_add_test(t, an_old_head_does_not_stay_over_a_new_one);
+	tcase_add_test(t, nothing_is_brought_twice_to_one_that_is_behind);
+	tcase_add_test(t, one_that_is_left_alone_owes_nothing);
 	tcase_add_test(t, closing_does_not_wait_for_it);
 	tcase_add_test(t, a_put_does_not_wait_for_one_that_leaves);
 	tcase_add_test(t, a_member_that_hangs_can_be_dropped);

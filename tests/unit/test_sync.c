@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drive/content.h"
 #include "drive/sync.h"
 #include "tests/lib/store_tap.h"
 #include "tests/lib/sync_rig.h"
@@ -225,6 +226,44 @@ START_TEST(a_checkpoint_and_what_follows_come_back)
 	ck_assert_int_eq(after, before + 1);
 	rig_wait(&r);
 	check_recovered(&r);
+	rig_done(&r);
+}
+END_TEST
+
+/* A backup that reads all there is must not cost a checkpoint. */
+START_TEST(what_was_only_read_is_in_no_new_page)
+{
+	static const char *const path[] = { "top1", "top1/small", "top1/sub",
+	    "top1/blocks", "top1/link" };
+	const struct drive_cred c = { .uid = 1000, .gid = 1000 };
+	struct drive_attr a, in = { .atime_ns = 1000 };
+	int before, i;
+	struct rig r;
+
+	rig_new(&r);
+	rig_start(&r);
+	rig_fill(&r, 1);
+	rig_wait(&r);
+	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
+	before = rig_store_count(&r, "");
+	for (i = 0; i < 5; i++)
+		drive_accessed(r.drive, rig_lookup(&r, path[i]));
+	drive_accessed(r.drive, DRIVE_ROOT_INO);
+	atime_tick(r.drive, true);
+	ck_assert_int_eq(drive_getattr(r.drive, rig_lookup(&r, "top1/small"),
+	    &a), 0);
+	ck_assert_int_gt(a.atime_ns, a.mtime_ns);
+	ck_assert_int_gt(a.atime_ns, a.ctime_ns);
+	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
+	ck_assert_int_eq(rig_store_count(&r, ""), before + 1);
+	/* What somebody sets is another thing. */
+	ck_assert_int_eq(drive_setattr(r.drive, &c, a.ino, &in,
+	    DRIVE_SET_ATIME, &a), 0);
+	ck_assert_int_eq(a.atime_ns, 1000);
+	rig_wait(&r);
+	before = rig_store_count(&r, "");
+	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
+	ck_assert_int_gt(rig_store_count(&r, ""), before + 1);
 	rig_done(&r);
 }
 END_TEST
@@ -1031,6 +1070,7 @@ suite(void)
 	tcase_add_test(tc, a_recovered_machine_goes_on_writing);
 	tc = tcase(s, "checkpoints");
 	tcase_add_test(tc, a_checkpoint_and_what_follows_come_back);
+	tcase_add_test(tc, what_was_only_read_is_in_no_new_page);
 	tcase_add_test(tc, checkpoints_come_by_themselves);
 	tc = tcase(s, "failures");
 	tcase_add_loop_test(tc,

@@ -543,6 +543,28 @@ START_TEST(a_small_file_that_cannot_be_read_holds_up_itself_only)
 }
 END_TEST
 
+/* More than are remembered by name. */
+START_TEST(very_many_files_that_cannot_be_read_keep_nobody_waiting)
+{
+	int64_t until = clock_mono_ms() + 60000;
+	char name[16];
+	int i;
+
+	rig_mkdir(&rig, "many");
+	for (i = 0; i < 1003; i++) {
+		(void)snprintf(name, sizeof(name), "many/%d", i);
+		rig_write(&rig, name, 0, 10, 9);
+	}
+	ck_assert_int_eq(drive_begin_internal(rig.drive), 0);
+	ck_assert_int_eq(drive_end(rig.drive, db_exec(rig.drive->db,
+	    "UPDATE block SET nt = zeroblob(40) WHERE ino > (SELECT min(ino) "
+	    "FROM block) + 2")), 0);
+	rig_start(&rig);
+	ck_assert_int_eq(sync_wait(rig.sync, until, NULL, NULL), -EIO);
+	ck_assert_int_lt(clock_mono_ms(), until);
+}
+END_TEST
+
 /* What is in a folder that cannot be told of waits with it. */
 START_TEST(what_waits_for_such_a_row_keeps_nobody_waiting)
 {
@@ -644,6 +666,41 @@ START_TEST(what_an_open_file_has_not_committed_is_waited_for)
 }
 END_TEST
 
+static void
+block_rows(struct rig *r, const char *what)
+{
+	ck_assert_int_eq(drive_begin_internal(r->drive), 0);
+	ck_assert_int_eq(drive_end(r->drive, db_exec(r->drive->db, what)), 0);
+}
+
+/* The rest goes up, in pieces, and who waited hears of this one all the
+ * same. */
+START_TEST(what_an_open_file_cannot_commit_is_told)
+{
+	struct drive_attr a;
+	struct drive_file *h;
+	int64_t until;
+	int here;
+
+	rig_start(&rig);
+	rig_wait(&rig);
+	ck_assert_int_eq(drive_lookup(rig.drive, DRIVE_ROOT_INO, "small", &a),
+	    0);
+	ck_assert_int_eq(drive_file_open(rig.drive, a.ino, O_RDWR, &h), 0);
+	ck_assert_int_eq(drive_write(h, "more", 4, 100), 4);
+	block_rows(&rig, "CREATE TRIGGER no BEFORE INSERT ON block "
+	    "BEGIN SELECT RAISE(ABORT, 'no'); END");
+	here = sync_wait_begin(rig.sync);
+	ck_assert_int_lt(here, 0);
+	until = clock_mono_ms() + 30000;
+	ck_assert_int_eq(sync_wait_on(rig.sync, until, NULL, NULL), 0);
+	ck_assert_int_lt(sync_wait(rig.sync, until, NULL, NULL), 0);
+	block_rows(&rig, "DROP TRIGGER no");
+	rig_wait(&rig);
+	ck_assert_int_eq(drive_file_close(h), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -674,10 +731,13 @@ main(void)
 	    a_row_of_an_xattr_that_does_not_verify_holds_up_its_file_only);
 	tcase_add_test(t,
 	    a_small_file_that_cannot_be_read_holds_up_itself_only);
+	tcase_add_test(t,
+	    very_many_files_that_cannot_be_read_keep_nobody_waiting);
 	tcase_add_test(t, what_waits_for_such_a_row_keeps_nobody_waiting);
 	tcase_add_test(t,
 	    a_small_file_whose_block_went_by_itself_and_made_way_is_published);
 	tcase_add_test(t, what_an_open_file_has_not_committed_is_waited_for);
+	tcase_add_test(t, what_an_open_file_cannot_commit_is_told);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

@@ -147,6 +147,18 @@ for o in strictatime lazytime nolazytime relatime,norelatime nostrictatime \
 done
 check "the daemon ends" daemon_ends
 
+# What is in use becomes read-only by "umount -r", and keeps the rest.
+check "mounted with both" mount -t coffre "$NAME" "$T/mnt" -o \
+    noexec,nosymfollow
+cd "$T/mnt" || exit 1
+check "umount -r makes it read-only" "$SBIN/umount.coffre" -r "$T/mnt"
+check "is so" has ro
+check "it is still noexec" has noexec
+refuse "and still no link is followed" test -e "$T/mnt/link"
+cd "$T" || exit 1
+check "umount ends it" umount "$T/mnt"
+check "the daemon ends" daemon_ends
+
 # What cannot be.
 H=$SBIN/mount.coffre
 check "an unknown option is a wrong word" exits 1 "$H" "$NAME" "$T/mnt" \

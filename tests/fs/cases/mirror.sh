@@ -114,6 +114,33 @@ check "the log names the store" grep -q "$T/store.*is not right" "$T/daemon.log"
 check "a scrub mends it all" "$COFFRE" scrub --all "$NAME"
 check "both hold the same after that, too" same_objects
 
+# What it lists and does not hold does not let the good copy go.
+T2=$T/spoilt
+spoil() {
+	head -c "$(stat -c %s "$1")" /dev/zero >"$1.new" && mv "$1.new" "$1"
+}
+pack=$(cd "$T/store" && find . -size +100k -type f | head -n 1)
+cp "$T/store/$pack" "$T2"
+spoil "$T/store/$pack"
+spoil "$SFTP_DATA/drive/$pack"
+"$COFFRE" store remove "$NAME" 2 >"$T/remove" 2>&1
+rc=$?
+cat "$T/remove"
+check "a store is not removed if none has all of it right" test "$rc" -ne 0
+check "it names what is wrong" grep -q "$T/store: altered on the store" \
+    "$T/remove"
+check "both are still there" test "$("$COFFRE" store list "$NAME" |
+    grep -c "^[0-9]")" = 2
+cp "$T2" "$SFTP_DATA/drive/$pack"
+check "it is when it gives what the other has wrong" \
+    "$COFFRE" store remove "$NAME" 2
+check "it was mended first" cmp "$T2" "$T/store/$pack"
+check "one store is left" test "$("$COFFRE" store list "$NAME" |
+    grep -c "^[0-9]")" = 1
+check "the other comes again" "$COFFRE" store add "$NAME" "$url" \
+    "${SFTP_OPTS[@]}"
+check "both hold the same then" same_objects
+
 # The folder is lost, with the cache; reads come from the other.
 "$COFFRE" cache --free 1T "$NAME" >/dev/null
 echo 1 >/proc/sys/vm/drop_caches
