@@ -29,6 +29,7 @@ import hashlib
 import hmac
 import os
 import signal
+import socket
 import ssl
 import sys
 import threading
@@ -386,12 +387,15 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     tls = None
+    live = set()
 
     def tls_read(self, *_):
         # Another context: nobody resumes what began with the old one.
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(*self.conf.tls)
         self.tls = tls
+        for s in list(self.live):
+            socket.socket.shutdown(s, socket.SHUT_RDWR)
 
     def secret_is(self, secret):
         self.secret = secret
@@ -400,7 +404,11 @@ class Server(ThreadingHTTPServer):
         if self.tls is None:
             return super().finish_request(request, address)
         with self.tls.wrap_socket(request, server_side=True) as s:
-            super().finish_request(s, address)
+            self.live.add(s)
+            try:
+                super().finish_request(s, address)
+            finally:
+                self.live.discard(s)
 
 
 def main():
