@@ -221,8 +221,9 @@ test-stores:
 	@$(SUB) all units tools
 	@B=$(B) tests/store/run.sh --heavy
 	@B=$(B) CASES=recover ALSO_OVER="swift-s3 keystone ceph" $(RUN) fs
-	@B=$(B) CASES=faults ALSO_OVER=swift FAULTS=all $(RUN) fs
-	@B=$(B) FAULTS=all tests/fs/cases/faults-sftp.sh
+	@B=$(B) JOBS=1 FS_LIMIT=5400 FAULTS=all CASES=faults ALSO_OVER=swift \
+		$(RUN) fs
+	@B=$(B) FS_LIMIT=5400 FAULTS=all CASES=faults-sftp $(RUN) fs
 
 # A desktop in a container: root, debootstrap, much to install, minutes to run.
 # PARTS="login crash" picks parts.
@@ -257,12 +258,15 @@ conform: deps
 prove: deps
 	@$(SUB) all units tools
 	@EVIL_RUNS=300 $(B)/tests/unit/test_evil_sizes
-	@B=$(B) FAULTS=all tests/fs/cases/faults.sh
-	@B=$(B) FAULTS=all tests/fs/cases/faults-sftp.sh
+	@$(SUB) -j1 security
+	@B=$(B) JOBS=1 FS_LIMIT=5400 FAULTS=all CASES=faults ALSO_OVER=swift \
+		$(RUN) fs
+	@B=$(B) FS_LIMIT=5400 FAULTS=all CASES=faults-sftp $(RUN) fs
 	@B=$(B) CRASH_RUNS=500 TORTURE_EVERY=1 LIMIT_MOUNTS=1000 LIMIT_PAUSE=60 \
 		LIMIT_WRITERS=10 LIMIT_MB=200 LIMIT_FILES=100000 \
 		CRASH_LIMIT=86400 $(RUN) crash
 	@B=$(abspath $(B)) tests/conform/prove-random.sh
+	@$(SUB) -j1 fuzz
 	@$(SUB) -j1 conform
 
 bench:

@@ -9,8 +9,8 @@
 # all else is failed.  One that prints libcheck's line "Checks: N, Failures:
 # N, Errors: N" counts as that many tests.  Output goes to B/test/NAME.log and
 # is shown only when the test fails.  JOBS at a time, each with a time limit.
-# CASES="a b" picks cases of fs.  The last line is "N passed, N failed" with
-# ", N skipped" if there are any.
+# CASES="a b" picks cases of fs, FS_LIMIT is the time of each in seconds.  The
+# last line is "N passed, N failed" with ", N skipped" if there are any.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -133,19 +133,24 @@ suite_store() {
 	settle
 }
 
-# The cases that say so run again over other stores: "# Also over: webdav, s3".
+# Run NAME, within a time, and again over the stores that it names: "# Also
+# over: webdav, s3".
+spawn_over() {
+	local name=$1 limit=$2 t=$3 store
+	spawn "$name" "$limit" "$t"
+	for store in $(sed -n 's/^# Also over: //p' "$t" | tr -d ,) \
+	    ${ALSO_OVER:-}; do
+		spawn "$name-$store" "$limit" \
+		    env COFFRE_TEST_STORE="$store" "$t"
+	done
+}
+
 suite_fs() {
-	local t name store
+	local t name
 	for t in tests/fs/cases/*.sh; do
 		name=$(basename "$t" .sh)
 		[[ " ${CASES:-$name} " == *" $name "* ]] || continue
-		spawn "fs-$name" 600 "$t"
-		for store in $(sed -n 's/^# Also over: //p' "$t" |
-		    tr -d ,) \
-		    ${ALSO_OVER:-}; do
-			spawn "fs-$name-$store" 600 \
-			    env COFFRE_TEST_STORE="$store" "$t"
-		done
+		spawn_over "fs-$name" "${FS_LIMIT:-600}" "$t"
 	done
 	settle
 }
@@ -154,7 +159,8 @@ suite_crash() {
 	local t
 	for t in tests/crash/*.sh; do
 		[ -x "$t" ] || continue
-		spawn "crash-$(basename "$t" .sh)" "${CRASH_LIMIT:-900}" "$t"
+		spawn_over "crash-$(basename "$t" .sh)" "${CRASH_LIMIT:-900}" \
+		    "$t"
 	done
 	settle
 }

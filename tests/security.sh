@@ -4,7 +4,8 @@
 # The table of attacks: tests/SECURITY.md.
 #
 #	B=build tests/security.sh write		run the tests, write the table
-#	tests/security.sh check			does it list what there is?
+#	tests/security.sh check			does it list what there is, and did
+#						all of it pass?
 #
 # A row is made of comments and names in the sources of the tests: a comment
 #
@@ -19,8 +20,11 @@ cd "$(dirname "$0")/.." || exit 1
 
 B=${B:-build}
 table=tests/SECURITY.md
-sources=(tests/unit/test_evil_*.c tests/fs/cases/hostile.sh
-    tests/fs/cases/faults.sh)
+cases=(hostile faults faults-sftp)
+sources=(tests/unit/test_evil_*.c)
+for name in "${cases[@]}"; do
+	sources+=("tests/fs/cases/$name.sh")
+done
 
 # Names of tests, sorted.
 names() {
@@ -87,7 +91,7 @@ run_all() {
 		    >"$B/test/security-$name.log" 2>&1 ||
 			echo "$name has failures" >&2
 	done
-	for name in hostile faults; do
+	for name in "${cases[@]}"; do
 		B=$(cd "$B" && pwd) "tests/fs/cases/$name.sh" \
 		    >"$B/test/security-$name.log" 2>&1 ||
 			echo "$name has failures" >&2
@@ -140,7 +144,7 @@ write_table() {
 		    "$(rows | cut -f1 | sort -un | wc -l) rows."
 	} >"$table.new"
 	mv "$table.new" "$table"
-	! grep -q ': F$\|\*\*failed\*\*\|did not run' "$table"
+	check_table
 }
 
 check_table() {
@@ -149,6 +153,11 @@ check_table() {
 	diff <(names) <(grep -oE '`a[0-9]+_[a-z0-9_]+`' "$table" |
 	    tr -d '`' | sort -u) || {
 		echo "$table lists other tests than there are: make security"
+		bad=1
+	}
+	grep -E '\*\*failed\*\*|did not run' "$table" | grep -oE \
+	    '^\| A[0-9]+|`[a-z0-9_]+`: (\*\*failed|did not run)' && {
+		echo "not all that $table lists has passed: make security"
 		bad=1
 	}
 	diff <(rows | cut -f1 | sort -un) <(sed -nE \

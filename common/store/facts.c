@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -277,8 +278,9 @@ line_take(struct store_facts *f, const char *key, const char *v)
 	else if (strcmp(key, "free") == 0)
 		f->space.free_bytes = strtoull(v, NULL, 10);
 	else if (strcmp(key, "clock") == 0) {
-		f->has_clock = true;
-		f->clock_s = n;
+		/* One that has no negative is none. */
+		f->has_clock = n > LLONG_MIN;
+		f->clock_s = f->has_clock ? n : 0;
 	}
 }
 

@@ -43,13 +43,15 @@ for round in $(seq "$runs"); do
 	for w in $(seq "$WORKERS"); do
 		mkdir "$M/$round-$w"
 		"$LOAD" run "$M/$round-$w" "$T/log.$round-$w" \
-		    "$((seed * 100000 + round * 10 + w))" &
+		    "$((seed * 100000 + round * 10 + w))" \
+		    "$T/killed.$round" &
 		pids+=("$!")
 	done
 	# What is old goes, so that the drive does not grow with the rounds.
 	[ "$round" -lt 3 ] || rm -rf "$M/$((round - 2))-"* &
 	pids+=("$!")
 	sleep "$((RANDOM % 3)).$((RANDOM % 100))"
+	: >"$T/killed.$round"
 	drive_kill
 	for p in "${pids[@]::WORKERS}"; do
 		check "round $round: the load met no error before" wait "$p"

@@ -2,16 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # What is bounded stays so: memory under load, threads, descriptors; nothing
-# is left behind by LIMIT_MOUNTS mounts; a daemon that is stopped for
-# LIMIT_PAUSE seconds amid work goes on.  The sizes of the load are
+# is left behind by LIMIT_MOUNTS mounts.  The sizes of the load are
 # LIMIT_WRITERS files of LIMIT_MB at once, and LIMIT_FILES small ones.
 . "$(dirname "$0")/../fs/lib.sh"
 mounts=${LIMIT_MOUNTS:-10}
 writers=${LIMIT_WRITERS:-4}
 mb=${LIMIT_MB:-40}
 files=${LIMIT_FILES:-2000}
-pause=${LIMIT_PAUSE:-5}
-memory_kib=$((${LIMIT_MEMORY_MIB:-300} * 1024))
+MEMORY_KIB=$((${LIMIT_MEMORY_MIB:-300} * 1024))
 resident_kib=$((${LIMIT_RESIDENT_MIB:-150} * 1024))
 fs_begin
 cd "$T" || exit 1
@@ -93,7 +91,7 @@ check "$files small ones" write_many
 check "all are listed" count_many
 check "all of it reaches the store" drive_sync 3600
 check "memory stayed below its limit" \
-    is_below "$(status_kib VmHWM)" "$memory_kib"
+    is_below "$(status_kib VmHWM)" "$MEMORY_KIB"
 # What is kept for the next write goes after a while without one.
 is_small() {
 	is_below "$(status_kib VmRSS)" "$resident_kib" >/dev/null
@@ -103,29 +101,9 @@ check "and what is resident in the end is small" until_ok 60 is_small
 check "still no thread is left" no_more_than "$(count_threads)" \
     "$((threads + 8))"
 
-# ---- a pause ----------------------------------------------------------------
-
-seq 200000 >"$R/numbers"
-sha=$(sha256sum <"$R/numbers")
-(for i in 1 2 3 4 5 6 7 8; do cp "$R/numbers" "$M/pause-$i" || exit 1; done) &
-writer=$!
-sleep 0.2
-kill -STOP "$MPID"
-sleep "$pause"
-kill -CONT "$MPID"
-check "a pause of $pause s is no error to who writes" wait "$writer"
-all_same() {
-	local i
-	for i in 1 2 3 4 5 6 7 8; do
-		[ "$(sha256sum <"$M/pause-$i")" = "$sha" ] || return 1
-	done
-}
-check "and loses nothing" all_same
-check "after it all reaches the store" drive_sync
-
 # ---- many mounts ------------------------------------------------------------
 
-rm -rf "$M/many" "$M"/big-* "$M"/pause-*
+rm -rf "$M/many" "$M"/big-*
 mount_often() {
 	local i
 	for i in $(seq "$mounts"); do

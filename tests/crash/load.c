@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * load run DIR LOG SEED - change files in DIR until the file system dies.
+ * load run DIR LOG SEED KILLED - change files in DIR until the file system
+ * dies, which it may from when there is a file KILLED; an error before is
+ * one.
  * load check DIR LOG SEED - was all that had returned kept?
  *
  * The steps follow from the seed alone; LOG (outside DIR) counts how many
@@ -253,31 +255,44 @@ perform(const struct step *s)
 	abort();
 }
 
+/* Is this error its death, and was it to die? */
+static bool
+is_death(int e, const char *killed)
+{
+	return (e == ENOTCONN || e == ECONNABORTED || e == EIO ||
+	    e == EINTR) && access(killed, F_OK) == 0;
+}
+
 static int
-run(const char *log, uint64_t seed)
+run(const char *log, uint64_t seed, const char *killed)
 {
 	static struct model m;
 	uint64_t x = seed * 0x9e3779b97f4a7c15u + 1;
 	struct step s;
 	uint32_t i;
-	int fd;
+	int fd, e;
 
 	fd = open(log, O_CREAT | O_TRUNC | O_WRONLY, 0644);
 	if (fd < 0)
 		return 1;
-	if (mkdir("sub", 0755) < 0)
-		return 0;
+	if (mkdir("sub", 0755) < 0) {
+		e = errno;
+		if (is_death(e, killed))
+			return 0;
+		fprintf(stderr, "load: sub: %s\n", strerror(e));
+		return 1;
+	}
 	for (i = 1; i < STEPS_MAX; i++) {
 		/* 0: nothing but "sub" is there; i: i - 1 steps returned. */
 		if (pwrite(fd, &i, sizeof(i), 0) != sizeof(i))
 			return 1;
 		s = step_next(&x, &m);
 		if (perform(&s) < 0) {
-			if (errno == ENOTCONN || errno == ECONNABORTED ||
-			    errno == EIO || errno == EINTR)
+			e = errno;
+			if (is_death(e, killed))
 				return 0;
 			fprintf(stderr, "load: step %u, %d of n%d n%d: %s\n",
-			    i, s.what, s.a, s.b, strerror(errno));
+			    i, s.what, s.a, s.b, strerror(e));
 			return 1;
 		}
 		apply(&m, &s);
@@ -392,14 +407,16 @@ int
 main(int argc, char **argv)
 {
 	uint64_t seed;
+	bool is_run = argc == 6 && strcmp(argv[1], "run") == 0;
 
-	if (argc != 5 || chdir(argv[2]) < 0) {
-		fprintf(stderr, "usage: load run|check DIR LOG SEED\n");
+	if ((argc != 5 && !is_run) || chdir(argv[2]) < 0) {
+		fprintf(stderr, "usage: load run DIR LOG SEED KILLED\n"
+		    "       load check DIR LOG SEED\n");
 		return 64;
 	}
 	umask(022);
 	seed = strtoull(argv[4], NULL, 10);
-	if (strcmp(argv[1], "run") == 0)
-		return run(argv[3], seed);
+	if (is_run)
+		return run(argv[3], seed, argv[5]);
 	return check(argv[3], seed);
 }

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # One story, stopped at every durable step, cut off from its power at every
-# call of the disk, with every such call, every allocation and every call of
-# the store failing (tests/torture).  TORTURE_EVERY=1 takes every point; by
-# default a sample that begins anywhere.
+# call of the disk, with every such call, every call of the store and the first
+# three allocations of each place that allocates failing (tests/torture).
+# TORTURE_EVERY=1 takes every point; by default a sample that begins anywhere.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 B=${B:-build}

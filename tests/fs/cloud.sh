@@ -18,7 +18,10 @@ cloud_start() {
 	local URL HTTP USER PASS CA PIN DATA STOP rc=0 server
 
 	case $1 in
-	s3) server=(strict-s3 start "$T/cloud" --page 50) ;;
+	s3)
+		server=(strict-s3 start "$T/cloud" --page 50
+		    --log "$T/cloud/log")
+		;;
 	swift) server=(swift start "$T/cloud") ;;
 	swift-s3) server=(swift start "$T/cloud" --s3) ;;
 	keystone) server=(swift start "$T/cloud" --keystone --ttl 30) ;;

@@ -188,10 +188,23 @@ mount_settled() {
 
 # Unmount as a user would and wait for the daemon to go.
 drive_unmount() {
+	local rc=0
 	is_plain && return 0
 	cd "$T" || return 1
+	memory_kept || rc=1
 	"$COFFRE" unmount "$NAME" || return 1
-	daemon_gone 60
+	daemon_gone 60 && return "$rc"
+}
+# The most that it had is below its limit (a sanitizer has more).
+memory_kept() {
+	local kib
+	kib=$(awk '$1 == "VmHWM:" { print $2 }' "/proc/$MPID/status" \
+	    2>/dev/null)
+	[ "${kib:-0}" -le "${MEMORY_KIB:-307200}" ] ||
+	    grep -qaE '__[at]san_init' "$COFFRE" || {
+		say "the daemon had $kib KiB of memory"
+		return 1
+	}
 }
 daemon_gone() {
 	local rc=0

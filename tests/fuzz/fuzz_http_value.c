@@ -11,7 +11,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	char *s = malloc(len + 1);
 	uint64_t first, last, total, v;
-	int64_t ms, q;
+	int64_t ms, q, t;
 	int status;
 
 	if (!s)
@@ -21,6 +21,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	s[len] = '\0';
 	if (http_retry_after(s, 1700000000, &ms) == 0 &&
 	    (ms < 0 || ms > 86400000))
+		abort();
+	/* Of a date, what is to be waited for is how far off it is. */
+	if (http_number(s, &v) < 0 && http_date(s, &t) == 0 &&
+	    (http_retry_after(s, t, &ms) < 0 || ms > 0))
 		abort();
 	if (http_content_range(s, &first, &last, &total) == 0 &&
 	    (last < first || last >= total))

@@ -17,8 +17,16 @@
 int
 cold_try(const struct rig *r, struct store *store, struct rig *ret)
 {
-	struct sync_found *f = NULL;
 	struct err e = { "" };
+
+	return cold_try_say(r, store, ret, &e);
+}
+
+int
+cold_try_say(const struct rig *r, struct store *store, struct rig *ret,
+    struct err *e)
+{
+	struct sync_found *f = NULL;
 	int n;
 
 	memset(ret, 0, sizeof(*ret));
@@ -28,11 +36,11 @@ cold_try(const struct rig *r, struct store *store, struct rig *ret)
 	memcpy(ret->seed, r->seed, sizeof(ret->seed));
 	ret->store = store;
 	ret->conf = r->conf;
-	n = sync_recover(store, r->seed, "cold", &ret->keys, &f, &e);
+	n = sync_recover(store, r->seed, "cold", &ret->keys, &f, e);
 	if (n < 0)
 		return n;
 	rig_open(ret);
-	n = sync_rebuild(store, ret->keys, f, ret->drive, NULL, NULL, &e);
+	n = sync_rebuild(store, ret->keys, f, ret->drive, NULL, NULL, e);
 	sync_found_free(f);
 	return n;
 }

@@ -5,6 +5,8 @@
 #include "tests/lib/evil.h"
 #include "tests/lib/sync_rig.h"
 
+struct err;
+
 /*
  * cold - machines that know nothing but the recovery key, on a store that
  * lies; and what tests of them share.
@@ -13,6 +15,9 @@
 /* As rig_recover_on, but it may fail: the result of sync_recover or
  * sync_rebuild.  The rig is to be done with either way. */
 int cold_try(const struct rig *r, struct store *store, struct rig *ret);
+/* The same, and what is told. */
+int cold_try_say(const struct rig *r, struct store *store, struct rig *ret,
+    struct err *e);
 /* The first bytes of a file, waiting at most 3 s; -ENOENT. */
 ssize_t cold_read(struct rig *r, const char *path, uint64_t off, void *p,
     size_t len);

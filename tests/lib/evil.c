@@ -175,12 +175,13 @@ get_part(struct client *c, char what, const char *name, uint64_t off,
 	mutex_lock(&c->e->lock);
 	note(c->e, what, name, off, want);
 	r = tell(c, name, &p, &len);
-	mutex_unlock(&c->e->lock);
 	if (r == 0 && want && (off > len || want > len - off))
 		r = -ERANGE;
 	if (r == 0)
 		r = buf_put(out, p + off, want ? want : len);
+	/* One copy at a time, for tests that count memory. */
 	free(p);
+	mutex_unlock(&c->e->lock);
 	return r;
 }
 
@@ -231,7 +232,9 @@ list_make(struct client *c, const char *prefix, size_t *ret_n)
 	for (i = 0; i < e->n && !(e->lies & EVIL_LIST_EMPTY); i++) {
 		v = evil_seen(c, e->objs[i], 0);
 		if (!v || strncmp(e->objs[i]->name, prefix, len) != 0 ||
-		    ((e->lies & EVIL_LIST_HALF) && i % 2))
+		    ((e->lies & EVIL_LIST_HALF) && i % 2) ||
+		    ((e->lies & EVIL_LIST_REST) && i % 2 == 0) ||
+		    (e->list_at && e->objs[i]->v[0].at > e->list_at))
 			continue;
 		(void)snprintf(l[n].name, sizeof(l[n].name), "%s",
 		    e->objs[i]->name);

@@ -58,8 +58,11 @@ enum evil_lies {
 	EVIL_LIST_TWICE = 1 << 4,
 	EVIL_IGNORE_ABSENT = 1 << 5,	/* put over what is there */
 	EVIL_UNPROBED = 1 << 6,		/* what it can do must be asked */
+	EVIL_LIST_REST = 1 << 7,	/* what EVIL_LIST_HALF leaves out */
 };
 void evil_lie(struct evil *e, unsigned lies);
+/* Listings are of that state, all else is of now; 0: no more. */
+void evil_list_old(struct evil *e, uint64_t at);
 
 /* ---- what there is ---- */
 

@@ -137,6 +137,14 @@ evil_lie(struct evil *e, unsigned lies)
 	mutex_unlock(&e->lock);
 }
 
+void
+evil_list_old(struct evil *e, uint64_t at)
+{
+	mutex_lock(&e->lock);
+	e->list_at = at;
+	mutex_unlock(&e->lock);
+}
+
 /* ---- what there is ---- */
 
 uint8_t *

@@ -39,6 +39,7 @@ struct evil {
 	struct evil_req *reqs;
 	size_t nreqs;
 	unsigned lies;
+	uint64_t list_at;		/* 0: listings are of now */
 };
 
 struct client {

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -34,6 +35,31 @@ op_stat(struct ctx *c, const struct op *o)
 	return r < 0 ? 0 : verify_stat(c, n, path);
 }
 
+/* Others write meanwhile: of its numbers only what always holds. */
+int
+op_statfs(struct ctx *c, const struct op *o)
+{
+	char path[PATH_MAX];
+	struct mnode *n = NULL;
+	struct statvfs v;
+	int want, r;
+
+	want = mpath_follow(c, &o->p1, &n);
+	path_text(c, &o->p1, path, sizeof(path));
+	r = statvfs(path, &v);
+	if (expect(c, r, want) < 0)
+		return -1;
+	if (r == 0 && (v.f_namemax != 255 || v.f_bsize == 0 ||
+	    v.f_frsize == 0 || v.f_blocks == 0 || v.f_bfree > v.f_blocks ||
+	    v.f_bavail > v.f_bfree || v.f_ffree > v.f_files))
+		return failf(c, "statfs: names of %lu, %lu of %lu blocks free, "
+		    "%lu for users, %lu of %lu inodes free", v.f_namemax,
+		    (unsigned long)v.f_bfree, (unsigned long)v.f_blocks,
+		    (unsigned long)v.f_bavail, (unsigned long)v.f_ffree,
+		    (unsigned long)v.f_files);
+	return 0;
+}
+
 int
 op_chmod(struct ctx *c, const struct op *o)
 {
@@ -49,6 +75,80 @@ op_chmod(struct ctx *c, const struct op *o)
 	if (r < 0)
 		return 0;
 	n->mode = (n->mode & S_IFMT) | (o->mode & 07777);
+	ctime_now(c, n);
+	return verify_stat(c, n, path);
+}
+
+/* The list as the kernel has it in an xattr: somebody besides owner, group and
+ * others. */
+#define ACL_LEN 44
+
+static void
+acl_put(uint8_t *p, mode_t mode, unsigned who, unsigned group)
+{
+	const struct {
+		unsigned tag, perm, id;
+	} e[] = {
+		{ 1, mode >> 6 & 7, UINT32_MAX },	/* owner */
+		{ 2, who & 7, 12345 },
+		{ 4, group & 7, UINT32_MAX },
+		{ 16, mode >> 3 & 7, UINT32_MAX },	/* the most of these */
+		{ 32, mode & 7, UINT32_MAX },		/* others */
+	};
+	unsigned i, k;
+
+	memset(p, 0, ACL_LEN);
+	p[0] = 2;
+	for (i = 0, p += 4; i < 5; i++, p += 8) {
+		p[0] = (uint8_t)e[i].tag;
+		p[2] = (uint8_t)e[i].perm;
+		for (k = 0; k < 4; k++)
+			p[4 + k] = (uint8_t)(e[i].id >> 8 * k);
+	}
+}
+
+static int
+acl_is(struct ctx *c, const char *path, const uint8_t *want)
+{
+	uint8_t is[ACL_LEN + 1];
+	ssize_t n = getxattr(path, "system.posix_acl_access", is, sizeof(is));
+
+	if (n != ACL_LEN || memcmp(is, want, ACL_LEN) != 0)
+		return failf(c, "the ACL is another one, of %zd bytes", n);
+	return 0;
+}
+
+/* An ACL is given, changed by a mode, and taken again: the mode stays. */
+int
+op_acl(struct ctx *c, const struct op *o)
+{
+	mode_t mode = o->mode & 0777, next = o->flags & 0777;
+	unsigned who = o->flags >> 9, group = o->flags >> 12;
+	char path[PATH_MAX];
+	uint8_t acl[ACL_LEN];
+	struct mnode *n = NULL;
+	int want, r;
+
+	want = mpath_follow(c, &o->p1, &n);
+	path_text(c, &o->p1, path, sizeof(path));
+	acl_put(acl, mode, who, group);
+	r = setxattr(path, "system.posix_acl_access", acl, ACL_LEN, 0);
+	if (expect(c, r, want) < 0)
+		return -1;
+	if (r < 0)
+		return 0;
+	n->mode = (n->mode & ~(mode_t)0777) | mode;
+	ctime_now(c, n);
+	if (acl_is(c, path, acl) < 0 || verify_stat(c, n, path) < 0)
+		return -1;
+	next |= n->mode & 07000;
+	if (expect(c, chmod(path, next), 0) < 0)
+		return -1;
+	n->mode = (n->mode & S_IFMT) | next;
+	acl_put(acl, next, who, group);
+	if (acl_is(c, path, acl) < 0 || expect(c,
+	    removexattr(path, "system.posix_acl_access"), 0) < 0)
+		return -1;
 	ctime_now(c, n);
 	return verify_stat(c, n, path);
 }

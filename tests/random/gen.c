@@ -12,29 +12,31 @@ const char *const op_names[OP_KINDS] = {
 	"mkdir", "rmdir", "mknod", "symlink", "readlink",
 	"link", "unlink", "rename",
 	"stat", "chmod", "chown", "utimens", "truncate",
+	"acl",
 	"setxattr", "getxattr", "rmxattr", "listxattr",
-	"readdir", "verify",
+	"readdir", "verify", "statfs",
 	"read", "pread", "write", "pwrite", "seek", "ftruncate",
 	"fallocate", "seekdata", "copy", "fsync", "fstat", "fchmod",
 	"map", "mapread", "mapwrite", "unmap",
 	"shappend", "shscan", "shreplace", "shread", "shmove",
-	"shlink", "shexcl",
+	"shlink", "shexcl", "shcell",
 	"free", "sync", "drop", "remount",
 };
 
-/* Of about 1600. */
+/* Of about 1650. */
 static const uint16_t weights[OP_KINDS] = {
 	30, 120, 60, 20, 20,
 	30, 30, 20, 25, 15,
 	40, 70, 70,
 	60, 30, 30, 40, 30,
+	15,
 	40, 30, 20, 10,
-	30, 1,
+	30, 1, 5,
 	60, 120, 80, 120, 20, 30,
 	50, 30, 50, 20, 30, 10,
 	25, 60, 60, 15,
 	15, 8, 8, 12, 15,
-	15, 15,
+	15, 15, 50,
 	1, 1, 1, 0,
 };
 

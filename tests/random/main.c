@@ -11,6 +11,7 @@
 #define SHORT_ENOUGH 12		/* operations that show the self-test's lie */
 #define SHOWN 60		/* operations printed at most */
 #define ALL_KINDS 20000		/* a run of so many has seen every kind */
+#define ALL_HOOKS 200000	/* ... and all that the hook does */
 
 struct args {
 	struct run run;
@@ -23,9 +24,9 @@ static int
 usage(const char *me)
 {
 	fprintf(stderr, "usage: %s DIR [--seed N] [--workers N] [--ops N] "
-	    "[--seconds N]\n\t[--remount-every N] [--hook PROGRAM] "
-	    "[--save FILE] [--shrink SECONDS]\n\t[--replay FILE] "
-	    "[--self-test]\n", me);
+	    "[--seconds N] [--whole]\n\t[--remount-every N] "
+	    "[--hook PROGRAM] [--save FILE] [--shrink SECONDS]\n\t"
+	    "[--replay FILE] [--self-test]\n", me);
 	return 64;
 }
 
@@ -38,6 +39,7 @@ args_parse(int argc, char **argv, struct args *a)
 		{ "remount-every", 1, NULL, 'r' }, { "hook", 1, NULL, 'h' },
 		{ "save", 1, NULL, 'o' }, { "shrink", 1, NULL, 'k' },
 		{ "replay", 1, NULL, 'p' }, { "self-test", 0, NULL, 'S' },
+		{ "whole", 0, NULL, 'W' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -54,6 +56,7 @@ args_parse(int argc, char **argv, struct args *a)
 		case 'k': a->shrink = atoi(optarg); break;
 		case 'p': a->replay = optarg; break;
 		case 'S': a->is_self_test = true; break;
+		case 'W': a->run.is_whole = true; break;
 		default: return -1;
 		}
 	}
@@ -71,12 +74,26 @@ worker_main(void *arg)
 	return NULL;
 }
 
+/* In a run of so many operations: is this one of the kinds that have been
+ * done? */
+static bool
+is_wanted(const struct run *run, unsigned kind, uint64_t total)
+{
+	if (kind < OP_FREE)
+		return total >= ALL_KINDS;
+	if (kind == OP_REMOUNT)
+		return run->hook && run->remount_every &&
+		    total / run->workers >= 4 * run->remount_every;
+	return run->hook && total >= ALL_HOOKS;
+}
+
 /* What was done, and how much of it was to succeed and did. */
 static int
 report_kinds(const struct run *run, const struct ctx *c, uint64_t *ret)
 {
-	uint64_t total = 0, n, good;
-	unsigned k, i, missing = 0;
+	uint64_t total = 0, n, good, done[OP_KINDS];
+	unsigned k, i;
+	int r = 0;
 
 	for (k = 0; k < OP_KINDS; k++) {
 		for (n = good = i = 0; i < run->workers; i++) {
@@ -86,14 +103,21 @@ report_kinds(const struct run *run, const struct ctx *c, uint64_t *ret)
 		printf("# %-10s %8" PRIu64 "  done %8" PRIu64 "\n",
 		    op_names[k], n, good);
 		total += n;
-		if (good == 0 && k < OP_FREE)
-			missing++;
+		done[k] = good;
 	}
 	*ret = total;
-	if (total < ALL_KINDS || missing == 0)
-		return 0;
-	printf("%u kinds of operations were never done\n", missing);
-	return -1;
+	for (k = 0; k < OP_KINDS; k++) {
+		if (done[k] > 0 || !is_wanted(run, k, total))
+			continue;
+		printf("'%s' was never done\n", op_names[k]);
+		r = -1;
+	}
+	if (run->is_whole && total < run->ops * run->workers) {
+		printf("the time was too short for %" PRIu64 " operations\n",
+		    run->ops * run->workers);
+		r = -1;
+	}
+	return r;
 }
 
 /* A failure: who, what, and the shortest list that shows it. */
@@ -184,7 +208,7 @@ run_main(struct args *a)
 	    a->run.workers);
 	fflush(stdout);
 	r = run_all(a, c, dir);
-	if (report_kinds(&a->run, c, &total) < 0)
+	if (report_kinds(&a->run, c, &total) < 0 && r == 0)
 		r = -2;
 	for (i = 0; i < a->run.workers && r == -1; i++) {
 		if (c[i].is_failed && c[i].done.n > 0)

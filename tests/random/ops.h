@@ -29,6 +29,7 @@
 #define RND_FILE_MAX (1280u << 10)
 #define RND_NODES_MAX 90	/* of one worker, about */
 #define RND_WORKERS_MAX 16
+#define RND_CELLS 96		/* of the file that all write at once */
 #define RND_WHY 2048
 
 enum kind {
@@ -36,13 +37,14 @@ enum kind {
 	OP_MKDIR, OP_RMDIR, OP_MKNOD, OP_SYMLINK, OP_READLINK,
 	OP_LINK, OP_UNLINK, OP_RENAME,
 	OP_STAT, OP_CHMOD, OP_CHOWN, OP_UTIMENS, OP_TRUNCATE,
+	OP_ACL,
 	OP_SETXATTR, OP_GETXATTR, OP_RMXATTR, OP_LISTXATTR,
-	OP_READDIR, OP_VERIFY,
+	OP_READDIR, OP_VERIFY, OP_STATFS,
 	OP_READ, OP_PREAD, OP_WRITE, OP_PWRITE, OP_SEEK, OP_FTRUNCATE,
 	OP_FALLOCATE, OP_SEEKDATA, OP_COPY, OP_FSYNC, OP_FSTAT, OP_FCHMOD,
 	OP_MAP, OP_MAPREAD, OP_MAPWRITE, OP_UNMAP,
 	OP_SHAPPEND, OP_SHSCAN, OP_SHREPLACE, OP_SHREAD, OP_SHMOVE,
-	OP_SHLINK, OP_SHEXCL,
+	OP_SHLINK, OP_SHEXCL, OP_SHCELL,
 	OP_FREE, OP_SYNC, OP_DROP, OP_REMOUNT,
 	OP_KINDS
 };
@@ -130,6 +132,7 @@ struct run {
 	uint64_t seed, ops;
 	unsigned workers, remount_every;
 	int64_t end_ns;			/* of the clock; 0: no limit */
+	bool is_whole;			/* all ops must be done in the time */
 	bool is_lying;			/* self-test: answers are altered */
 	atomic_bool stop;
 	atomic_int holders;		/* of the shared lock file */
@@ -137,6 +140,9 @@ struct run {
 	pthread_cond_t cond;		/* a meeting is over */
 	unsigned present, waiting, round;
 	bool is_led;			/* somebody acts for all */
+	/* What was written to each cell last (0: nothing), by who holds it. */
+	uint64_t cell[RND_CELLS];
+	pthread_mutex_t cell_lock[RND_CELLS];
 };
 
 /* ---- model.c */
@@ -204,6 +210,7 @@ int op_unlink(struct ctx *c, const struct op *o);
 int op_rename(struct ctx *c, const struct op *o);
 int op_stat(struct ctx *c, const struct op *o);
 int op_chmod(struct ctx *c, const struct op *o);
+int op_acl(struct ctx *c, const struct op *o);
 int op_fchmod(struct ctx *c, const struct op *o);
 int op_chown(struct ctx *c, const struct op *o);
 int op_utimens(struct ctx *c, const struct op *o);
@@ -214,6 +221,7 @@ int op_rmxattr(struct ctx *c, const struct op *o);
 int op_listxattr(struct ctx *c, const struct op *o);
 int op_readdir(struct ctx *c, const struct op *o);
 int op_verify(struct ctx *c, const struct op *o);
+int op_statfs(struct ctx *c, const struct op *o);
 int op_read(struct ctx *c, const struct op *o);
 int op_write(struct ctx *c, const struct op *o);
 int op_seek(struct ctx *c, const struct op *o);
@@ -234,6 +242,7 @@ int op_shread(struct ctx *c, const struct op *o);
 int op_shmove(struct ctx *c, const struct op *o);
 int op_shlink(struct ctx *c, const struct op *o);
 int op_shexcl(struct ctx *c, const struct op *o);
+int op_shcell(struct ctx *c, const struct op *o);
 int op_hook(struct ctx *c, const struct op *o);
 int op_remount(struct ctx *c, const struct op *o);
 int slot_close(struct ctx *c, struct slot *s);
@@ -241,6 +250,12 @@ int slot_close(struct ctx *c, struct slot *s);
 int shared_make(const char *dir);
 /* When all workers have ended. */
 int shared_check(struct ctx *c, unsigned n);
+
+/* ---- cells.c */
+
+void cells_init(struct run *r);
+int cells_make(const char *dir);
+int cells_check(struct ctx *c);
 
 /* ---- worker.c */
 

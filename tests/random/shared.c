@@ -51,7 +51,7 @@ shared_make(const char *dir)
 	char path[PATH_MAX];
 
 	if (mkdir(dir, 0755) < 0 || touch(dir, "log") < 0 ||
-	    touch(dir, "base") < 0)
+	    touch(dir, "base") < 0 || cells_make(dir) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/a", dir);
 	if (mkdir(path, 0755) < 0)
@@ -275,5 +275,5 @@ shared_check(struct ctx *c, unsigned n)
 	if (st.st_nlink != links)
 		return failf(c, "%lu links instead of %u",
 		    (unsigned long)st.st_nlink, links);
-	return 0;
+	return cells_check(c);
 }

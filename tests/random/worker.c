@@ -19,10 +19,12 @@ static const op_fn table[OP_KINDS] = {
 	[OP_LINK] = op_link, [OP_UNLINK] = op_unlink,
 	[OP_RENAME] = op_rename, [OP_STAT] = op_stat, [OP_CHMOD] = op_chmod,
 	[OP_CHOWN] = op_chown, [OP_UTIMENS] = op_utimens,
-	[OP_TRUNCATE] = op_truncate, [OP_SETXATTR] = op_setxattr,
+	[OP_TRUNCATE] = op_truncate, [OP_ACL] = op_acl,
+	[OP_SETXATTR] = op_setxattr,
 	[OP_GETXATTR] = op_getxattr, [OP_RMXATTR] = op_rmxattr,
 	[OP_LISTXATTR] = op_listxattr, [OP_READDIR] = op_readdir,
-	[OP_VERIFY] = op_verify, [OP_READ] = op_read, [OP_PREAD] = op_read,
+	[OP_VERIFY] = op_verify, [OP_STATFS] = op_statfs,
+	[OP_READ] = op_read, [OP_PREAD] = op_read,
 	[OP_WRITE] = op_write, [OP_PWRITE] = op_write, [OP_SEEK] = op_seek,
 	[OP_FTRUNCATE] = op_ftruncate, [OP_FALLOCATE] = op_fallocate,
 	[OP_SEEKDATA] = op_seekdata, [OP_COPY] = op_copy,
@@ -33,6 +35,7 @@ static const op_fn table[OP_KINDS] = {
 	[OP_SHSCAN] = op_shscan, [OP_SHREPLACE] = op_shreplace,
 	[OP_SHREAD] = op_shread, [OP_SHMOVE] = op_shmove,
 	[OP_SHLINK] = op_shlink, [OP_SHEXCL] = op_shexcl,
+	[OP_SHCELL] = op_shcell,
 	[OP_FREE] = op_hook, [OP_SYNC] = op_hook, [OP_DROP] = op_hook,
 	[OP_REMOUNT] = op_remount,
 };
@@ -45,6 +48,7 @@ run_init(struct run *r)
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->cond, NULL);
 	r->present = r->workers;
+	cells_init(r);
 }
 
 bool

@@ -18,12 +18,19 @@ standard form says is refused with a code that names the fault.  One bucket,
     --uncond        501 to a condition;  --ignore  ignores it
     --versions      keeps versions;  --lock  and lets nobody delete them
     --lifecycle     a rule deletes by age
+    --tls PEM KEY   speaks TLS; reads them anew at SIGHUP
+    --log FILE      appends the status and the path of each request
+
+From SIGUSR1 until SIGUSR2 the secret is another.
 """
 import argparse
 import base64
 import hashlib
 import hmac
 import os
+import signal
+import socket
+import ssl
 import sys
 import threading
 import time
@@ -120,7 +127,8 @@ class Handler(BaseHTTPRequestHandler):
         text = "AWS4-HMAC-SHA256\n%s\n%s/%s/s3/aws4_request\n%s" % (
             stamp, day, region,
             hashlib.sha256("\n".join(lines).encode()).hexdigest())
-        k = sign(sign(sign(sign(b"AWS4" + SECRET.encode(), day), region),
+        secret = self.server.secret.encode()
+        k = sign(sign(sign(sign(b"AWS4" + secret, day), region),
                       "s3"), "aws4_request")
         if sign(k, text).hex() != field["Signature"]:
             raise Refusal(403, "SignatureDoesNotMatch")
@@ -136,7 +144,7 @@ class Handler(BaseHTTPRequestHandler):
         at = sorted(n + ("=" + v if v else "") for n, v in sub.items()
                     if n in SUB)
         lines.append(raw + ("?" + "&".join(at) if at else ""))
-        mac = hmac.new(SECRET.encode(), "\n".join(lines).encode(),
+        mac = hmac.new(self.server.secret.encode(), "\n".join(lines).encode(),
                        hashlib.sha1).digest()
         auth = h.get("authorization", "")
         if not auth.startswith("AWS %s:" % KEY):
@@ -163,6 +171,9 @@ class Handler(BaseHTTPRequestHandler):
     # ---- the answers -------------------------------------------------------
 
     def reply(self, status, body=b"", headers=()):
+        if self.server.conf.log:
+            with open(self.server.conf.log, "a") as f:
+                f.write("%d %s\n" % (status, self.path))
         self.send_response_only(status)
         self.send_header("Date", formatdate(
             time.time() + self.server.conf.skew, usegmt=True))
@@ -373,6 +384,33 @@ class Handler(BaseHTTPRequestHandler):
         self.reply_xml("ListVersionsResult", text)
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    tls = None
+    live = set()
+
+    def tls_read(self, *_):
+        # Another context: nobody resumes what began with the old one.
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(*self.conf.tls)
+        self.tls = tls
+        for s in list(self.live):
+            socket.socket.shutdown(s, socket.SHUT_RDWR)
+
+    def secret_is(self, secret):
+        self.secret = secret
+
+    def finish_request(self, request, address):
+        if self.tls is None:
+            return super().finish_request(request, address)
+        with self.tls.wrap_socket(request, server_side=True) as s:
+            self.live.add(s)
+            try:
+                super().finish_request(s, address)
+            finally:
+                self.live.discard(s)
+
+
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("pidfile")
@@ -383,12 +421,19 @@ def main():
     a.add_argument("--path", default="")
     a.add_argument("--skew", type=int, default=0)
     a.add_argument("--page", type=int, default=1000)
+    a.add_argument("--tls", nargs=2)
+    a.add_argument("--log")
     a.add_argument("port", nargs="?", type=int, default=0)
     conf = a.parse_args()
     conf.versions |= conf.lock
-    server = ThreadingHTTPServer(("127.0.0.1", conf.port), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", conf.port), Handler)
     server.conf, server.objects, server.count = conf, {}, 0
+    server.secret = SECRET
+    signal.signal(signal.SIGUSR1, lambda *_: server.secret_is("another"))
+    signal.signal(signal.SIGUSR2, lambda *_: server.secret_is(SECRET))
+    if conf.tls:
+        server.tls_read()
+        signal.signal(signal.SIGHUP, server.tls_read)
     server.lock = threading.Lock()
     with open(conf.pidfile, "w") as f:
         f.write(str(os.getpid()))

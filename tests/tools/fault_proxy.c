@@ -19,7 +19,10 @@
  *	--cut-down N		hang up after N bytes of the answer
  *	--extra N		add N to the answer's Content-Length
  *	--date TEXT		another Date in the answer
+ *	--stale FILE		the first answer is kept in FILE, later ones are
+ *				as that was
  *	--method NAME		only for this method
+ *	--path TEXT		only where it stands in what is asked for
  *	--skip N		not for the first N requests that qualify
  *	--times N		only for the N requests after them
  *	--off			begin without; SIGUSR1 switches off and on
@@ -50,7 +53,7 @@ struct conf {
 	struct sockaddr_in to;
 	bool has_to, is_html, is_hanging, is_endless;
 	int status, retry_after, delay_ms;
-	const char *location, *method, *date;
+	const char *location, *method, *path, *date, *stale;
 	uint16_t port;
 	FILE *log;
 	long cut_up, cut_down, extra, skip, times;
@@ -97,9 +100,10 @@ static bool
 is_faulty(const char *head)
 {
 	size_t n = conf.method ? strlen(conf.method) : 0;
+	const char *at = conf.path ? strstr(head, conf.path) : head;
 	long nth;
 
-	if (!is_on)
+	if (!is_on || !at || at > strstr(head, "\r\n"))
 		return false;
 	if (n && (strncmp(head, conf.method, n) != 0 || head[n] != ' '))
 		return false;
@@ -188,10 +192,28 @@ sleep_ms(long ms)
 		;
 }
 
+/* What the first one was answered; false: this is the first. */
+static bool
+answer_stale(int fd)
+{
+	FILE *f = fopen(conf.stale, "rb");
+	char b[4096];
+	size_t n;
+
+	if (!f)
+		return false;
+	while ((n = fread(b, 1, sizeof(b), f)) > 0 && loopback_send(fd, b, n))
+		;
+	(void)fclose(f);
+	linger_close(fd);
+	return true;
+}
+
 /* Both ways until one side ends or a limit is reached (-1: none). */
 static void
 pump(int client, int server, long up, long down, bool faulty)
 {
+	FILE *kept = faulty && conf.stale ? fopen(conf.stale, "wbx") : NULL;
 	struct pollfd p[2] = { { .fd = client, .events = POLLIN },
 	    { .fd = server, .events = POLLIN } };
 	char *b = malloc(CHUNK);
@@ -219,6 +241,8 @@ pump(int client, int server, long up, long down, bool faulty)
 				goto out;
 			if (*left >= 0 && n > *left)
 				n = *left;
+			if (i == 1 && kept)
+				(void)fwrite(b, 1, (size_t)n, kept);
 			if (!loopback_send(p[!i].fd, b, (size_t)n))
 				goto out;
 			if (*left >= 0 && (*left -= n) == 0)
@@ -226,6 +250,8 @@ pump(int client, int server, long up, long down, bool faulty)
 		}
 	}
 out:
+	if (kept)
+		(void)fclose(kept);
 	free(b);
 }
 
@@ -303,6 +329,8 @@ serve(void *arg)
 		(void)close(client);
 	} else if ((faulty && conf.status) || !conf.has_to) {
 		answer(client);
+	} else if (faulty && conf.stale && answer_stale(client)) {
+		/* As told. */
 	} else {
 		forward(client, head, len, faulty);
 	}
@@ -328,6 +356,7 @@ options(int argc, char **argv)
 		{ "skip", 1, NULL, 'k' }, { "times", 1, NULL, 't' },
 		{ "off", 0, NULL, 'o' }, { "endless", 0, NULL, 'e' },
 		{ "date", 1, NULL, 'a' }, { "port", 1, NULL, 'p' },
+		{ "path", 1, NULL, 'P' }, { "stale", 1, NULL, 'S' },
 		{ "log", 1, NULL, 'L' }, { NULL, 0, NULL, 0 },
 	};
 	int c;
@@ -351,6 +380,8 @@ options(int argc, char **argv)
 		case 'e': conf.is_endless = true; break;
 		case 'a': conf.date = optarg; break;
 		case 'p': conf.port = (uint16_t)atoi(optarg); break;
+		case 'P': conf.path = optarg; break;
+		case 'S': conf.stale = optarg; break;
 		case 'L': conf.log = fopen(optarg, "a"); break;
 		default: usage();
 		}

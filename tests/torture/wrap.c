@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,22 +164,37 @@ __wrap_store_list(struct store *s, const char *prefix,
 /* ---- allocations --------------------------------------------------------- */
 
 /* One place is not to be looked at a thousand times: how often it was. */
-static _Atomic uint16_t visits[1 << 14];
+static struct {
+	_Atomic uintptr_t at;	/* 0: free */
+	atomic_uint visits;
+} places[1 << 14];
+
+static unsigned
+visit(uintptr_t at)
+{
+	size_t i, mask = sizeof(places) / sizeof(places[0]) - 1;
+	uintptr_t was;
+
+	for (i = (at ^ at >> 14) & mask; ; i = (i + 1) & mask) {
+		was = 0;
+		if (atomic_compare_exchange_strong(&places[i].at, &was, at) ||
+		    was == at)
+			return ++places[i].visits;
+	}
+}
 
 static bool
 alloc_fails(const char *what, const void *from)
 {
-	uintptr_t at = (uintptr_t)from;
 	char where[32];
 
 	if (!shared || !shared->is_armed || !(plan.kinds & POINT_ALLOC))
 		return false;
-	if (plan.visits &&
-	    ++visits[(at ^ at >> 14) & ((1 << 14) - 1)] > plan.visits)
+	if (plan.visits && visit((uintptr_t)from) > plan.visits)
 		return false;
 	/* Told from a known function, as the program lies anywhere. */
 	(void)snprintf(where, sizeof(where), "main%+ld",
-	    (long)(at - (uintptr_t)wrap_setup));
+	    (long)((uintptr_t)from - (uintptr_t)wrap_setup));
 	return point(POINT_ALLOC, what, where);
 }
 

@@ -22,6 +22,7 @@
 #include "util/buf.h"
 #include "util/err.h"
 #include "util/log.h"
+#include "vault/envelope.h"
 #include "vault/identity.h"
 
 /* Stands before the kernel's own in this program. */
@@ -161,6 +162,35 @@ START_TEST(a2_no_label_serves_two_purposes_and_no_cipher_is_used_bare)
 }
 END_TEST
 
+/* One byte of the header is another, and its author has signed that. */
+static void
+serve_signed(struct rig *r, struct evil *e, const char *name, int at,
+    uint8_t byte)
+{
+	size_t len;
+	uint8_t *p = evil_get(e, name, &len);
+
+	p[at] = byte;
+	ck_assert_int_eq(sign_make(r->keys->sign_seed,
+	    envelope_label((enum vault_type)p[4]), p, len - ENVELOPE_SIG_LEN,
+	    p + len - ENVELOPE_SIG_LEN), 0);
+	evil_serve(e, name, p, len);
+	free(p);
+}
+
+static int
+parse_served(struct rig *r, const char *name)
+{
+	struct buf b = BUF_INIT(RECORD_MAX);
+	struct envelope v;
+	int ret;
+
+	ck_assert_int_eq(store_get(r->store, name, &b), 0);
+	ret = envelope_parse(b.data, b.len, &v);
+	buf_done(&b);
+	return ret;
+}
+
 /*
  * A5.  Attack: an older suite, format or cost is put in place of ours, one
  * that can be broken.
@@ -171,29 +201,41 @@ START_TEST(a5_a_lower_suite_version_or_cost_is_refused_before_deriving)
 {
 	static const uint64_t low[] = { 0, 1, 1024, 1u << 13 };
 	struct buf b = BUF_INIT(KEYSTORE_MAX), out = BUF_INIT(100);
+	/* Suite, flags, the format's version. */
+	static const struct {
+		int at;
+		uint8_t byte;
+	} other[] = { { 5, VAULT_SUITE - 1 }, { 5, VAULT_SUITE + 1 },
+	    { 5, 255 }, { 6, 1 }, { 7, 128 }, { 8, VAULT_FMT_MAJOR - 1 },
+	    { 8, VAULT_FMT_MAJOR + 1 }, { 9, 1 } };
+	/* A grant is one of several: none of them is left. */
+	static const int want[] = { -EPROTONOSUPPORT, -ENOKEY,
+	    -EPROTONOSUPPORT };
 	const char *names[3];
 	struct evil *e;
 	struct rig r;
-	size_t i, len;
+	size_t i, k;
 	clock_t t;
-	uint8_t *p;
-	int at;
 
 	rig_new_on(&r, evil_open(&e));
 	names[0] = evil_name(e, "drive", 0);
 	names[1] = evil_name(e, "/k/", 0);
 	names[2] = evil_name(e, "u/", 0);
 	for (i = 0; i < 3; i++) {
-		/* Suite, then the format's version. */
-		for (at = 5; at <= 9; at++) {
-			p = evil_get(e, names[i], &len);
-			p[at] = p[at] ? (uint8_t)(p[at] - 1) : 255;
-			evil_serve(e, names[i], p, len);
-			ck_assert_int_lt(try_recover(r.store, r.seed), 0);
-			free(p);
+		for (k = 0; k < sizeof(other) / sizeof(other[0]); k++) {
+			serve_signed(&r, e, names[i], other[k].at,
+			    other[k].byte);
+			ck_assert_int_eq(parse_served(&r, names[i]),
+			    -EPROTONOSUPPORT);
+			ck_assert_int_eq(try_recover(r.store, r.seed),
+			    want[i]);
 		}
-		evil_honest(e);
+		/* What stands there as it was, signed again. */
+		serve_signed(&r, e, names[i], 5, VAULT_SUITE);
 	}
+	/* It is not the signature that was refused. */
+	ck_assert_int_eq(try_recover(r.store, r.seed), 0);
+	evil_honest(e);
 	ck_assert_int_eq(keystore_seal("p", 1, 1 << 14, "x", 1, &b), 0);
 	for (i = 0; i < sizeof(low) / sizeof(low[0]); i++) {
 		put_le64(b.data + 8, low[i]);

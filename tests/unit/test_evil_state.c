@@ -635,6 +635,84 @@ START_TEST(a17_a_journal_that_another_tells_of_is_missed_where_it_is_hidden)
 }
 END_TEST
 
+/* A new machine has the tree, or an error with words and nothing was put: it
+ * never begins with less and goes on from there.  Returns 0 or the error. */
+static int
+all_or_nothing(const struct rig *r, struct evil *e, const char *want)
+{
+	struct err err = { "" };
+	size_t from = evil_reqs(e);
+	struct rig cold;
+	char *is;
+	int n;
+
+	n = cold_try_say(r, evil_client(e), &cold, &err);
+	if (n < 0) {
+		ck_assert_str_ne(err.msg, "");
+		ck_assert_uint_eq(evil_asked(e, from, "PAD", ""), 0);
+	} else {
+		ck_assert_int_eq(n, 0);
+		rig_start(&cold);
+		is = rig_dump(&cold);
+		ck_assert_str_eq(is, want);
+		free(is);
+		rig_wait(&cold);
+	}
+	rig_done(&cold);
+	return n;
+}
+
+START_TEST(a17_a_listing_that_lacks_grants_gives_all_of_the_tree_or_words)
+{
+	static const unsigned lies[] = { EVIL_LIST_HALF, EVIL_LIST_REST,
+	    EVIL_LIST_HALF | EVIL_LIST_SIZES, EVIL_LIST_TWICE,
+	    EVIL_LIST_MORE, EVIL_LIST_REST | EVIL_LIST_MORE };
+	uint64_t at[4];
+	struct rig r, cold;
+	struct evil *e;
+	char *want;
+	size_t i;
+	int n;
+
+	rig_new_on(&r, evil_open(&e));
+	at[0] = evil_now(e);
+	rig_start(&r);
+	rig_fill(&r, 1);
+	rig_stop(&r, 30000);
+	/* Machines that each have written: their right to is in a grant. */
+	for (i = 1; i < 4; i++) {
+		rig_recover_on(&r, evil_client(e), &cold, 0);
+		rig_start(&cold);
+		rig_fill(&cold, 1 + (unsigned)i);
+		rig_stop(&cold, 30000);
+		rig_done(&cold);
+		at[i] = evil_now(e);
+	}
+	rig_recover_on(&r, evil_client(e), &cold, 0);
+	rig_start(&cold);
+	want = rig_dump(&cold);
+	rig_done(&cold);
+
+	evil_lie(e, EVIL_LIST_EMPTY);
+	ck_assert_int_eq(all_or_nothing(&r, e, want), -ENOKEY);
+	for (i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+		evil_lie(e, lies[i]);
+		(void)all_or_nothing(&r, e, want);
+	}
+	evil_lie(e, 0);
+	for (i = 0, n = 0; i < 4; i++) {
+		evil_list_old(e, at[i]);
+		n += all_or_nothing(&r, e, want) == 0;
+	}
+	evil_list_old(e, 0);
+	ck_assert_int_eq(all_or_nothing(&r, e, want), 0);
+	/* Any grant is enough. */
+	ck_assert_int_eq(n, 4);
+	free(want);
+	rig_done(&r);
+}
+END_TEST
+
 START_TEST(a17_another_end_than_a_second_machine_has_read_is_told)
 {
 	struct rig r, copy, second;
@@ -953,6 +1031,8 @@ suite(void)
 	    a17_an_old_state_has_another_fingerprint_and_a_mixed_one_is_told);
 	tcase_add_test(tc,
 	    a17_a_journal_that_another_tells_of_is_missed_where_it_is_hidden);
+	tcase_add_test(tc,
+	    a17_a_listing_that_lacks_grants_gives_all_of_the_tree_or_words);
 	tcase_add_test(tc,
 	    a17_another_end_than_a_second_machine_has_read_is_told);
 	tcase_add_test(tc, after_a_loss_all_is_there_when_the_checkpoint_is);

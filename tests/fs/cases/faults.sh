@@ -16,6 +16,7 @@ THIEF=
 end_all() {
 	proxy_stop
 	[ -z "$THIEF" ] || kill "$THIEF" 2>/dev/null
+	[ ! -d "$T/tls" ] || tls_stop
 	fs_cleanup
 }
 trap end_all EXIT
@@ -27,38 +28,36 @@ sed -i "s|^store = .*|store = ${URL//&/\\&}|; \$a timeout = 5\nquiet = 0" \
     "$T/config/coffre/$NAME.conf"
 faults_mount
 
-fault "503 with Retry-After" offline "busy|later|503|reach" \
+fault "503 with Retry-After" offline "busy|later|503|reach" waits \
     --status 503 --retry-after 1
-fault "403" refused "refus|403|not allowed" --status 403
-fault "412" fault "sense" --status 412
+fault "403" refused "refus|403|not allowed" EACCES --status 403
+fault "412" fault "sense" waits --status 412
 refuse "412: a read does not fail with words of a write" grep -qi exists \
     "$T/read.err"
-fault "507" full "full|507" --status 507 --method PUT
-fault "a page with status 200" fault "sense|page|answer" \
+fault "507" full "full|507" works --status 507 --method PUT
+fault "a page with status 200" fault "sense|page|answer" waits \
     --status 200 --html
-fault "cut in the middle of a body" offline "reach|connection|broke" \
+fault "cut in the middle of a body" offline "reach|connection|broke" waits \
     --cut-down 300
 if is_all; then
-	fault "404" fault "no drive|sense" --status 404
-	fault "409" "fault|offline" "sense|409|reach" --status 409
-	fault "423" offline "lock|423|reach" --status 423
-	fault "429 with Retry-After" offline "many|later|429|reach" \
+	fault "404" fault "no drive|sense" EIO --status 404
+	fault "409" "fault|offline" "sense|409|reach" waits --status 409
+	fault "423" offline "lock|423|reach" waits --status 423
+	fault "429 with Retry-After" offline "many|later|429|reach" waits \
 	    --status 429 --retry-after 2
-	fault "500" offline "500|reach" --status 500
-	fault "503" offline "503|reach|busy" --status 503
-	fault "an upload that is cut" offline "reach|connection|broke" \
+	fault "500" offline "500|reach" waits --status 500
+	fault "503" offline "503|reach|busy" waits --status 503
+	fault "an upload that is cut" offline "reach|connection|broke" works \
 	    --cut-up 900 --method PUT
-	fault "a lost answer" offline "reach|connection|broke" --cut-down 0
-	fault "a length too great" "offline|fault" "." --extra 10
-	fault "a length too small" "offline|fault" "." --extra -10 \
+	fault "a lost answer" offline "reach|connection|broke" waits --cut-down 0
+	fault "a length too great" "offline|fault" "." waits --extra 10
+	fault "a length too small" "offline|fault" "." waits --extra -10 \
 	    --method GET
-	fault "a body without an end" "fault|refused|offline" "." \
+	fault "a body without an end" "fault|refused|offline" "." waits \
 	    --status 200 --endless
-	READ_S=12 fault "no answer" offline "reach|answer|time" --hang
+	READ_S=12 fault "no answer" offline "reach|answer|time" waits --hang
 	# What was not there to be read is still spoken of.
 	"$COFFRE" sync "$NAME"
-	fault "a partial listing" "online" "" --cut-down 400 \
-	    --method PROPFIND
 fi
 
 quiet_fault "answers after half a second" --delay 500
@@ -75,57 +74,124 @@ quiet_fault "a single 503" --status 503 --times 1
 THIEF=$!
 until_ok 5 grep -q PORT= "$T/thief.out"
 thief=$(sed -n 's/^PORT=//p' "$T/thief.out")
-fault "a redirection to another host" fault "redirect|elsewhere|sense" \
+fault "a redirection to another host" fault "redirect|elsewhere|sense" waits \
     --status 307 --location "http://127.0.0.1:$thief/drive/"
 check "a44_the_other_host_was_asked_for_nothing" test ! -s "$T/thief"
 kill "$THIEF"
 wait "$THIEF" 2>/dev/null
 THIEF=
 
-cloud_end() {
-	cd "$T" || exit 1
-	need "it is unmounted" drive_unmount
-	check "the credentials are in no command line and no log" fails \
-	    grep -rqaF "$CLOUD_PASS" "$T/daemon.log" "$T/run"
-	fs_count
-	[ "$N_FAILED" -eq 0 ]
-	exit
-}
-is_dav || cloud_end
+# ---- what is left of it ----------------------------------------------------
 
-refused_count() {
-	grep -c '^[0-9.]* [A-Z]* .* 401 ' "$T/apache/log/access.log" || :
-}
-# The server's own 401: its password was changed.
-cp "$T/apache/htpasswd" "$T/htpasswd"
-echo 'alice:{SHA}AAAAAAAAAAAAAAAAAAAAAAAAAAA=' >"$T/apache/htpasswd"
-before=$(refused_count)
-echo more >"$M/while-refused"
-check "401: status tells it" until_ok 20 is_link refused "password|refus"
-sleep 4
-check "a44_a_refused_password_is_not_tried_again_at_once" test \
-    "$(($(refused_count) - before))" -le 8
-cp "$T/htpasswd" "$T/apache/htpasswd"
-# An automatic try may be under way at that moment.
-check "401: a word of the user is enough when it is over" until_ok 20 \
-    "$COFFRE" sync --wait=60 "$NAME"
-check "401: the file is whole" grep -q more "$M/while-refused"
+nothing_is_left
 
-cd "$T" || exit 1
-need "it is unmounted" drive_unmount
-check "the credentials are in no command line and no log" fails grep -rqaF \
-    "$DAV_PASS" "$T/daemon.log" "$T/run"
+# ---- a refusal of the server's own -----------------------------------------
+
+# Another password is set there, and ours again; how often we were refused.
+case $COFFRE_TEST_STORE in
+webdav)
+	refuse_us() {
+		cp "$T/apache/htpasswd" "$T/htpasswd" &&
+		    echo 'alice:{SHA}AAAAAAAAAAAAAAAAAAAAAAAAAAA=' \
+		    >"$T/apache/htpasswd"
+	}
+	let_us_in() {
+		cp "$T/htpasswd" "$T/apache/htpasswd"
+	}
+	refused_count() {
+		grep -c '^[0-9.]* [A-Z]* .* 401 ' \
+		    "$T/apache/log/access.log" || :
+	}
+	;;
+s3)
+	refuse_us() {
+		kill -USR1 "$(cat "$T/cloud/run/pid")"
+	}
+	let_us_in() {
+		kill -USR2 "$(cat "$T/cloud/run/pid")"
+	}
+	refused_count() {
+		grep -c '^403 ' "$T/cloud/log" || :
+	}
+	;;
+*)
+	refuse_us() {
+		return 1
+	}
+	;;
+esac
+before=$(refused_count 2>/dev/null)
+if refuse_us; then
+	make_cold
+	echo more >"$M/while-refused"
+	check "refused: status tells it" until_ok 20 is_link refused \
+	    "password|refus"
+	check "refused: a read ends as it has to" cold_read 2 EACCES
+	sleep 4
+	say "refused $(($(refused_count) - before)) times"
+	check "a44_a_refused_password_is_not_tried_again_at_once" test \
+	    "$(($(refused_count) - before))" -le 8
+	let_us_in
+	# An automatic try may be under way at that moment.
+	check "refused: a word of the user is enough when it is over" \
+	    until_ok 20 "$COFFRE" sync --wait=60 "$NAME"
+	check "refused: the file is whole" grep -q more "$M/while-refused"
+fi
+
+# ---- another machine, and listings -----------------------------------------
+
+leave_tree
+list=(--method GET --path k%2F)
+! is_dav || list=(--method PROPFIND --path /k/)
+recover_fails "a listing that is cut" "cannot list" "${list[@]}" \
+    --cut-down 300
+# What it was like when the first machine that recovers looked.
+proxy "${list[@]}" --stale "$T/listing"
+check "a machine recovers the drive" recover_there first
+check "a listing is kept" grep -q 'r/.*k/' "$T/listing"
+check "it has all of it, and goes on" same_there first "$T/dump" more
+check "an old listing: a drive is recovered" recover_there second
+check "an old listing: all of it" same_there second "$T/dump"
 proxy_stop
+check "the credentials are in no command line and no log" fails grep -rqaF \
+    "${CLOUD_PASS:-$DAV_PASS}" "$T/daemon.log" "$T/run"
 
 # ---- certificates ----------------------------------------------------------
 
-tls_start() {
-	apache_sh start "$T/tls" --tls ${TLS_PORT:+--port "$TLS_PORT"} \
-	    >"$T/tls.vars"
-}
-tls_stop() {
-	apache_sh stop "$T/tls"
-}
+# A server of the same kind at $T/tls, with TLS.
+case $COFFRE_TEST_STORE in
+webdav)
+	tls_start() {
+		apache_sh start "$T/tls" --tls \
+		    ${TLS_PORT:+--port "$TLS_PORT"} >"$T/tls.vars"
+	}
+	tls_stop() {
+		apache_sh stop "$T/tls"
+	}
+	tls_again() {
+		tls_stop && tls_start
+	}
+	tls_log=$T/tls/log/access.log
+	;;
+s3)
+	tls_start() {
+		"$TOP/tests/servers/strict-s3.sh" start "$T/tls" --tls \
+		    --log "$T/tls/log" >"$T/tls.vars"
+	}
+	tls_stop() {
+		"$TOP/tests/servers/strict-s3.sh" stop "$T/tls"
+	}
+	tls_again() {
+		kill -HUP "$(cat "$T/tls/run/pid")"
+	}
+	tls_log=$T/tls/log
+	;;
+*)
+	fs_count
+	[ "$N_FAILED" -eq 0 ]
+	exit
+	;;
+esac
 # A certificate of the same authority whose time is over.
 expired() {
 	mkdir -p "$T/ca" && : >"$T/ca/index" && echo 01 >"$T/ca/serial" &&
@@ -158,18 +224,25 @@ swapped() {
 	)
 }
 tls_with() {
-	tls_stop && cp "$1" "$T/tls/server.pem" &&
-	    cp "$2" "$T/tls/server.key" && tls_start
+	cp "$1" "$T/tls/server.pem" && cp "$2" "$T/tls/server.key" &&
+	    tls_again && until_ok 10 tls_shows "$1"
+}
+tls_shows() {
+	[ "$(openssl s_client -connect "127.0.0.1:$TLS_PORT" </dev/null \
+	    2>/dev/null | openssl x509 -fingerprint -noout)" = \
+	    "$(openssl x509 -fingerprint -noout -in "$1")" ]
 }
 need "a server with TLS" tls_start
-eval "$(grep -E '^(URL|CA|DATA)=' "$T/tls.vars")"
+eval "$(grep -E '^(URL|CA)=' "$T/tls.vars")"
 TLS_PORT=$(sed -n 's/.*127.0.0.1:\([0-9]*\).*/\1/p' <<<"$URL" | head -1)
 cp "$T/tls/server.pem" "$T/good.pem"
 cp "$T/tls/server.key" "$T/good.key"
 NAME=tlsdrive
 tls_init() {
-	coffre init --store "${URL}drive" --ca "$CA" --password-fd 8 \
-	    --recovery-file "$T/recovery2" "$NAME" 8<<<"$DAV_PASS"
+	local options=${URL#"${URL%%\?*}"}
+	coffre init --store "${URL%%\?*}drive$options" --ca "$CA" \
+	    --password-fd 8 --recovery-file "$T/recovery2" "$NAME" \
+	    8<<<"${CLOUD_PASS:-$DAV_PASS}"
 }
 need "a drive on it" tls_init
 need "it is mounted" drive_mount
@@ -179,19 +252,22 @@ check "a certificate of the past is made" expired
 check "and one by somebody else" swapped
 for bad in expired swapped; do
 	if [ "$bad" = expired ]; then
-		tls_with "$T/expired.pem" "$T/good.key"
+		check "it has a certificate of the past" \
+		    tls_with "$T/expired.pem" "$T/good.key"
 	else
-		tls_with "$T/foreign/server.pem" "$T/foreign/server.key"
+		check "it has one of somebody else" tls_with \
+		    "$T/foreign/server.pem" "$T/foreign/server.key"
 	fi
-	seen=$(wc -l <"$T/tls/log/access.log")
+	seen=$(wc -l <"$tls_log")
 	echo "$bad" >"$T/mnt/$bad"
 	check "a44_status_names_a_certificate_that_is_not_good" \
 	    until_ok 30 is_link offline certificate
 	say "certificate $bad | $(drive_status \
 	    '.sync | .link + " | " + .problem') |"
 	check "a44_nothing_is_asked_of_a_server_that_has_such_a_one" \
-	    test "$(wc -l <"$T/tls/log/access.log")" -eq "$seen"
-	tls_with "$T/good.pem" "$T/good.key"
+	    test "$(wc -l <"$tls_log")" -eq "$seen"
+	check "it has the good one again" \
+	    tls_with "$T/good.pem" "$T/good.key"
 	check "certificate $bad: the queue drains when it is over" drains 150
 done
 cd "$T" || exit 1

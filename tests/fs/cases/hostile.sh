@@ -4,7 +4,19 @@
 # What others on this machine, and whoever has the store, find of a mounted
 # drive.  Comments with a number are rows of tests/SECURITY.md.
 . "$(dirname "$0")/../lib.sh"
+as_nobody() {
+	setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups "$@"
+}
+# Another user is to mount, too: where /dev/fuse is root's, one that is not
+# stands before it, for this case alone.
+if [ -z "${OWN_MOUNTS:-}" ] && ! as_nobody test -w /dev/fuse; then
+	exec unshare --mount --propagation private env OWN_MOUNTS=1 "$0"
+fi
 fs_begin
+if ! as_nobody test -w /dev/fuse; then
+	need "everybody may open /dev/fuse" sh -c 'cp -a /dev/fuse "$1" &&
+	    chmod 666 "$1" && mount --bind "$1" /dev/fuse' sh "$T/fuse"
+fi
 
 SECRET="$MARK in a file"
 echo "$SECRET" >"$M/$MARK.txt"
@@ -76,9 +88,6 @@ mount_alone() {
 	"$COFFRE" mount "$NAME" "$T/mnt" --passphrase-fd 9 9<<<"$PASS" \
 	    8>&- >>"$T/daemon.log" 2>&1
 }
-as_nobody() {
-	setpriv --reuid "$NOBODY" --regid "$NOBODY" --clear-groups "$@"
-}
 chmod 755 "$T"
 check "it is mounted for its owner alone" mount_alone
 refuse "a48_another_user_does_not_list_it" as_nobody ls "$T/mnt"
@@ -92,6 +101,33 @@ MPID=$(drive_status .pid)
 check "it is unmounted" "$COFFRE" unmount "$NAME"
 until_ok 30 fails kill -0 "$MPID" 2>/dev/null
 MPID=
+# Root is another user too, of a drive that somebody else has mounted.
+their_home() {
+	T=$T/theirs
+	fs_home
+}
+theirs() (
+	their_home
+	as_nobody "$@" --passphrase-fd 9 9<<<"$PASS" 8>&- >>"$T/log" 2>&1
+)
+theirs_is_made() {
+	mkdir -p "$T/theirs/mnt" && : >"$T/theirs/log" &&
+	    (their_home) &&
+	    chown -R "$NOBODY:$NOBODY" "$T/theirs" &&
+	    theirs "$COFFRE" init --store "dir:$T/theirs/store" \
+	    --recovery-file "$T/theirs/recovery" theirs
+}
+need "another user has a drive" theirs_is_made
+need "and mounts it" theirs "$COFFRE" mount theirs "$T/theirs/mnt"
+check "who has mounted it looks into it" \
+    as_nobody sh -c 'echo mine >"$1" && cat "$1"' sh "$T/theirs/mnt/mine"
+refuse "a48_root_does_not_list_it_either" ls "$T/theirs/mnt"
+refuse "a48_root_does_not_read_from_it_either" cat "$T/theirs/mnt/mine"
+theirs_is_unmounted() (
+	their_home
+	as_nobody "$COFFRE" unmount theirs
+)
+check "and it is unmounted" theirs_is_unmounted
 
 # A14.  Attack: the whole store is set back to an older state of itself.
 # Defence: noticed while it is mounted; the user brings the newer state back,

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Random operations of several workers against a model, amid remounts, an
 # emptied cache and uploads.  RANDOM_SECONDS, RANDOM_OPS (of each worker) and
-# RANDOM_SEED say how long and which; a failure is made short and shown.
+# RANDOM_SEED say how long and which, RANDOM_WHOLE=1 that the time must be
+# enough for all of them; a failure is made short and shown.
 . "$(dirname "$0")/../lib.sh"
 TOOL=$B/tests/random/random
 seed=${RANDOM_SEED:-$((RANDOM * 32768 + RANDOM))}
@@ -10,7 +11,7 @@ args=(--seed "$seed" --seconds "${RANDOM_SECONDS:-25}"
     --workers "${RANDOM_WORKERS:-4}" --ops "${RANDOM_OPS:-10000000}"
     --remount-every "${RANDOM_REMOUNT:-4000}"
     --save "${RANDOM_SAVE:-$B/random.ops}"
-    --shrink "${RANDOM_SHRINK:-60}")
+    --shrink "${RANDOM_SHRINK:-60}" ${RANDOM_WHOLE:+--whole})
 
 fs_begin
 # A folder in use cannot be unmounted.
@@ -61,9 +62,11 @@ with_model() {
 	wait "$pid"
 }
 
-mkdir "$R/self" "$M/random"
+mkdir "$R/self" "$R/short" "$M/random"
 check "the tester finds a wrong bit and makes its story short" \
     "$TOOL" "$R/self" --self-test
+refuse "and says when its time was too short" "$TOOL" "$R/short" \
+    --workers 1 --ops 100000000 --seconds 1 --whole
 check "every answer is what the model says (seed $seed)" with_model
 [ "$N_FAILED" -eq 0 ] || tail -n 20 "$T/asked.log"
 rm -rf "$M/random"
