@@ -231,6 +231,7 @@ on_unlock(void *arg, const struct secret *s, bool is_slot, struct err *e)
 	/* Once locked again, it is the user's to unlock. */
 	if (r == 0)
 		await_end(m->await);
+	desktop_look(m->desktop);
 	return r;
 }
 

@@ -50,14 +50,21 @@ static int
 run_with(const char *word, const char *name, int fd, int err_fd)
 {
 	char self[] = "coffre", opt[] = "--passphrase-fd", number[16];
-	char *what = strdup(word), *copy = strdup(name);
-	char *with[] = { self, what, opt, number, copy, NULL };
-	char *without[] = { self, what, copy, NULL };
-	int r = -ENOMEM;
+	char again[] = "--supervise", *what = strdup(word);
+	char *copy = strdup(name), *argv[7] = { self, what };
+	int n = 2, r = -ENOMEM;
 
 	(void)snprintf(number, sizeof(number), "%d", fd);
+	/* There is nobody else who starts it again after a crash. */
+	if (strcmp(word, "mount") == 0)
+		argv[n++] = again;
+	if (fd >= 0) {
+		argv[n++] = opt;
+		argv[n++] = number;
+	}
+	argv[n] = copy;
 	if (what && copy)
-		r = run(fd < 0 ? without : with, err_fd);
+		r = run(argv, err_fd);
 	free(what);
 	free(copy);
 	return r < 0 ? cli_fail(r, NULL) : r;

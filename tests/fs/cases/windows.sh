@@ -204,6 +204,23 @@ check "the file manager is opened there" until_ok 5 \
     grep -qxF "$T/home/My drive" "$T/xdg-open.words"
 echo one >"$T/home/My drive/one"
 check "it is stored" "$COFFRE" sync --wait=60 mydrive
+pid_now() {
+	"$COFFRE" status --json mydrive 2>/dev/null | jq -r '.pid // empty'
+}
+is_back() {
+	local pid
+	pid=$(pid_now)
+	[ -n "$pid" ] && [ "$pid" != "$1" ] && [ -e "$T/home/My drive" ]
+}
+crash() {
+	local pid
+	pid=$(pid_now)
+	kill -9 "$pid" && until_ok 30 is_back "$pid"
+}
+check "after a crash it is back" crash
+check "locked, for nobody knows its passphrase; and nobody is asked" \
+    [ -e "$T/home/My drive/LOCKED.txt" ]
+check "it is unlocked" "$COFFRE" unlock --passphrase-fd 9 mydrive 9<<<"$STRONG"
 check "the passphrase is on no disk" \
     fails grep -rqF "$STRONG" "$T/config" "$T/state" "$T/store"
 
@@ -241,6 +258,8 @@ rm "$T/xdg-open.words"
 check "nobody is asked for what a program knows" ends_with 0 \
     windows kdialog <<<"What would => Mount and open"
 check "and it is opened" opened
+check "after a crash that is back, too" crash
+check "open" [ "$(cat "$T/home/My drive/one")" = one ]
 need "it is unmounted" "$COFFRE" unmount mydrive
 
 check "one more is made with zenity's windows" ends_with 0 windows zenity \
