@@ -192,12 +192,13 @@ Write it down => !ok
 Group => !group
 Group => !group
 Group => !group
-login => !ok
-Mount it now => !ok
+As usual: mount => !ok
 It is in => !ok"
 check "by no other program" fails grep -q ^zenity "$WINDOWS/shown"
 check "it is mounted where it was asked for" \
     grep -q ' '"$T/home/My\\\\040drive fuse" /proc/self/mounts
+check "it is in the sidebar of Dolphin" \
+    grep -q "coffre/mydrive" "$T/data/user-places.xbel"
 check "and will be at login" \
     grep -q "run mydrive" "$T/config/autostart/coffre-mydrive.desktop"
 check "the file manager is opened there" until_ok 5 \
@@ -273,7 +274,8 @@ Write it down => !ok
 Group => !group
 Group => !group
 Group => !group
-login => !no
+As usual => !no
+Mount it at login => !no
 Mount it now => !close
 shows it in '$T/home/Coffre-other' => !ok"
 check "which is here" test -e "$T/config/coffre/other.key"
