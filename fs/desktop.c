@@ -256,15 +256,28 @@ wake(struct desktop *d)
 	    (int64_t)(crypto_random_u64() % WAKE_SPREAD_MS);
 }
 
+/* Is the store to be tried again later?  Nonsense may have been the page of a
+ * network that wanted a login; of a store that answers else, no network mends
+ * what it holds. */
+static bool
+is_waiting(struct desktop *d)
+{
+	struct sync_status st = { .retry_in_ms = 0 };
+
+	if (d->link == SYNC_FAULT && stage_enter(d->stage)) {
+		sync_get_status(d->p->sync, &st);
+		stage_leave(d->stage);
+	}
+	return d->link == SYNC_OFFLINE || st.retry_in_ms > 0;
+}
+
 /* There may be a way to the store again: now or soon, and not on and on. */
 static void
 net_up(struct desktop *d)
 {
 	int64_t at = clock_mono_ms() + NET_SETTLE_MS;
 
-	/* Nonsense may have been the page of a network that wanted a login. */
-	if ((d->link != SYNC_OFFLINE && d->link != SYNC_FAULT) ||
-	    d->kick_ms > 0)
+	if (d->kick_ms > 0 || !is_waiting(d))
 		return;
 	if (at < d->kicked_ms + NET_EVERY_MS)
 		at = d->kicked_ms + NET_EVERY_MS;
