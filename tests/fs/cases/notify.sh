@@ -150,7 +150,7 @@ has_helper() {
 }
 need "a mount at login that fails tells it" until_ok 20 has_helper
 need "and later somebody shows notifications" double_start notify
-not_mounted="summary=Büro & Co: it is not mounted body=The reason: mount point '$T/mnt' is not empty: move 'in.the.way' away.*coffre mount testdrive\$"
+not_mounted="summary=Büro & Co: it is not mounted body=The reason: mount point .*$T/mnt.* is not empty: move .*in.the.way.* away.*coffre mount testdrive\$"
 check "then it is shown" until_ok 20 shown "$not_mounted"
 rc=0
 wait $LOGIN || rc=$?

@@ -60,8 +60,8 @@ need "each request is sent elsewhere" \
 seq 300000 >"$M/three"
 check "that is no answer either" until_ok 30 is_link fault
 need "the user has logged in" proxy
-check "in a minute it goes on by itself" until_ok 90 is_link online
-check "and all is stored" until_ok 20 nothing_queued
+check "soon it goes on by itself" until_ok 90 is_link online
+check "and all is stored" until_ok 90 nothing_queued
 need "it is unmounted" drive_unmount
 check "nothing of it was taken for the drive's" drive_fsck --remote
 check "nothing is readable at rest" nothing_readable
