@@ -42,6 +42,9 @@ extern const struct cmd cmd_setup, cmd_init, cmd_mount, cmd_unmount,
     cmd_version;
 /* A command of "coffre cache". */
 extern const struct cmd cmd_cache_free;
+/* "coffre mount --supervise NAME" where a login wants it and nobody looks: it
+ * comes up locked rather than ask.  The exit code. */
+int cmd_mount_login(const char *name);
 
 #define CLI_OPTS_MAX 64
 

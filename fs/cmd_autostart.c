@@ -163,9 +163,7 @@ disable(const char *name, struct err *e)
 static int
 start(const char *name)
 {
-	char mount[] = "mount", again[] = "--supervise", *copy;
-	char *argv[] = { mount, again, NULL, NULL };
-	int fd, r;
+	int fd;
 
 	fd = client_connect(name, NULL);
 	if (fd >= 0) {
@@ -174,14 +172,7 @@ start(const char *name)
 	}
 	if (manager_is_there() && manager_ask("start", name) == 0)
 		return 0;
-	copy = strdup(name);
-	if (!copy)
-		return cli_fail(-ENOMEM, NULL);
-	argv[2] = copy;
-	optind = 0;	/* getopt begins anew */
-	r = cmd_mount.run(&cmd_mount, 3, argv);
-	free(copy);
-	return r;
+	return cmd_mount_login(name);
 }
 
 static int

@@ -15,6 +15,7 @@
 #include "crypto/crypto.h"
 #include "fs/cli.h"
 #include "fs/manager.h"
+#include "fs/missed.h"
 #include "fs/mount.h"
 #include "fs/mount_helper.h"
 #include "fs/mountpoint.h"
@@ -52,6 +53,7 @@ struct args {
 	const char *list;	/* -o, joined */
 	struct pass_from from;
 	bool is_foreground, is_supervised, is_locked;
+	bool is_alone;		/* nobody looks: a login, or a crash before */
 	bool is_kept;		/* something is remembered, by this mount */
 	bool is_ready;
 	int ready_fd;		/* -1: nobody waits */
@@ -114,6 +116,7 @@ on_ready(void *arg, const char *mountpoint)
 
 	log_info("serving");
 	a->is_ready = true;
+	missed_forget(a->name);
 	(void)mountpoint;
 	if (a->ready_fd >= 0)
 		let_go(a->ready_fd);
@@ -151,8 +154,8 @@ memory_setup(void)
 	(void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
-/* Who is there?  Without a terminal, what stays in the foreground or is
- * watched over was started by a login and not by somebody who looks. */
+/* Who is there?  Without a terminal, what stays in the foreground was started
+ * by a login and not by somebody who looks. */
 static enum unlock_who
 who_waits(const struct args *a)
 {
@@ -160,10 +163,17 @@ who_waits(const struct args *a)
 
 	if (tty >= 0)
 		(void)close(tty);
-	if (tty < 0 && (a->is_foreground || a->is_supervised ||
+	if (tty < 0 && (a->is_foreground || a->is_alone ||
 	    unlock_who() != UNLOCK_ASK))
 		return UNLOCK_LATER;
 	return UNLOCK_ASK;
+}
+
+static bool
+is_unseen(const struct args *a)
+{
+	return who_waits(a) == UNLOCK_LATER && (a->is_foreground ||
+	    a->is_alone);
 }
 
 /* A mount that starts by itself comes up without its secret, too: locked. */
@@ -242,6 +252,8 @@ serve(struct args *a)
 		(void)cli_fail(r, &e);
 	else
 		say_left(&p, &left);
+	if (r < 0 && !a->is_ready && is_unseen(a))
+		missed_tell(&p, *e.msg ? e.msg : strerror(-r));
 	parts_done(&p);
 	return cli_exit_code(r);
 }
@@ -263,6 +275,7 @@ on_let_go(void *arg)
 
 	let_go(a->ready_fd);
 	a->ready_fd = -1;
+	a->is_alone = true;
 	/* It was read to its end. */
 	if (a->from.fd > STDERR_FILENO)
 		(void)close(a->from.fd);
@@ -357,6 +370,17 @@ cmd_mount_source(const char *source, const char *dir, const char *list)
 	if (!place_name_valid(a.name))
 		return cli_usage(&cmd_mount, "'%s' is no name of a drive",
 		    source);
+	/* A user's, by a click: there is nobody else who starts it again. */
+	a.is_supervised = geteuid() != 0;
+	return start(&cmd_mount, &a);
+}
+
+int
+cmd_mount_login(const char *name)
+{
+	struct args a = { .from = { -1, NULL }, .ready_fd = -1,
+	    .name = name, .is_supervised = true, .is_alone = true };
+
 	return start(&cmd_mount, &a);
 }
 

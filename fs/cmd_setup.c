@@ -310,6 +310,10 @@ mountpoint_ask(struct wizard *w)
 			break;
 		ask_tell(w->ask, "%s.", tr_text(e.msg, text));
 	}
+	if (!where_is_shown(w->mountpoint))
+		ask_tell(w->ask, "File managers show no drive there in their "
+		    "sidebar, only one below your home folder; it is opened "
+		    "by its path.");
 	return opts_set(&w->s.parts.opts, opts_find("mountpoint", OPT_CONF),
 	    w->mountpoint, &e);
 }

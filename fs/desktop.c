@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "drive/drive.h"
+#include "fs/backlog.h"
 #include "fs/helper.h"
 #include "fs/laggard.h"
 #include "fs/netwatch.h"
@@ -25,6 +27,7 @@
 #include "util/thread.h"
 
 #define SHUTDOWN_MS 4000	/* logind waits for 5 s */
+#define LAST_MS 2000		/* for the last words to arrive */
 /* Machines that wake together do not come to a store together. */
 #define WAKE_SPREAD_MS 3000
 /* A network comes up in several steps. */
@@ -32,6 +35,8 @@
 #define NET_EVERY_MS 2000
 /* Of stores that fail together the first is not one of several. */
 #define STORES_SETTLE_MS 2000
+/* A keyring that is unlocked at login has given its key by then. */
+#define LOCKED_MS (60 * 1000)
 
 struct desktop {
 	struct parts *p;
@@ -48,6 +53,10 @@ struct desktop {
 	enum sync_link link;	/* as last seen */
 	int64_t stores_ms;	/* look at each then; 0: not planned */
 	struct laggard laggard;
+	struct backlog backlog;
+	int64_t backlog_ms;	/* look at it then; 0: not planned */
+	int64_t locked_ms;	/* tell of it then; 0: not planned */
+	bool is_locked_told;
 	atomic_uint conflicts;	/* not looked at yet */
 	struct notice notice;
 };
@@ -67,19 +76,30 @@ kind_of(enum sync_link link, enum notice_kind *ret)
 	case SYNC_ALARM:
 		*ret = NOTICE_ALARM;
 		return true;
+	case SYNC_FAULT:
+		*ret = NOTICE_FAULT;
+		return true;
 	case SYNC_ONLINE:
 	case SYNC_OFFLINE:
-	case SYNC_FAULT:
 		break;
 	}
 	return false;
 }
 
 static void
+tell(struct desktop *d, enum notice_kind kind, unsigned times)
+{
+	if (d->p->opts.notify)
+		notice_add(&d->notice, kind, times);
+}
+
+/* It is no longer so. */
+static void
 gone_send(struct desktop *d, enum notice_kind kind)
 {
 	char line[NOTICE_LINE_MAX];
 
+	notice_drop(&d->notice, kind);
 	if (d->helper.is_on)
 		(void)helper_tell(&d->helper, line,
 		    notice_gone_line(kind, line));
@@ -97,13 +117,60 @@ link_look(struct desktop *d)
 	}
 	if (st.link == d->link)
 		return;
-	if (kind_of(d->link, &kind)) {
-		notice_drop(&d->notice, kind);
+	if (kind_of(d->link, &kind))
 		gone_send(d, kind);
-	}
 	d->link = st.link;
-	if (kind_of(d->link, &kind) && d->p->opts.notify)
-		notice_add(&d->notice, kind, 1);
+	if (kind_of(d->link, &kind))
+		tell(d, kind, 1);
+	d->backlog_ms = clock_mono_ms();
+}
+
+/* Changes that wait and wait. */
+static void
+backlog_now(struct desktop *d)
+{
+	struct drive_usage u = { .outbox_ops = 0 };
+	int64_t now = clock_mono_ms();
+	enum backlog_news news;
+
+	if (d->backlog_ms == 0 || now < d->backlog_ms)
+		return;
+	if (stage_enter(d->stage)) {
+		drive_usage(d->p->drive, &u);
+		stage_leave(d->stage);
+	}
+	news = backlog_look(&d->backlog, d->link == SYNC_ONLINE,
+	    u.oldest_unpublished_ns, now, clock_real_ns(), &d->backlog_ms);
+	if (news == BACKLOG_TELL)
+		tell(d, NOTICE_STALLED, 1);
+	else if (news == BACKLOG_OVER)
+		gone_send(d, NOTICE_STALLED);
+}
+
+static bool
+is_locked(struct desktop *d)
+{
+	bool is_open = stage_enter(d->stage);
+
+	if (is_open)
+		stage_leave(d->stage);
+	return !is_open;
+}
+
+/* One that came up locked, and still is. */
+static void
+locked_look(struct desktop *d)
+{
+	if (!is_locked(d)) {
+		d->locked_ms = 0;
+		if (d->is_locked_told)
+			gone_send(d, NOTICE_LOCKED);
+		d->is_locked_told = false;
+	} else if (d->locked_ms > 0 && clock_mono_ms() >= d->locked_ms) {
+		d->locked_ms = 0;
+		d->is_locked_told = true;
+		tell(d, NOTICE_LOCKED, 1);
+	}
 }
 
 /* Each of several stores, where the drive as a whole has nothing to tell. */
@@ -148,8 +215,8 @@ conflicts_look(struct desktop *d)
 {
 	unsigned n = atomic_exchange(&d->conflicts, 0);
 
-	if (n > 0 && d->p->opts.notify)
-		notice_add(&d->notice, NOTICE_CONFLICT, n);
+	if (n > 0)
+		tell(d, NOTICE_CONFLICT, n);
 }
 
 static void
@@ -158,7 +225,7 @@ notice_send(struct desktop *d, enum notice_kind kind, unsigned times,
 {
 	struct notice_of o = { d->p->opts.title ? d->p->opts.title :
 	    d->p->name, d->p->name, changes, times,
-	    laggard_url(&d->laggard, kind) };
+	    laggard_url(&d->laggard, kind), NULL };
 	char line[NOTICE_LINE_MAX];
 
 	if (!helper_tell(&d->helper, line, notice_line(kind, &o, line)))
@@ -184,8 +251,24 @@ wake(struct desktop *d)
 		return;
 	d->is_resting = false;
 	rest_end(d->stage);
+	backlog_wake(&d->backlog, clock_mono_ms());
 	d->kick_ms = clock_mono_ms() + 1 +
 	    (int64_t)(crypto_random_u64() % WAKE_SPREAD_MS);
+}
+
+/* Is the store to be tried again later?  Nonsense may have been the page of a
+ * network that wanted a login; of a store that answers else, no network mends
+ * what it holds. */
+static bool
+is_waiting(struct desktop *d)
+{
+	struct sync_status st = { .retry_in_ms = 0 };
+
+	if (d->link == SYNC_FAULT && stage_enter(d->stage)) {
+		sync_get_status(d->p->sync, &st);
+		stage_leave(d->stage);
+	}
+	return d->link == SYNC_OFFLINE || st.retry_in_ms > 0;
 }
 
 /* There may be a way to the store again: now or soon, and not on and on. */
@@ -194,7 +277,7 @@ net_up(struct desktop *d)
 {
 	int64_t at = clock_mono_ms() + NET_SETTLE_MS;
 
-	if (d->link != SYNC_OFFLINE || d->kick_ms > 0)
+	if (d->kick_ms > 0 || !is_waiting(d))
 		return;
 	if (at < d->kicked_ms + NET_EVERY_MS)
 		at = d->kicked_ms + NET_EVERY_MS;
@@ -253,13 +336,15 @@ sooner(int64_t a, int64_t b)
 static int64_t
 next_ms(const struct desktop *d)
 {
+	const int64_t at[] = { d->kick_ms, d->stores_ms, d->backlog_ms,
+	    d->locked_ms };
 	int64_t now = clock_mono_ms(), wait = notice_wait(&d->notice, now);
+	size_t i;
 
-	if (d->kick_ms > 0)
-		wait = sooner(wait, d->kick_ms > now ? d->kick_ms - now : 0);
-	if (d->stores_ms > 0)
-		wait = sooner(wait, d->stores_ms > now ? d->stores_ms - now :
-		    0);
+	for (i = 0; i < sizeof(at) / sizeof(*at); i++) {
+		if (at[i] > 0)
+			wait = sooner(wait, at[i] > now ? at[i] - now : 0);
+	}
 	return sooner(wait, helper_wait(&d->helper));
 }
 
@@ -294,6 +379,8 @@ desktop_run(void *arg)
 			stores_soon(d);
 		}
 		stores_look(d);
+		backlog_now(d);
+		locked_look(d);
 		if (p[3].revents && netwatch_read(d->net_fd))
 			net_up(d);
 		kick(d);
@@ -360,11 +447,20 @@ desktop_start(struct desktop *d)
 
 	if (!d)
 		return 0;
+	if (is_locked(d))
+		d->locked_ms = clock_mono_ms() + LOCKED_MS;
 	/* What was said before there was anybody to hear it. */
 	on_link(d);
 	r = thread_start(&d->thread, "desktop", desktop_run, d);
 	d->has_thread = r == 0;
 	return r;
+}
+
+void
+desktop_look(struct desktop *d)
+{
+	if (d)
+		on_link(d);
 }
 
 void
@@ -390,7 +486,7 @@ desktop_free(struct desktop *d, uint64_t changes_left)
 	d->p->on_link = NULL;
 	if (changes_left > 0 && d->p->opts.notify)
 		notice_send(d, NOTICE_UNSENT, 1, changes_left);
-	helper_finish(&d->helper);
+	helper_finish(&d->helper, LAST_MS);
 	if (d->stop_fd >= 0)
 		(void)close(d->stop_fd);
 	if (d->wake_fd >= 0)

@@ -22,6 +22,8 @@ int desktop_new(struct parts *p, struct stage *s, struct desktop **ret);
 /* Once the mount is ready and its terminal let go of: the program has the
  * same standard error. */
 int desktop_start(struct desktop *d);
+/* It was unlocked. */
+void desktop_look(struct desktop *d);
 /* The thread ends, the program stays.  NULL is ignored, as below. */
 void desktop_stop(struct desktop *d);
 /* All is over, and so many changes are left.  Waits a moment for what is on

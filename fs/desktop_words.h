@@ -11,6 +11,8 @@
  *	notify KIND URGENCY SUMMARY BODY	show; plain text
  *	gone KIND				take that one away
  *	ready sleep|shutdown			go on with that
+ *	patient					at its end, wait a while for who
+ *						shows what was not shown yet
  * Of it:
  *	sleep		the machine is about to, and waits a moment for "ready"
  *	wake		it has slept, or does not sleep after all

@@ -15,7 +15,6 @@
 
 #define PROGRAM "coffre-desktop"
 #define AGAIN_MS (60 * 1000)
-#define END_MS 2000		/* for the last words to arrive */
 #define SYSTEM_BUS "/run/dbus/system_bus_socket"
 
 static bool
@@ -129,9 +128,9 @@ helper_hear(struct helper *h, void (*fn)(void *arg, const char *line),
 }
 
 void
-helper_finish(struct helper *h)
+helper_finish(struct helper *h, int64_t ms)
 {
-	int64_t end = clock_mono_ms() + END_MS;
+	int64_t end = clock_mono_ms() + ms;
 	char buf[256];
 	ssize_t n;
 

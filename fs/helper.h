@@ -32,7 +32,8 @@ bool helper_tell(struct helper *h, const char *line, int len);
  * has ended. */
 bool helper_hear(struct helper *h, void (*fn)(void *arg, const char *line),
     void *arg);
-/* It ends by itself when it has passed on what it was told; is ended if not. */
-void helper_finish(struct helper *h);
+/* It ends by itself when it has passed on what it was told; is ended if it has
+ * not within so many milliseconds. */
+void helper_finish(struct helper *h, int64_t ms);
 
 #endif

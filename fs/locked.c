@@ -70,7 +70,8 @@ text_make(const struct locked *l, char out[static TEXT_MAX])
 {
 	return (size_t)snprintf(out, TEXT_MAX,
 	    _("The drive '%s' is locked: its files are there, but the key to "
-	    "them is not.\n\nTo unlock it, type in a terminal:\n\n"
+	    "them is not.\n\nTo unlock it, open Coffre in the menu of the "
+	    "desktop, or type in a terminal:\n\n"
 	    "    coffre unlock %s\n"), l->name, l->name);
 }
 

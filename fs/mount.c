@@ -180,13 +180,16 @@ watch_stop(struct mount *m)
 static int
 session_open(struct mount *m, struct err *e)
 {
+	struct below below;
 	int r;
 
 	r = session_new(m->p, m->conf->source, &m->stage.ctx, &m->se, e);
 	if (r < 0)
 		return r;
 	m->stage.ctx.se = m->se;
+	mountpoint_open(m->mp, &below);
 	r = session_mount(m->se, m->p, m->mp, e);
+	mountpoint_close(&below, r == 0);
 	if (r < 0)
 		return r;
 	m->is_mounted = true;
@@ -228,6 +231,7 @@ on_unlock(void *arg, const struct secret *s, bool is_slot, struct err *e)
 	/* Once locked again, it is the user's to unlock. */
 	if (r == 0)
 		await_end(m->await);
+	desktop_look(m->desktop);
 	return r;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "util/file.h"
 #include "util/log.h"
 
+#define NAMES_SHOWN 3	/* of what is in the way */
 #define STALE_MAX 8	/* dead mounts on top of each other */
 
 /* Undo the octal escapes of /proc/self/mountinfo, in place. */
@@ -216,11 +218,28 @@ mountpoint_is_dead(const char *path)
 	    errno == ECONNABORTED);
 }
 
+/* ---- the folder below ---------------------------------------------------- */
+
+/* Add "a, b, c": three names at the most, and that there are more. */
+static void
+names_add(char *out, size_t cap, unsigned n, const char *name)
+{
+	size_t len = strlen(out);
+
+	if (n < NAMES_SHOWN)
+		(void)snprintf(out + len, cap - len, "%s'%.40s'", n ? ", " :
+		    "", name);
+	else if (n == NAMES_SHOWN)
+		(void)snprintf(out + len, cap - len, ", ...");
+}
+
 static int
 dir_check_empty(const char *path, struct err *e)
 {
+	char names[160] = "";
 	struct dirent *de;
-	int r = 0;
+	unsigned n = 0;
+	int r;
 	DIR *d;
 
 	d = opendir(path);
@@ -229,14 +248,56 @@ dir_check_empty(const char *path, struct err *e)
 		return err_set(e, r, "mount point '%s': %s", path,
 		    strerror(-r));
 	}
-	while (r == 0 && (de = readdir(d)) != NULL) {
+	while ((de = readdir(d)) != NULL) {
 		if (strcmp(de->d_name, ".") != 0 &&
 		    strcmp(de->d_name, "..") != 0)
-			r = err_set(e, -ENOTEMPTY, "mount point '%s' is not "
-			    "empty: empty it or name another folder", path);
+			names_add(names, sizeof(names), n++, de->d_name);
 	}
 	(void)closedir(d);
-	return r;
+	if (n == 0)
+		return 0;
+	/* Nothing is moved here: they are the user's, and may be open. */
+	if (access(path, W_OK) < 0)
+		return err_set(e, -ENOTEMPTY, "mount point '%s' is not empty: "
+		    "allow writing there ('chmod u+w'), move %s away, mount, "
+		    "and copy it into the drive; or name another folder",
+		    path, names);
+	return err_set(e, -ENOTEMPTY, "mount point '%s' is not empty: move %s "
+	    "away, mount, and copy it into the drive; or name another folder",
+	    path, names);
+}
+
+void
+mountpoint_open(const char *path, struct below *ret)
+{
+	struct stat st;
+
+	ret->fd = geteuid() == 0 ? -1 : open(path, O_RDONLY | O_DIRECTORY |
+	    O_NOFOLLOW | O_CLOEXEC);
+	if (ret->fd < 0)
+		return;
+	if (fstat(ret->fd, &st) < 0 || st.st_uid != geteuid()) {
+		(void)close(ret->fd);
+		ret->fd = -1;
+		return;
+	}
+	ret->mode = st.st_mode & 07777;
+	/* If that cannot be, fusermount3 says so. */
+	if (!(ret->mode & S_IWUSR))
+		(void)fchmod(ret->fd, ret->mode | S_IWUSR);
+}
+
+void
+mountpoint_close(struct below *b, bool is_mounted)
+{
+	if (b->fd < 0)
+		return;
+	/* The descriptor is that of the folder, whatever lies on it now. */
+	if (fchmod(b->fd, is_mounted ? b->mode & ~(mode_t)0222 : b->mode) < 0)
+		log_info("the folder below the mount stays writable: r=%d",
+		    -errno);
+	(void)close(b->fd);
+	b->fd = -1;
 }
 
 int

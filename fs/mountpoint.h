@@ -48,6 +48,21 @@ bool mountpoint_is_dead(const char *path);
  * empty folder.  Fills the absolute path. */
 int mountpoint_prepare(const char *path, char out[static PATH_MAX],
     struct err *e);
+/*
+ * The folder below a mount.  While nothing is mounted on it, what a program
+ * puts there would lie on this machine in clear and be in the way of the next
+ * mount: so the user may not write into it then.  That of root, or of somebody
+ * else, is left as it is.
+ */
+struct below {
+	int fd;			/* -1: left as it is */
+	mode_t mode;		/* as it was found */
+};
+/* Just before it is mounted on: writable, as fusermount3 wants it. */
+void mountpoint_open(const char *path, struct below *ret);
+/* That is over.  is_mounted: it is closed from now on; otherwise as it was
+ * found. */
+void mountpoint_close(struct below *b, bool is_mounted);
 /* Unmount.  -EBUSY: in use (not when lazy: it then goes when it no longer
  * is). */
 int mountpoint_unmount(const char *path, bool is_lazy, struct err *e);

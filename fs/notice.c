@@ -8,13 +8,14 @@
 #include <string.h>
 
 #define TITLE_MAX 200	/* bytes of a title that are shown */
+#define WHY_MAX 600
 
 struct words {
 	const char *kind;
 	int urgency;		/* of the desktop: 1 normal, 2 critical */
 	const char *summary;	/* after the drive's title */
-	const char *body;	/* %s: the store, if it is about one; then the
-				 * drive's name */
+	const char *body;	/* %s: the store or the reason, if it is about
+				 * one; then the drive's name */
 };
 
 static const struct words words[NOTICE_KINDS] = {
@@ -37,6 +38,23 @@ static const struct words words[NOTICE_KINDS] = {
 	    N_("What is left is safe on this computer and is uploaded when the "
 	    "drive is mounted again. Before you remove the computer from the "
 	    "network for good, run: coffre mount %s") },
+	[NOTICE_FAULT] = { "fault", 1,
+	    N_("the store gives answers that make no sense"),
+	    N_("Work goes on here. If the network wants a login on a page of "
+	    "its own first, log in there. What is wrong, and what to do, "
+	    "tells: coffre status %s") },
+	[NOTICE_STALLED] = { "stalled", 1,
+	    N_("nothing has been uploaded for a day"),
+	    N_("What was changed since is safe on this computer, and only "
+	    "there. See that the network works and the store can be reached. "
+	    "What is wrong tells: coffre status %s") },
+	[NOTICE_LOCKED] = { "locked", 1, N_("it is locked"),
+	    N_("Its files are there, but the key to them is not. To unlock "
+	    "it, open Coffre in the menu of the desktop, or run: coffre "
+	    "unlock %s") },
+	[NOTICE_NOT_MOUNTED] = { "not-mounted", 1, N_("it is not mounted"),
+	    N_("The reason: %s. When that is mended, open Coffre in the menu "
+	    "of the desktop, or run: coffre mount %s") },
 	[NOTICE_STORE_SIGN_IN] = { "store-sign-in", 1,
 	    N_("one of its stores refuses access"),
 	    N_("The drive works, but nothing new comes to %s. Check the user "
@@ -104,11 +122,11 @@ notice_wait(const struct notice *n, int64_t now_ms)
 
 /* A field ends at a tab and a line at its end: neither is passed on. */
 static void
-title_clean(const char *s, char out[static TITLE_MAX + 1])
+clean(const char *s, char *out, size_t max)
 {
 	size_t i;
 
-	for (i = 0; i < TITLE_MAX && s[i]; i++)
+	for (i = 0; i < max && s[i]; i++)
 		out[i] = (unsigned char)s[i] < ' ' || s[i] == 0x7f ? ' ' :
 		    s[i];
 	/* Not in the middle of a character. */
@@ -137,13 +155,15 @@ notice_line(enum notice_kind kind, const struct notice_of *o,
 {
 	const struct words *w = &words[kind];
 	char title[TITLE_MAX + 1], name[TITLE_MAX + 1], count[80] = "";
-	char body[1024], store[TITLE_MAX + 1] = "";
-	const char *const values[] = { store, name };
+	char body[1200], what[WHY_MAX + 1] = "";
+	const char *const values[] = { what, name };
 
-	title_clean(o->title, title);
-	title_clean(o->name, name);
-	if (o->store)
-		title_clean(o->store, store);
+	clean(o->title, title, TITLE_MAX);
+	clean(o->name, name, TITLE_MAX);
+	if (kind == NOTICE_NOT_MOUNTED)
+		clean(o->why ? o->why : "", what, WHY_MAX);
+	else if (o->store)
+		clean(o->store, what, TITLE_MAX);
 	if (kind == NOTICE_UNSENT && o->changes > 0)
 		(void)snprintf(count, sizeof(count), tr_n("%" PRIu64
 		    " change is left. ", "%" PRIu64 " changes are left. ",
@@ -154,8 +174,8 @@ notice_line(enum notice_kind kind, const struct notice_of *o,
 	else if (o->times > 1)
 		(void)snprintf(count, sizeof(count), _("%u times since the "
 		    "last notice. "), o->times);
-	fill(body, sizeof(body), tr(w->body), o->store ? values :
-	    values + 1);
+	fill(body, sizeof(body), tr(w->body), o->store || kind ==
+	    NOTICE_NOT_MOUNTED ? values : values + 1);
 	return snprintf(out, NOTICE_LINE_MAX, "notify\t%s\t%d\t%s%s%s\t%s%s\n",
 	    w->kind, w->urgency, title, tr(": "), tr(w->summary), count, body);
 }

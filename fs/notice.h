@@ -16,6 +16,10 @@ enum notice_kind {
 	NOTICE_ALARM,		/* a trust rule */
 	NOTICE_CONFLICT,	/* two files wanted one name */
 	NOTICE_UNSENT,		/* left at unmount */
+	NOTICE_FAULT,		/* the store answers nonsense */
+	NOTICE_STALLED,		/* nothing has been uploaded for a day */
+	NOTICE_LOCKED,		/* still, a while after it was mounted */
+	NOTICE_NOT_MOUNTED,	/* where nobody looks */
 	/* One store of several, while the drive works. */
 	NOTICE_STORE_SIGN_IN,	/* refuses access */
 	NOTICE_STORE_FULL,	/* has no room */
@@ -51,6 +55,7 @@ struct notice_of {
 	uint64_t changes;	/* of NOTICE_UNSENT */
 	unsigned times;
 	const char *store;	/* of NOTICE_STORE_*: its address */
+	const char *why;	/* of NOTICE_NOT_MOUNTED, in words */
 };
 
 /* The lines of fs/desktop_words.h: to show it, and to take it away again.

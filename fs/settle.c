@@ -15,6 +15,7 @@
 #include "fs/ask.h"
 #include "fs/cli.h"
 #include "fs/keyring.h"
+#include "fs/places.h"
 #include "fs/setup.h"
 #include "fs/slots.h"
 #include "fs/window.h"
@@ -50,14 +51,21 @@ static int
 run_with(const char *word, const char *name, int fd, int err_fd)
 {
 	char self[] = "coffre", opt[] = "--passphrase-fd", number[16];
-	char *what = strdup(word), *copy = strdup(name);
-	char *with[] = { self, what, opt, number, copy, NULL };
-	char *without[] = { self, what, copy, NULL };
-	int r = -ENOMEM;
+	char again[] = "--supervise", *what = strdup(word);
+	char *copy = strdup(name), *argv[7] = { self, what };
+	int n = 2, r = -ENOMEM;
 
 	(void)snprintf(number, sizeof(number), "%d", fd);
+	/* There is nobody else who starts it again after a crash. */
+	if (strcmp(word, "mount") == 0)
+		argv[n++] = again;
+	if (fd >= 0) {
+		argv[n++] = opt;
+		argv[n++] = number;
+	}
+	argv[n] = copy;
 	if (what && copy)
-		r = run(fd < 0 ? without : with, err_fd);
+		r = run(argv, err_fd);
 	free(what);
 	free(copy);
 	return r < 0 ? cli_fail(r, NULL) : r;
@@ -131,28 +139,22 @@ settle_run(const char *word, const char *name, const struct secret *pass,
 /* ---- the questions ------------------------------------------------------- */
 
 static void
-keyring_ask(struct ask *a, struct setup *s)
+keyring_use(struct ask *a, struct setup *s)
 {
 	char text[TR_MAX];
 	struct err e = { "" };
 
-	if (!keyring_is_there() || a->ops->yes(a, N_("Have the keyring of "
-	    "your session unlock it"), true) != 1)
-		return;
 	if (slots_to_keyring(&s->parts, &e) < 0)
 		ask_tell(a, "That does not work: %s.  'coffre keyring enable "
 		    "%s' tries again.", tr_text(e.msg, text), s->parts.name);
 }
 
 static void
-login_ask(struct ask *a, const char *name)
+login_use(struct ask *a, const char *name)
 {
-	char word[] = "autostart", what[] = "enable", *copy;
-	char *argv[] = { word, what, NULL, NULL };
+	char word[] = "autostart", what[] = "enable", *copy = strdup(name);
+	char *argv[] = { word, what, copy, NULL };
 
-	if (a->ops->yes(a, N_("Mount it at login"), true) != 1)
-		return;
-	argv[2] = copy = strdup(name);
 	optind = 0;	/* getopt begins anew */
 	if (!copy || cmd_autostart.run(&cmd_autostart, 3, argv) != 0)
 		ask_tell(a, "It is not mounted at login: 'coffre autostart "
@@ -160,30 +162,61 @@ login_ask(struct ask *a, const char *name)
 	free(copy);
 }
 
+/* Other file managers show it by themselves. */
+static void
+kde_show(struct ask *a, const char *name)
+{
+	char text[TR_MAX];
+	struct err e = { "" };
+
+	if (window_is_kde() && places_add(name, &e) < 0)
+		ask_tell(a, "Dolphin does not show it: %s.  'coffre places "
+		    "add %s' tries again.", tr_text(e.msg, text), name);
+}
+
+/* All of it at once, or one after the other.  Is it to be mounted now? */
+static bool
+all_ask(struct ask *a, struct setup *s)
+{
+	bool has_ring = keyring_is_there();
+	int usual;
+
+	usual = a->ops->yes(a, has_ring ? N_("As usual: have the keyring of "
+	    "your session unlock it, mount it at login, and mount it now") :
+	    N_("As usual: mount it at login, and mount it now"), true);
+	if (usual < 0)
+		return false;
+	if (has_ring && (usual == 1 || a->ops->yes(a, N_("Have the keyring of "
+	    "your session unlock it"), true) == 1))
+		keyring_use(a, s);
+	if (usual == 1 || a->ops->yes(a, N_("Mount it at login"), true) == 1)
+		login_use(a, s->parts.name);
+	kde_show(a, s->parts.name);
+	return usual == 1 || a->ops->yes(a, N_("Mount it now"), true) == 1;
+}
+
 int
 settle(struct ask *a, struct setup *s, bool is_gui)
 {
 	const char *name = s->parts.name, *dir = s->parts.opts.mountpoint;
 	char said[SETTLE_SAID_MAX] = "";
-	int code = 0, r;
+	bool is_wanted = all_ask(a, s);
+	int code = 0;
 
-	keyring_ask(a, s);
-	login_ask(a, name);
-	r = a->ops->yes(a, N_("Mount it now"), true);
-	if (r == 1) {
+	if (is_wanted) {
 		ask_busy(a, "Mounting it ...");
 		code = settle_run("mount", name, &s->passphrase, is_gui ?
 		    said : NULL);
 	}
 	if (*said && code != 0)
 		ask_tell(a, "That does not work: %s.", said);
-	if (r == 1 && code == 0)
+	if (is_wanted && code == 0)
 		ask_tell(a, "It is in '%s'.  'coffre unmount %s' puts it "
 		    "away.", dir, name);
 	else
 		ask_tell(a, "'coffre mount %s' shows it in '%s'.", name, dir);
 	a->ops->end(a, NULL);
-	if (is_gui && r == 1 && code == 0)
+	if (is_gui && is_wanted && code == 0)
 		(void)window_browse(dir);
 	return code;
 }

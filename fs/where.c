@@ -314,3 +314,23 @@ where_folder(const char *path, char out[static PATH_MAX], struct err *e)
 		    "name another folder", out);
 	return 0;
 }
+
+/* By GVfs: below the home or where disks are, and not hidden. */
+bool
+where_is_shown(const char *path)
+{
+	static const char *const dirs[] = { "/media/", "/run/media/" };
+	char home[PATH_MAX];
+	size_t i;
+
+	if (strstr(path, "/."))
+		return false;
+	for (i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
+		if (strncmp(path, dirs[i], strlen(dirs[i])) == 0)
+			return true;
+	}
+	if (place_mountpoint(home, NULL) < 0)
+		return false;
+	strrchr(home, '/')[1] = '\0';
+	return strncmp(path, home, strlen(home)) == 0;
+}

@@ -3,6 +3,7 @@
 #define FS_WHERE_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "fs/ask.h"
 
@@ -14,5 +15,8 @@ int where_ask(struct ask *a, char out[static ASK_MAX], struct err *e);
 /* Can a drive be mounted there, on an empty folder or one to be made?  out: the
  * whole path, "~" written out.  Makes nothing. */
 int where_folder(const char *path, char out[static PATH_MAX], struct err *e);
+/* Do file managers show in their sidebar what is mounted there?  A whole
+ * path. */
+bool where_is_shown(const char *path);
 
 #endif

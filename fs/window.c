@@ -50,8 +50,8 @@ is_installed(const char *name)
 	return false;
 }
 
-static bool
-is_kde(void)
+bool
+window_is_kde(void)
 {
 	const char *p = getenv("XDG_CURRENT_DESKTOP");
 	size_t n;
@@ -67,8 +67,8 @@ is_kde(void)
 int
 window_program(const char **ret, struct err *e)
 {
-	const char *first = is_kde() ? kdialog : zenity;
-	const char *other = is_kde() ? zenity : kdialog;
+	const char *first = window_is_kde() ? kdialog : zenity;
+	const char *other = window_is_kde() ? zenity : kdialog;
 
 	if (!pinentry_has_display())
 		return err_set(e, -ENOTTY, "there is no display for windows: "

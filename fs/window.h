@@ -51,6 +51,8 @@ int window_program(const char **ret, struct err *e);
 int window_open(struct child *c, const char *program, const struct window *w);
 /* What its exit status means: one of window_end; -EIO: no window came up. */
 int window_ended(const char *program, int status);
+/* Is this session KDE's? */
+bool window_is_kde(void);
 /* The desktop's own program for a folder or an address of the web. */
 int window_browse(const char *what);
 /* This command, with these words, in a terminal of the desktop instead.

@@ -16,11 +16,14 @@ install: install-desktop
 install-desktop:
 	install -d $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(ZSHDIR) \
 		$(DESTDIR)$(APPDIR) $(DESTDIR)$(METADIR) \
+		$(DESTDIR)$(DATADIR)/kio/servicemenus \
 		$(DESTDIR)$(ICONDIR)/scalable/apps \
 		$(DESTDIR)$(ICONDIR)/symbolic/apps
 	install -m 644 fs/coffre.7 $(DESTDIR)$(MANDIR)/man7/
 	install -m 644 packaging/coffre.zsh $(DESTDIR)$(ZSHDIR)/_coffre
 	install -m 644 packaging/$(APPID).desktop $(DESTDIR)$(APPDIR)/
+	install -m 644 packaging/coffre-servicemenu.desktop \
+		$(DESTDIR)$(DATADIR)/kio/servicemenus/$(APPID).desktop
 	install -m 644 packaging/$(APPID).metainfo.xml $(DESTDIR)$(METADIR)/
 	install -m 644 packaging/icons/coffre.svg \
 		$(DESTDIR)$(ICONDIR)/scalable/apps/
@@ -82,14 +85,15 @@ install-helper: $(DESKTOP)
 # ---- extensions: one a file manager, where its -dev package is there ----
 
 EXTDIR := packaging/extensions
-EXTSRC := $(wildcard $(EXTDIR)/*.[ch] tests/extensions/*.[ch])
+EXTSRC := $(wildcard $(EXTDIR)/*.[ch] tests/extensions/*.[ch]) \
+	packaging/desktop/notify.c packaging/desktop/notify.h
 ext_nautilus := libnautilus-extension-4 gtk4 gmodule-2.0
 ext_caja     := libcaja-extension gtk+-3.0 gmodule-2.0
 ext_nemo     := libnemo-extension gtk+-3.0 gmodule-2.0
 EXTS     = $(foreach m,nautilus caja nemo,$(shell \
 	pkg-config --exists $(ext_$(m)) 2>/dev/null && echo $(m)))
 # The headers of others are not ours to keep free of warnings.
-extc     = -std=gnu11 -D_GNU_SOURCE $(WARN) -Werror -I$(EXTDIR) $(HARD) \
+extc     = -std=gnu11 -D_GNU_SOURCE $(WARN) -Werror -I$(EXTDIR) -I. $(HARD) \
 	$(OPT) $(patsubst -I%,-isystem%,$(shell \
 	pkg-config --cflags $(ext_$*))) -DLOCALEDIR='"$(LOCALEDIR)"' \
 	$(CPPFLAGS) $(CFLAGS)
@@ -98,21 +102,27 @@ extl     = $(LDSAN) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) \
 
 extensions:
 	@$(SUB) $(foreach m,$(EXTS),$(B)/extensions/libcoffre-$(m).so \
-		$(B)/extensions/host-$(m))
+		$(B)/extensions/host-$(m)) $(B)/extensions/words
 	@echo "extensions built for: $(or $(EXTS),none (their -dev packages \
 	are missing))"
 
 $(B)/extensions/libcoffre-%.so: $(EXTDIR)/%.c $(EXTSRC) $(B)/.flags
 	@mkdir -p $(@D)
 	@echo "  CCLD    $@"
-	$(Q)$(CC) $(extc) -fPIC -shared -Wl,-z,defs -o $@ $< \
-		$(EXTDIR)/mark.c $(extl)
+	$(Q)$(CC) $(extc) -fPIC -shared -Wl,-z,defs -Wl,-Bsymbolic -o $@ $< \
+		$(EXTDIR)/mark.c packaging/desktop/notify.c $(extl)
 
 # Stands in for the file manager in tests.
 $(B)/extensions/host-%: tests/extensions/host.c $(EXTSRC) $(B)/.flags
 	@mkdir -p $(@D)
 	@echo "  CCLD    $@"
 	$(Q)$(CC) $(extc) -pie -include $*.h -o $@ $< $(extl)
+
+$(B)/extensions/words: tests/extensions/words.c $(EXTDIR)/mark.c \
+		$(EXTDIR)/mark.h $(B)/.flags
+	@mkdir -p $(@D)
+	@echo "  CCLD    $@"
+	$(Q)$(CC) -I$(EXTDIR) $(gioc) -o $@ $(filter %.c,$^) $(giol)
 
 # Where each looks is its own matter.
 install-nautilus: EXTTO = $(shell pkg-config --define-variable=prefix=$(PREFIX) \

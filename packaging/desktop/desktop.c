@@ -25,6 +25,9 @@
 
 #define LINE_MAX_BYTES 4096
 #define LAST_MS 1500	/* for what is on its way when the mount has ended */
+/* ... where nobody was there yet to show it.  What starts us at login waits as
+ * long: it must not take as long as a service manager gives it. */
+#define PATIENT_MS (30 * 1000)
 
 struct desktop {
 	GMainLoop *loop;
@@ -33,7 +36,7 @@ struct desktop {
 	struct network *network;
 	struct notify *notify;
 	GString *in;			/* read, and no line yet */
-	bool is_ending;
+	bool is_ending, is_patient;
 };
 
 static void
@@ -48,6 +51,8 @@ do_line(struct desktop *d, char *line)
 		notify_gone(d->notify, f[1]);
 	else if (n == 2 && strcmp(f[0], "ready") == 0 && d->login)
 		login_ready(d->login, f[1]);
+	else if (n == 1 && strcmp(f[0], "patient") == 0)
+		d->is_patient = true;
 	else
 		g_printerr("coffre-desktop: unknown words\n");
 	g_strfreev(f);
@@ -62,13 +67,21 @@ on_late(gpointer arg)
 	return G_SOURCE_REMOVE;
 }
 
+/* Is there something to wait for at the end? */
+static bool
+is_busy(const struct desktop *d)
+{
+	return notify_is_busy(d->notify) || (d->is_patient &&
+	    notify_is_waiting(d->notify));
+}
+
 /* Nothing is on its way any more. */
 static void
 on_idle(void *arg)
 {
 	struct desktop *d = arg;
 
-	if (d->is_ending)
+	if (d->is_ending && !is_busy(d))
 		g_main_loop_quit(d->loop);
 }
 
@@ -76,10 +89,11 @@ static void
 input_end(struct desktop *d)
 {
 	d->is_ending = true;
-	if (!notify_is_busy(d->notify))
+	if (!is_busy(d))
 		g_main_loop_quit(d->loop);
 	else
-		g_timeout_add(LAST_MS, on_late, d);
+		g_timeout_add(d->is_patient ? PATIENT_MS : LAST_MS, on_late,
+		    d);
 }
 
 static gboolean

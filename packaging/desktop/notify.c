@@ -15,12 +15,14 @@ struct notify {
 	GHashTable *ids;	/* kind: number of what is shown */
 	GCancellable *end;
 	unsigned under_way;
+	GList *waiting;		/* calls for which nobody was there */
 };
 
 struct call {
 	struct notify *n;
 	char *kind, *summary, *body;
 	int urgency;
+	guint watch;		/* for somebody to show it; 0: none */
 };
 
 /* Where the session's bus is, if it is there: GLib would start another one,
@@ -49,6 +51,52 @@ notify_has_bus(void)
 	return s != NULL;
 }
 
+static void
+call_free(struct call *c)
+{
+	g_free(c->kind);
+	g_free(c->summary);
+	g_free(c->body);
+	g_free(c);
+}
+
+static void
+call_done(struct call *c)
+{
+	struct notify *n = c->n;
+
+	call_free(c);
+	if (--n->under_way == 0 && !g_cancellable_is_cancelled(n->end))
+		n->on_idle(n->arg);
+}
+
+/* ---- for who is not there yet -------------------------------------------- */
+
+static void
+wait_end(struct call *c)
+{
+	g_bus_unwatch_name(c->watch);
+	c->watch = 0;
+	c->n->waiting = g_list_remove(c->n->waiting, c);
+}
+
+/* Of that kind, or (NULL) all of them. */
+static void
+wait_drop(struct notify *n, const char *kind)
+{
+	GList *l = n->waiting, *next;
+
+	for (; l; l = next) {
+		struct call *c = l->data;
+
+		next = l->next;
+		if (kind && strcmp(c->kind, kind) != 0)
+			continue;
+		wait_end(c);
+		call_free(c);
+	}
+}
+
 struct notify *
 notify_new(void (*on_idle)(void *arg), void *arg)
 {
@@ -64,6 +112,7 @@ notify_new(void (*on_idle)(void *arg), void *arg)
 void
 notify_free(struct notify *n)
 {
+	wait_drop(n, NULL);
 	/* Answers still to come find their calls cancelled, and n there. */
 	g_cancellable_cancel(n->end);
 	while (n->under_way > 0)
@@ -82,17 +131,10 @@ notify_is_busy(const struct notify *n)
 	return n->under_way > 0;
 }
 
-static void
-call_done(struct call *c)
+bool
+notify_is_waiting(const struct notify *n)
 {
-	struct notify *n = c->n;
-
-	g_free(c->kind);
-	g_free(c->summary);
-	g_free(c->body);
-	g_free(c);
-	if (--n->under_way == 0 && !g_cancellable_is_cancelled(n->end))
-		n->on_idle(n->arg);
+	return n->waiting != NULL;
 }
 
 static void
@@ -141,17 +183,69 @@ has_markup(GVariant *v)
 	return r;
 }
 
+static bool
+is_absent(const GError *e)
+{
+	static const int why[] = { G_DBUS_ERROR_SERVICE_UNKNOWN,
+	    G_DBUS_ERROR_NAME_HAS_NO_OWNER, G_DBUS_ERROR_SPAWN_FAILED,
+	    G_DBUS_ERROR_SPAWN_EXEC_FAILED, G_DBUS_ERROR_SPAWN_CHILD_EXITED };
+	gsize i;
+
+	for (i = 0; i < G_N_ELEMENTS(why); i++) {
+		if (g_error_matches(e, G_DBUS_ERROR, why[i]))
+			return true;
+	}
+	return false;
+}
+
+static void on_caps(GObject *bus, GAsyncResult *res, gpointer arg);
+
+static void
+on_owner(GDBusConnection *bus, const gchar *name, const gchar *owner,
+    gpointer arg)
+{
+	struct call *c = arg;
+
+	(void)bus;
+	(void)name;
+	(void)owner;
+	wait_end(c);
+	c->n->under_way++;
+	start(c->n, "GetCapabilities", NULL, "(as)", on_caps, c);
+}
+
+/* Is it to wait? */
+static bool
+wait_begin(struct call *c, const GError *e)
+{
+	struct notify *n = c->n;
+
+	if (!is_absent(e) || g_cancellable_is_cancelled(n->end))
+		return false;
+	wait_drop(n, c->kind);
+	n->waiting = g_list_prepend(n->waiting, c);
+	c->watch = g_bus_watch_name_on_connection(n->bus, NAME,
+	    G_BUS_NAME_WATCHER_FLAGS_NONE, on_owner, NULL, c, NULL);
+	if (--n->under_way == 0)
+		n->on_idle(n->arg);
+	return true;
+}
+
 static void
 on_caps(GObject *bus, GAsyncResult *res, gpointer arg)
 {
-	GVariant *v = answer_of(bus, res);
+	GError *e = NULL;
+	GVariant *v = g_dbus_connection_call_finish(G_DBUS_CONNECTION(bus),
+	    res, &e);
 	struct call *c = arg;
 	GVariantBuilder actions, hints;
 	char *body;
 	guint id;
 
 	if (!v) {
-		call_done(c);
+		if (!wait_begin(c, e))
+			call_done(c);
+		g_clear_error(&e);
 		return;
 	}
 	body = has_markup(v) ? g_markup_escape_text(c->body, -1) :
@@ -201,7 +295,9 @@ notify_show(struct notify *n, const char *kind, int urgency,
 	c->body = g_utf8_make_valid(body, -1);
 	c->urgency = CLAMP(urgency, 0, 2);
 	n->under_way++;
+	wait_drop(n, kind);
 	if (n->bus && g_dbus_connection_is_closed(n->bus)) {
+		wait_drop(n, NULL);
 		g_clear_object(&n->bus);
 		g_hash_table_remove_all(n->ids);
 	}
@@ -234,6 +330,7 @@ notify_gone(struct notify *n, const char *kind)
 	guint id = GPOINTER_TO_UINT(g_hash_table_lookup(n->ids, kind));
 	struct call *c;
 
+	wait_drop(n, kind);
 	if (id == 0 || g_dbus_connection_is_closed(n->bus))
 		return;
 	g_hash_table_remove(n->ids, kind);

@@ -16,50 +16,81 @@
 #include <string.h>
 
 #include "mark.h"
+#include "packaging/desktop/notify.h"
 
-#define WATCHED_MAX 1000
+#define WATCHED_MAX 100000	/* some MB of memory */
+#define LOOKS_MAX 500		/* at once: each is a call of the driver */
 #define AGAIN_SECONDS 3
 
 /* ---- the emblem ---------------------------------------------------------- */
 
-/* Files on the screen whose mark may change: file -> enum mark.  They are
- * not held; one that goes takes itself out. */
+/* Files on the screen whose mark may change, by file and in a row: a look
+ * takes the first ones and puts them at its end.  They are not held; one that
+ * goes takes itself out. */
+struct watched {
+	GObject *file;
+	enum mark was;
+	GList link;
+};
 static GHashTable *watched;
+static GQueue row = G_QUEUE_INIT;
 static guint timer;
 
 static void
 on_gone(gpointer arg, GObject *file)
 {
+	struct watched *w = g_hash_table_lookup(watched, file);
+
 	(void)arg;
+	if (!w)
+		return;
+	g_queue_unlink(&row, &w->link);
 	(void)g_hash_table_remove(watched, file);
+}
+
+static void
+unwatch(struct watched *w)
+{
+	g_object_weak_unref(w->file, on_gone, NULL);
+	on_gone(NULL, w->file);
+}
+
+static gboolean
+has_changed(struct watched *w)
+{
+	char text[MARK_TEXT_MAX];
+	char *uri = fm_(file_info_get_uri)((gpointer)w->file);
+	gboolean has = mark_of_uri(uri, text) != w->was;
+
+	g_free(uri);
+	return has;
 }
 
 static gboolean
 on_timer(gpointer arg)
 {
-	char text[MARK_TEXT_MAX];
-	GHashTableIter it;
-	gpointer file, was;
+	guint n = MIN(row.length, LOOKS_MAX);
 	GList *changed = NULL, *l;
-	char *uri;
+	struct watched *w;
 
 	(void)arg;
-	g_hash_table_iter_init(&it, watched);
-	while (g_hash_table_iter_next(&it, &file, &was)) {
-		uri = fm_(file_info_get_uri)(file);
-		if (mark_of_uri(uri, text) != GPOINTER_TO_UINT(was)) {
-			changed = g_list_prepend(changed, g_object_ref(file));
-			g_object_weak_unref(file, on_gone, NULL);
-			g_hash_table_iter_remove(&it);
+	for (; n > 0; n--) {
+		w = row.head->data;
+		if (has_changed(w)) {
+			changed = g_list_prepend(changed,
+			    g_object_ref(w->file));
+			unwatch(w);
+		} else {
+			g_queue_unlink(&row, &w->link);
+			g_queue_push_tail_link(&row, &w->link);
 		}
-		g_free(uri);
 	}
 	/* Each of them is asked for anew, and then watched again if need
 	 * be. */
 	for (l = changed; l; l = l->next)
 		fm_(file_info_invalidate_extension_info)(l->data);
 	g_list_free_full(changed, g_object_unref);
-	if (g_hash_table_size(watched) > 0)
+	if (row.length > 0)
 		return G_SOURCE_CONTINUE;
 	timer = 0;
 	return G_SOURCE_REMOVE;
@@ -68,16 +99,21 @@ on_timer(gpointer arg)
 static void
 watch(GObject *file, enum mark m)
 {
-	gpointer p = GUINT_TO_POINTER((guint)m);
+	struct watched *w = g_hash_table_lookup(watched, file);
 
-	if (g_hash_table_contains(watched, file)) {
-		(void)g_hash_table_replace(watched, file, p);
+	if (w) {
+		w->was = m;
 		return;
 	}
-	if (g_hash_table_size(watched) >= WATCHED_MAX)
+	if (row.length >= WATCHED_MAX)
 		return;
+	w = g_new0(struct watched, 1);
+	w->file = file;
+	w->was = m;
+	w->link.data = w;
 	g_object_weak_ref(file, on_gone, NULL);
-	(void)g_hash_table_insert(watched, file, p);
+	(void)g_hash_table_insert(watched, file, w);
+	g_queue_push_tail_link(&row, &w->link);
 	if (!timer)
 		timer = g_timeout_add_seconds(AGAIN_SECONDS, on_timer, NULL);
 }
@@ -94,9 +130,11 @@ update_file_info(FM(InfoProvider) *p, FM(FileInfo) *file, GClosure *done,
 	(void)p;
 	(void)done;
 	(void)handle;
-	g_free(uri);
 	if (emblem)
 		fm_(file_info_add_emblem)(file, emblem);
+	if (mark_is_conflict(uri))
+		fm_(file_info_add_emblem)(file, MARK_CONFLICT);
+	g_free(uri);
 	if (mark_is_passing(m))
 		watch(G_OBJECT(file), m);
 	return FM_COMPLETE;
@@ -111,15 +149,18 @@ status_text(GList *files)
 {
 	GString *s = g_string_new(NULL);
 	char text[MARK_TEXT_MAX];
-	char *uri, *path;
+	char *uri, *path, *words;
 	GList *l;
 
 	for (l = files; l; l = l->next) {
 		uri = fm_(file_info_get_uri)(l->data);
 		path = uri ? g_filename_from_uri(uri, NULL, NULL) : NULL;
-		if (path && mark_of_path(path, text) != MARK_NONE)
+		if (path && mark_of_path(path, text) != MARK_NONE) {
+			words = mark_words(text);
 			g_string_append_printf(s, "%s%s: %s", s->len ? "\n" :
-			    "", path, text);
+			    "", path, words);
+			g_free(words);
+		}
 		g_free(path);
 		g_free(uri);
 	}
@@ -177,16 +218,76 @@ command_of(GList *files, const char *words)
 	return NULL;
 }
 
-/* Nobody waits for it; what it cannot do it says in the session's log. */
+/* What a command could not do.  Made when it is first needed. */
+static struct notify *notices;
+
+static void
+on_notices_idle(void *arg)
+{
+	(void)arg;
+}
+
+static void
+failure_show(const char *what)
+{
+	if (!notices)
+		notices = notify_new(on_notices_idle, NULL);
+	notify_show(notices, "command", 1, _("That did not work"), what);
+}
+
+/* The last line, without who says it. */
+static char *
+last_line(const char *said)
+{
+	char *all = g_strchomp(g_strdup(said ? said : ""));
+	const char *line = strrchr(all, '\n');
+	char *r;
+
+	line = line ? line + 1 : all;
+	if (g_str_has_prefix(line, "coffre: "))
+		line += strlen("coffre: ");
+	r = g_strdup(line);
+	g_free(all);
+	return r;
+}
+
+static void
+on_ended(GObject *proc, GAsyncResult *res, gpointer arg)
+{
+	GSubprocess *p = G_SUBPROCESS(proc);
+	char *said = NULL, *line;
+
+	(void)arg;
+	(void)g_subprocess_communicate_utf8_finish(p, res, NULL, &said, NULL);
+	line = last_line(said);
+	/* Without a module there is nobody left to show it. */
+	if (watched && !g_subprocess_get_successful(p))
+		failure_show(*line ? line : _("There is no message of why."));
+	g_free(line);
+	g_free(said);
+}
+
+/* Nobody waits for it; what it cannot do is shown. */
 static void
 on_command(GObject *item, gpointer files)
 {
 	const char *words = g_object_get_data(item, "coffre");
 	char **argv = command_of(files, words);
+	GError *e = NULL;
+	GSubprocess *p;
 
-	if (argv)
-		(void)g_spawn_async(NULL, argv, NULL, G_SPAWN_SEARCH_PATH |
-		    G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL, NULL, NULL);
+	if (!argv)
+		return;
+	p = g_subprocess_newv((const gchar *const *)argv,
+	    G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
+	    G_SUBPROCESS_FLAGS_STDERR_PIPE, &e);
+	if (p)
+		g_subprocess_communicate_utf8_async(p, NULL, NULL, on_ended,
+		    NULL);
+	else
+		failure_show(e->message);
+	g_clear_object(&p);
+	g_clear_error(&e);
 	g_strfreev(argv);
 }
 
@@ -308,24 +409,23 @@ coffre_provider_class_finalize(CoffreProviderClass *c)
 void
 fm_(module_initialize)(GTypeModule *module)
 {
-	watched = g_hash_table_new(NULL, NULL);
+	watched = g_hash_table_new_full(NULL, NULL, NULL, g_free);
 	coffre_provider_register_type(module);
 }
 
 void
 fm_(module_shutdown)(void)
 {
-	GHashTableIter it;
-	gpointer file;
-
 	if (timer)
 		(void)g_source_remove(timer);
 	timer = 0;
-	g_hash_table_iter_init(&it, watched);
-	while (g_hash_table_iter_next(&it, &file, NULL))
-		g_object_weak_unref(file, on_gone, NULL);
+	while (row.head)
+		unwatch(row.head->data);
 	g_hash_table_destroy(watched);
 	watched = NULL;
+	if (notices)
+		notify_free(notices);
+	notices = NULL;
 }
 
 void

@@ -157,6 +157,50 @@ mark_say(const char *s)
 	return dgettext(DOMAIN, s);
 }
 
+/* One of the parts of a state that the driver puts together. */
+static void
+part_say(GString *out, const char *part)
+{
+	unsigned a, b;
+	int n = 0;
+
+	if (sscanf(part, "on %u of %u stores for certain%n", &a, &b,
+	    &n) == 2 && n > 0)
+		g_string_append_printf(out, _("on %zu of %zu stores for "
+		    "certain"), (size_t)a, (size_t)b);
+	else if (sscanf(part, "%u%% here%n", &a, &n) == 1 && n > 0)
+		g_string_append_printf(out, _("%u%% here"), a);
+	else if (*part)
+		g_string_append(out, mark_say(part));
+}
+
+char *
+mark_words(const char *text)
+{
+	char **parts = g_strsplit(text, ", ", -1), **p;
+	GString *s = g_string_new(NULL);
+
+	for (p = parts; *p; p++) {
+		if (p != parts)
+			g_string_append(s, ", ");
+		part_say(s, *p);
+	}
+	g_strfreev(parts);
+	return g_string_free(s, FALSE);
+}
+
+bool
+mark_is_conflict(const char *uri)
+{
+	char *path = uri ? g_filename_from_uri(uri, NULL, NULL) : NULL;
+	const char *name = path ? strrchr(path, '/') : NULL;
+	const char *at = name ? strstr(name, " (conflict ") : NULL;
+	bool is = at && strchr(at, ')') && mark_is_on_drive(path);
+
+	g_free(path);
+	return is;
+}
+
 const char *
 mark_emblem(enum mark m)
 {

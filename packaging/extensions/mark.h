@@ -37,6 +37,11 @@ const char *mark_emblem(enum mark m);
 const char *mark_say(const char *s) __attribute__((format_arg(1)));
 #define _(s) mark_say(s)
 
+/* text in the language of the session; caller frees. */
+char *mark_words(const char *text);
+/* Is it the other one of two that wanted one name, by its own? */
+bool mark_is_conflict(const char *uri);
+#define MARK_CONFLICT "dialog-warning"	/* the emblem of that */
 /* May it become another by itself? */
 bool mark_is_passing(enum mark m);
 

@@ -8,14 +8,35 @@
 MOUNT_OPTS=,quiet=20
 COFFRE_TEST_STORE=dir
 fs_begin
+# What is started here is not in the way of the end.
+cd "$T" || exit 1
+. "$TOP/tests/fs/bus.sh"
+bus_need
+HOST=
+end_all() {
+	[ -z "$HOST" ] || kill "$HOST" 2>/dev/null
+	bus_end
+	fs_cleanup
+}
+trap end_all EXIT
+export DBUS_SESSION_BUS_ADDRESS=unix:path=$T/bus
+need "a bus is there" bus_start
+need "a notification daemon is there" double_start notify
+mkfifo "$T/host.in"
 
 echo x >"$T/outside"
 echo x >"$M/with blank and %"
 mkdir "$M/folder"
 echo x >"$M/folder/file"
 ln -s nowhere "$M/link"
+echo x >"$M/plan (conflict laptop 4f2a).odt"
+echo x >"$T/plan (conflict laptop 4f2a).odt"
 check "all of it is stored" drive_sync
 
+mkdir "$T/fails"
+printf '#!/bin/sh\necho "coffre: no room: ${0##*/} is full" >&2\nexit 74\n' \
+    >"$T/fails/coffre"
+chmod 755 "$T/fails/coffre"
 into() {
 	local out=$1
 	shift
@@ -28,6 +49,9 @@ menu_is() {
 	[ "$("$B/extensions/host-${m%.so}" "$so" "$@" |
 	    sed -n 's/^menu: //p' | tr '\n' ':')" = "$want" ]
 }
+show_many() {
+	"$B/extensions/host-$1" "$2" "$M/many-$1"/* + >"$T/$1.many"
+}
 hosts=0
 for so in "$B"/extensions/libcoffre-*.so; do
 	[ -e "$so" ] || continue
@@ -38,7 +62,8 @@ for so in "$B"/extensions/libcoffre-*.so; do
 	check "$m: it shows files" into "$T/$m.out" \
 	    "$B/extensions/host-$m" "$so" \
 	    "$M/new-$m" + "$T/outside" "$M/folder" "$M/link" \
-	    "$M/with blank and %"
+	    "$M/with blank and %" "$M/plan (conflict laptop 4f2a).odt" \
+	    "$T/plan (conflict laptop 4f2a).odt"
 	cat >"$T/$m.want" <<-END
 	file://$M/new-$m: emblem-important
 	file://$M/new-$m: emblem-default
@@ -46,6 +71,8 @@ for so in "$B"/extensions/libcoffre-*.so; do
 	file://$M/folder: -
 	file://$M/link: -
 	file://$M/with%20blank%20and%20%25: emblem-default
+	file://$M/plan%20(conflict%20laptop%204f2a).odt: emblem-default,dialog-warning
+	file://$T/plan%20(conflict%20laptop%204f2a).odt: -
 	menu: Copy Status
 	END
 	# It may be seen on its way in between.
@@ -66,6 +93,36 @@ for so in "$B"/extensions/libcoffre-*.so; do
 	check "$m: but not what is inside" \
 	    menu_is "$so" "Copy Status:" "$M/folder/file"
 	check "$m: it is unpinned" "$COFFRE" unpin "$M/folder"
+
+	# A command that fails says so.
+	: >"$T/notify"
+	PATH=$T/fails:$PATH "$B/extensions/host-$m" "$so" "$M/folder" \
+	    "=Keep on This Computer" <>"$T/host.in" >/dev/null 8>&- &
+	HOST=$!
+	check "$m: what a command of the menu cannot do is shown" until_ok 20 \
+	    noted notify "summary=That did not work body=no room: coffre is full$"
+	kill $HOST
+	HOST=
+
+	# More than are looked at in one go.
+	mkdir "$M/many-$m"
+	for i in $(seq 1000 2100); do
+		echo x >"$M/many-$m/$i"
+	done
+	check "$m: it shows many" show_many "$m" "$so"
+	check "$m: the last of them, too, is looked at again" \
+	    [ "$(grep "many-$m/2100:" "$T/$m.many" | sed -n '$s/.*: //p')" = \
+	    emblem-default ]
 done
+words() {
+	LANGUAGE=$1 "$B/extensions/words" "$2"
+}
+check "a state is told in the language of the user" \
+    [ "$(words fr "stored, on 1 of 2 stores for certain")" = \
+    "sur le dépôt, avec certitude sur 1 dépôts sur 2" ]
+check "every part of it" \
+    [ "$(words fr "stored, pinned, 40% here")" = \
+    "sur le dépôt, épinglé, 40% ici" ]
+check "or as it is" [ "$(words C "stored, pinned")" = "stored, pinned" ]
 check "there were extensions" [ "$hosts" -gt 0 ]
 fs_end

@@ -8,7 +8,8 @@
  *
  * prints "FILE: EMBLEM" (or "-") and "menu: LABEL" of all of them together.
  * "+" among the files means: wait until the file before it is to be looked at
- * again, and is not on its way.
+ * again, and is not on its way.  "=LABEL": that item of the menu is chosen, and
+ * then it runs until it is ended.
  */
 
 #include <gio/gio.h>
@@ -35,7 +36,10 @@ file_get_uri(FM(FileInfo) *f)
 static void
 file_add_emblem(FM(FileInfo) *f, const char *name)
 {
-	g_object_set_data_full(G_OBJECT(f), "emblem", g_strdup(name), g_free);
+	const char *was = g_object_get_data(G_OBJECT(f), "emblem");
+
+	g_object_set_data_full(G_OBJECT(f), "emblem", was ? g_strconcat(was,
+	    ",", name, NULL) : g_strdup(name), g_free);
 }
 
 static void
@@ -199,8 +203,9 @@ wait_again(GObject *p, File *f)
 	g_main_loop_unref(loop);
 }
 
+/* wanted: the item to choose; NULL: none. */
 static void
-menu(GObject *p, GList *files)
+menu(GObject *p, GList *files, const char *wanted)
 {
 	GList *items = FM_MENU((FM(MenuProvider) *)p, files), *l;
 	char *label;
@@ -208,6 +213,8 @@ menu(GObject *p, GList *files)
 	for (l = items; l; l = l->next) {
 		g_object_get(l->data, "label", &label, NULL);
 		(void)printf("menu: %s\n", label);
+		if (wanted && strcmp(label, wanted) == 0)
+			g_signal_emit_by_name(l->data, "activate");
 		g_free(label);
 	}
 	g_list_free_full(items, g_object_unref);
@@ -217,6 +224,7 @@ int
 main(int argc, char **argv)
 {
 	GObject *p = argc > 2 ? provider_new(argv[1]) : NULL;
+	const char *wanted = NULL;
 	GList *files = NULL;
 	File *f = NULL;
 	int i;
@@ -230,13 +238,19 @@ main(int argc, char **argv)
 			wait_again(p, f);
 			continue;
 		}
+		if (*argv[i] == '=') {
+			wanted = argv[i] + 1;
+			continue;
+		}
 		f = g_object_new(file_get_type(), NULL);
 		g_object_set_data_full(f, "uri", g_filename_to_uri(argv[i],
 		    NULL, NULL), g_free);
 		files = g_list_append(files, f);
 		update(p, f);
 	}
-	menu(p, files);
+	menu(p, files, wanted);
+	if (wanted)
+		g_main_loop_run(g_main_loop_new(NULL, FALSE));
 	/* Files that go are forgotten by the extension, too. */
 	g_list_free_full(files, g_object_unref);
 	g_object_unref(p);

@@ -79,10 +79,14 @@ recommends() {
 	dpkg-deb -f "$(deb coffre)" Recommends | grep -q "$1"
 }
 check "that is recommended" recommends 'libsecret-1-0'
+suggests() {
+	dpkg-deb -f "$(deb coffre)" Suggests | grep -q "$1"
+}
 for m in $PARTS; do
 	check "coffre-$m has one extension" \
 	    [ "$(files "coffre-$m" | grep -c '\.so$')" -eq 1 ]
 	check "coffre-$m needs coffre" needs "coffre-$m" coffre
+	check "which suggests it" suggests "coffre-$m"
 done
 
 # ---- on and off a clean system -------------------------------------------

@@ -60,7 +60,7 @@ tabs(const char *s)
 START_TEST(a_line_is_one_line_of_five_fields)
 {
 	struct notice_of o = { "My\tdrive\n\x7f", "mine", 0, 1,
-	    NULL };
+	    NULL, NULL };
 	char line[NOTICE_LINE_MAX], big[4096];
 	unsigned i;
 	int n;
@@ -89,7 +89,7 @@ END_TEST
 
 START_TEST(a_title_is_cut_between_characters)
 {
-	struct notice_of o = { NULL, "mine", 3, 2, NULL };
+	struct notice_of o = { NULL, "mine", 3, 2, NULL, NULL };
 	char line[NOTICE_LINE_MAX], big[512] = "x";
 	size_t i;
 

@@ -195,6 +195,16 @@ check "the kernel shows the source" shows "$T/uhome/Coffre" \
     "mine fuse.coffre"
 check "it may not run what is there as fstab says" sh -c \
     'findmnt -no OPTIONS "$1" | grep -q nosuid' sh "$T/uhome/Coffre"
+pid_now() {
+	as_user "$COFFRE" status --json mine 2>/dev/null | jq -r '.pid // empty'
+}
+pid=$(pid_now)
+is_back() {
+	[ -n "$(pid_now)" ] && [ "$(pid_now)" != "$pid" ] &&
+	    as_user grep -qx y "$T/uhome/Coffre/file"
+}
+kill -9 "$pid"
+check "a crash heals" until_ok 30 is_back
 check "umount by the user ends it" as_user umount "$T/uhome/Coffre"
 refuse "it is gone" mountpoint -q "$T/uhome/Coffre"
 

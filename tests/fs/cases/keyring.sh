@@ -266,8 +266,9 @@ when you have it => !enter
 Group => !group
 Group => !group
 Group => !group
-keyring of your session => yes
-at login => no
+As usual: have the keyring of your session => no
+Have the keyring of your session => yes
+Mount it at login => no
 Mount it now => no
 END
 check "and that drive opens unasked" setsid -w "$COFFRE" fsck second

@@ -10,6 +10,7 @@ fs_prepare
 . "$TOP/tests/fs/bus.sh"
 . "$TOP/tests/fs/proxy.sh"
 . "$TOP/tests/fs/remote.sh"
+. "$TOP/tests/fs/login.sh"
 bus_need
 need "a drive can be changed from outside" remote_prepare
 end_all() {
@@ -103,6 +104,11 @@ check "the user is told at once of something else" until_ok 20 shown \
     'urgency=1 summary=Büro & Co: the store is full'
 check "the same is not told again and again" [ "$(times notify sign-in)" -eq 1 ]
 
+need "it answers with a page" proxy --status 200 --html
+"$COFFRE" sync "$NAME"
+check "the user is told of that, too" until_ok 20 shown \
+    'urgency=1 summary=Büro & Co: the store gives answers .*coffre status testdrive$'
+
 # Nobody waits for a notification daemon that hangs.
 kill -STOP "$DOUBLE_PID"
 need "it refuses access" proxy --status 401
@@ -128,8 +134,45 @@ check "the user is told how much" shown \
     'summary=Büro & Co: not everything is uploaded body=[0-9]+ changes are left'
 refuse "no name of a file is shown" grep -q "$MARK" "$T/notify"
 
-# An older store.
+# At login, where nobody looks: that it is not mounted, and why, as soon as
+# there is somebody to show it, and once.
 need "the store answers" proxy
+double_end "$DOUBLE_PID"
+touch "$T/mnt/in.the.way"
+missed() {
+	setsid -w "$COFFRE" mount -f "$NAME" "$T/mnt" </dev/null \
+	    2>>"$T/daemon.log" 8>&-
+}
+missed &
+LOGIN=$!
+has_helper() {
+	pgrep -f "^$T/bin/coffre-desktop" >/dev/null
+}
+need "a mount at login that fails tells it" until_ok 20 has_helper
+need "and later somebody shows notifications" double_start notify
+not_mounted="summary=Büro & Co: it is not mounted body=The reason: mount point .*$T/mnt.* is not empty: move .*in.the.way.* away.*coffre mount testdrive\$"
+check "then it is shown" until_ok 20 shown "$not_mounted"
+rc=0
+wait $LOGIN || rc=$?
+check "and the mount has failed" [ "$rc" -eq 66 ]
+check "once more it fails" [ "$(exit_of missed)" -eq 66 ]
+check "of the same the user is told once" [ "$(times notify not.mounted)" -eq 1 ]
+rm "$T/mnt/in.the.way"
+
+# Mounted then, without its key.
+need "it is mounted at login" mount_login
+check "what was told is forgotten" [ ! -e "$T/run/coffre/$NAME.missed" ]
+check "it is locked" is_locked
+check "the note in it tells both ways" grep -q 'open Coffre in the menu' \
+    "$T/mnt/LOCKED.txt"
+check "after a minute that is told" until_ok 100 shown \
+    'id=2 .*summary=Büro & Co: it is locked body=.*coffre unlock testdrive$'
+check "it is unlocked" coffre unlock "$NAME"
+check "and that is taken away" until_ok 20 shown '^close id=2$'
+need "it is unmounted" drive_unmount
+: >"$T/notify"
+
+# An older store.
 need "it is mounted" drive_mount
 check "all is stored" drive_sync
 cp -a "$DAV_DATA/drive" "$T/old"

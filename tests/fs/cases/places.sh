@@ -107,5 +107,40 @@ sed -i "s|1700000000/0|coffre/$NAME|" "$F"
 check "that of a drive which is gone is removed, too" \
     "$COFFRE" places remove "$NAME"
 check "and nothing is left" [ -z "$(list)" ]
+
+# ---- the menu of Dolphin
+
+mkdir "$T/fake"
+printf '#!/bin/sh\nprintf "%%s|" "$@" >%s/words\n%s\n' "$T" \
+    '[ ! -e "${0%/*}/fails" ] || { echo "coffre: no & <room>" >&2; exit 1; }' \
+    >"$T/fake/coffre"
+printf '#!/bin/sh\nprintf "%%s|" "$@" >%s/shown\n' "$T" >"$T/fake/kdialog"
+chmod 755 "$T/fake/coffre" "$T/fake/kdialog"
+# choose ACTION FILE...: as Dolphin does, by the rules of desktop entries.
+choose() {
+	local line
+	line=$(sed -n "/^\[Desktop Action $1\]/,/^Exec=/s/^Exec=//p" \
+	    "$TOP/packaging/coffre-servicemenu.desktop" |
+	    sed 's/\\\\/\\/g')
+	shift
+	rm -f "$T/words" "$T/shown"
+	eval "set -- ${line%\%F} "'"$@"'
+	PATH=$T/fake:$PATH "$@"
+}
+words() {
+	[ "$(cat "$T/$1")" = "$2" ] || { cat "$T/$1"; return 1; }
+}
+check "files are kept here" choose keep "$T/a b" '-c$x"y'
+check "by the command for that" words words "pin|--|$T/a b|-c\$x\"y|"
+check "and no longer" choose keep_not "$T/a b"
+check "by the other one" words words "unpin|--|$T/a b|"
+check "space is freed" choose free "$T/a b"
+check "by the third" words words "cache|free|--|$T/a b|"
+check "of what works nothing is said" [ ! -e "$T/shown" ]
+touch "$T/fake/fails"
+check "what does not work" choose free "$T/a b"
+check "is shown in a window" words shown "--error|coffre: no & <room>|"
+check "each of them is in the menu" [ "$(sed -n 's/^Actions=//p' \
+    "$TOP/packaging/coffre-servicemenu.desktop")" = "keep;keep_not;free;" ]
 fs_count
 [ "$N_FAILED" -eq 0 ]

@@ -147,8 +147,7 @@ Group => !group
 Group => !group
 Group => !group
 is made => !wait
-Mount it at login => yes
-Mount it now => yes
+As usual: mount it at login, and mount it now => yes
 It is in => !wait"
 check "the drive is mounted where it was asked for" \
     grep -q ' '"$T/home/My\\\\040drive fuse" /proc/self/mounts
@@ -179,6 +178,15 @@ check "the key that was shown brings the drive back" \
 
 # ---- what is there already -----------------------------------------------
 
+check "a folder that no sidebar shows is told of" ends_with 75 \
+    wizard outside <<<"What to call => other
+Number: => $DIR
+whole path: => $T/other
+Folder to show => $T/outside
+no drive there in their sidebar => !wait
+New passphrase: => !^D"
+check "one below the home is not" \
+    fails grep -qF "in their sidebar" "$T/wrong.out"
 check "a second one is offered another name and folder; the first one's are \
 refused" ends_with 75 \
     wizard second <<<"What to call the drive on this machine [coffre] => mydrive

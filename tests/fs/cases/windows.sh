@@ -192,18 +192,36 @@ Write it down => !ok
 Group => !group
 Group => !group
 Group => !group
-login => !ok
-Mount it now => !ok
+As usual: mount => !ok
 It is in => !ok"
 check "by no other program" fails grep -q ^zenity "$WINDOWS/shown"
 check "it is mounted where it was asked for" \
     grep -q ' '"$T/home/My\\\\040drive fuse" /proc/self/mounts
+check "it is in the sidebar of Dolphin" \
+    grep -q "coffre/mydrive" "$T/data/user-places.xbel"
 check "and will be at login" \
     grep -q "run mydrive" "$T/config/autostart/coffre-mydrive.desktop"
 check "the file manager is opened there" until_ok 5 \
     grep -qxF "$T/home/My drive" "$T/xdg-open.words"
 echo one >"$T/home/My drive/one"
 check "it is stored" "$COFFRE" sync --wait=60 mydrive
+pid_now() {
+	"$COFFRE" status --json mydrive 2>/dev/null | jq -r '.pid // empty'
+}
+is_back() {
+	local pid
+	pid=$(pid_now)
+	[ -n "$pid" ] && [ "$pid" != "$1" ] && [ -e "$T/home/My drive" ]
+}
+crash() {
+	local pid
+	pid=$(pid_now)
+	kill -9 "$pid" && until_ok 30 is_back "$pid"
+}
+check "after a crash it is back" crash
+check "locked, for nobody knows its passphrase; and nobody is asked" \
+    [ -e "$T/home/My drive/LOCKED.txt" ]
+check "it is unlocked" "$COFFRE" unlock --passphrase-fd 9 mydrive 9<<<"$STRONG"
 check "the passphrase is on no disk" \
     fails grep -rqF "$STRONG" "$T/config" "$T/state" "$T/store"
 
@@ -241,6 +259,8 @@ rm "$T/xdg-open.words"
 check "nobody is asked for what a program knows" ends_with 0 \
     windows kdialog <<<"What would => Mount and open"
 check "and it is opened" opened
+check "after a crash that is back, too" crash
+check "open" [ "$(cat "$T/home/My drive/one")" = one ]
 need "it is unmounted" "$COFFRE" unmount mydrive
 
 check "one more is made with zenity's windows" ends_with 0 windows zenity \
@@ -254,7 +274,8 @@ Write it down => !ok
 Group => !group
 Group => !group
 Group => !group
-login => !no
+As usual => !no
+Mount it at login => !no
 Mount it now => !close
 shows it in '$T/home/Coffre-other' => !ok"
 check "which is here" test -e "$T/config/coffre/other.key"
