@@ -220,6 +220,7 @@ test-stores:
 	@scripts/install-deps.sh --stores
 	@$(SUB) all units tools
 	@B=$(B) tests/store/run.sh --heavy
+	@B=$(B) tests/store/run.sh rclone rclone-sftp
 	@B=$(B) CASES=recover ALSO_OVER="swift-s3 keystone ceph" $(RUN) fs
 	@B=$(B) CASES=faults ALSO_OVER=swift FAULTS=all $(RUN) fs
 	@B=$(B) FAULTS=all tests/fs/cases/faults-sftp.sh
