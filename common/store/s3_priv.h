@@ -55,6 +55,7 @@ struct s3 {
 	enum s3_kept kept GUARDED_BY(lock);	/* versions */
 	bool is_locked GUARDED_BY(lock);	/* a version could not be
 						 * deleted */
+	bool is_md5 GUARDED_BY(lock);	/* it takes nothing without one */
 	struct buf notes GUARDED_BY(lock);
 };
 

@@ -25,7 +25,7 @@ while [ $# -gt 0 ]; do
 	--port) port=$2; shift ;;
 	--token) opts+=("$1" "$2"); token=$2; shift ;;
 	--path) opts+=("$1" "$2"); query="$query&path=$2"; shift ;;
-	--skew|--page) opts+=("$1" "$2"); shift ;;
+	--skew|--page|--lifecycle|--deny) opts+=("$1" "$2"); shift ;;
 	--sig2) opts+=("$1"); query="$query&sig=2" ;;
 	--virtual) opts+=("$1"); query="$query&style=virtual" host=localhost ;;
 	*) opts+=("$1") ;;
