@@ -422,6 +422,7 @@ s3_call(struct s3 *s, const struct s3_req *q, struct s3_resp *ret)
 	memset(ret, 0, sizeof(*ret));
 	date[0] = '\0';
 	digest_make(s, q, &d);
+	ret->has_md5 = d.md5[0];
 	for (tries = 0; tries < 2; tries++) {
 		mutex_lock(&s->lock);
 		skew = s->skew_s;

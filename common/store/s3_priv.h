@@ -82,6 +82,7 @@ struct s3_resp {
 	char version[256];		/* x-amz-version-id; "" */
 	char marker[8];			/* x-amz-delete-marker: "true" */
 	char etag[STORE_ETAG_MAX];	/* "" */
+	bool has_md5;			/* one was sent */
 };
 
 /* s3_call.c */

@@ -15,16 +15,15 @@ static bool
 md5_learn(struct s3 *s, const struct s3_resp *a)
 {
 	const struct s3_error *e = &a->error;
-	bool is_new;
 
-	if (a->http.status != 400 || (strcmp(e->code, "InvalidRequest") != 0 &&
+	if (a->http.status != 400 || a->has_md5 ||
+	    (strcmp(e->code, "InvalidRequest") != 0 &&
 	    !strstr(e->code, "MD5") && !strstr(e->message, "MD5")))
 		return false;
 	mutex_lock(&s->lock);
-	is_new = !s->is_md5;
 	s->is_md5 = true;
 	mutex_unlock(&s->lock);
-	return is_new;
+	return true;
 }
 
 int
