@@ -220,6 +220,7 @@ test-stores:
 	@scripts/install-deps.sh --stores
 	@$(SUB) all units tools
 	@B=$(B) tests/store/run.sh --heavy
+	@B=$(B) tests/store/run.sh rclone rclone-sftp
 	@B=$(B) CASES=recover ALSO_OVER="swift-s3 keystone ceph" $(RUN) fs
 	@B=$(B) JOBS=1 FS_LIMIT=5400 FAULTS=all CASES=faults ALSO_OVER=swift \
 		$(RUN) fs

@@ -6,6 +6,7 @@
 #include "crypto/crypto.h"
 #include "fs/birth.h"
 #include "fs/cli.h"
+#include "fs/probed.h"
 #include "fs/setup.h"
 #include "store/store.h"
 #include "util/err.h"
@@ -55,13 +56,6 @@ advise(const struct setup *s)
 	cli_note("next: 'coffre mount %s'", s->parts.name);
 }
 
-static void
-note(void *arg, const char *line)
-{
-	(void)arg;
-	cli_note("the store: %s", tr_text(line, (char[TR_MAX]){ 0 }));
-}
-
 static int
 create(struct setup *s, struct err *e)
 {
@@ -72,7 +66,7 @@ create(struct setup *s, struct err *e)
 	r = store_probe(s->parts.store, e);
 	if (r < 0)
 		return r;
-	birth_notes(s->parts.store, note, NULL);
+	probed_tell(s->parts.store);
 	r = birth_keys(s, &b, e);
 	if (r == 0)
 		r = birth_make(s, &b, e);

@@ -296,7 +296,7 @@ print_state(char *state)
 static void
 print_file(const char *path, bool is_json)
 {
-	char state[96];
+	char state[1024];
 	struct stat st;
 	ssize_t n;
 

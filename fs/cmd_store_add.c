@@ -4,6 +4,7 @@
 
 #include "fs/cmd_store.h"
 #include "fs/presets.h"
+#include "fs/probed.h"
 #include "fs/setup.h"
 #include "fs/stores.h"
 #include "store/store.h"
@@ -35,6 +36,8 @@ prepare(struct store_words *w, const char *name, struct err *e)
 		r = store_words_open(w, &p.opts, &password, &s, e);
 	if (r == 0)
 		r = store_probe(s, e);
+	if (r == 0)
+		probed_tell(s);
 	if (r == 0)
 		r = stores_save(name, STORES_NEW, &w->opts, password.p &&
 		    !w->password_from.command ? &password : NULL, e);

@@ -37,6 +37,14 @@ state_of(const json_t *status, const char *url)
 	return NULL;
 }
 
+/* What the settings say of it, if they do. */
+static void
+said_add(json_t *o, const char *key, const char *v)
+{
+	if (o && v)
+		(void)json_object_set_new(o, key, json_string(v));
+}
+
 static json_t *
 list_one(const char *drive, unsigned n, const json_t *status, struct err *e)
 {
@@ -48,9 +56,9 @@ list_one(const char *drive, unsigned n, const json_t *status, struct err *e)
 	if (stores_load(drive, n, &s, e) == 0) {
 		o = json_pack("{s:i, s:s}", "number", (int)n, "url",
 		    s.store ? s.store : "");
-		if (o && s.country)
-			(void)json_object_set_new(o, "country",
-			    json_string(s.country));
+		said_add(o, "country", s.country);
+		said_add(o, "law", s.law);
+		said_add(o, "provider", s.provider);
 		state = o && s.store ? state_of(status, s.store) : NULL;
 		if (state)
 			(void)json_object_update_missing(o,
@@ -146,7 +154,7 @@ const struct cmd cmd_store_list = {
 
 /* ---- presets ---- */
 
-#define LABEL_WIDTH 14
+#define LABEL_WIDTH 22
 
 static void
 text_add(json_t *o, const char *key, const char *v)
@@ -225,10 +233,14 @@ preset_print(const struct preset *p, bool is_long)
 		    p->regions[i].country);
 	field_print(N_("regions"), n ? text : "");
 	field_print(N_("law"), p->law);
-	field_print(N_("qualification"), p->qualification);
+	if (!is_none) {
+		field_print(N_("technology"), p->technology);
+		field_print(N_("declared qualification"),
+		    *p->qualification ? p->qualification :
+		    N_("none declared"));
+	}
 	if (!is_long)
 		return;
-	field_print(N_("technology"), p->technology);
 	field_print(N_("address"), p->url);
 	field_print(N_("quirks"), p->quirks);
 	if (!is_none)

@@ -9,9 +9,11 @@
 #include "fs/json_text.h"
 #include "fs/meter.h"
 #include "fs/parts.h"
+#include "fs/presets.h"
 #include "fs/probed.h"
 #include "fs/stage.h"
 #include "fs/store_job.h"
+#include "fs/stores.h"
 #include "fs/thumbs.h"
 #include "store/mirror.h"
 #include "store/store.h"
@@ -81,6 +83,35 @@ meter_notes(struct meter *m, json_t *all)
 	}
 }
 
+/* The rules are for stores that are added.  One may be older than they are,
+ * or may have been told of by hand: nobody's data is refused for that. */
+static void
+rule_notes(const struct parts *p, json_t *all)
+{
+	unsigned numbers[STORES_MAX];
+	struct err e = { "" };
+	char line[512];
+	struct opts o;
+	size_t i, n;
+	int r;
+
+	n = presets_has_rules(&p->opts) ? stores_numbers(p->name, numbers) : 0;
+	for (i = 0; i < n; i++) {
+		opts_init(&o);
+		r = stores_load(p->name, numbers[i], &o, &e);
+		if (r == 0 && o.store)
+			r = presets_check(&p->opts, &o, &e);
+		if (r < 0) {
+			(void)snprintf(line, sizeof(line), r == -EPERM ?
+			    N_("store %u breaks a rule of this drive: %s") :
+			    N_("store %u cannot be compared with the rules of "
+			    "this drive: %s"), numbers[i], e.msg);
+			json_array_append_new(all, json_text(line));
+		}
+		opts_done(&o);
+	}
+}
+
 json_t *
 control_notes(const struct control_conn *k)
 {
@@ -109,6 +140,7 @@ control_notes(const struct control_conn *k)
 		    (unsigned long long)u.lost_commits);
 		json_array_append_new(all, json_text(line));
 	}
+	rule_notes(k->c->host.parts, all);
 	meter_notes(k->c->host.meter, all);
 	/* The drive is there: so is what hangs on it. */
 	problem = thumbs_problem(k->c->host.stage->ctx.thumbs);

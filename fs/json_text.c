@@ -29,7 +29,7 @@ void
 json_text_lines(json_t *all, struct buf *b)
 {
 	const char *text = b->len ? buf_cstr(b) : NULL, *nl;
-	char line[512];
+	char line[1024];
 
 	for (; text && *text; text = nl + (*nl == '\n')) {
 		nl = strchrnul(text, '\n');

@@ -13,6 +13,7 @@
 
 /* Where a file's content is; made up here, not kept. */
 #define STATE_NAME "user.coffre.state"
+#define STATE_MAX 1024
 
 static void
 part_add(char *out, size_t cap, const char *fmt, ...)
@@ -34,21 +35,28 @@ part_add(char *out, size_t cap, const char *fmt, ...)
 }
 
 /* Of a drive on several stores: those that lack nothing have it, as do
- * perhaps others. */
+ * perhaps others, which are named. */
 static void
 stored_text(struct store *s, char *out, size_t cap)
 {
 	size_t i, n = s ? store_mirror_count(s) : 0, whole = 0;
-	struct mirror_state st;
+	struct mirror_state st[MIRROR_MEMBERS_MAX];
 
 	for (i = 0; i < n; i++) {
-		store_mirror_state(s, i, &st);
-		whole += st.queued == 0;
+		store_mirror_state(s, i, &st[i]);
+		whole += st[i].queued == 0;
 	}
 	part_add(out, cap, "stored");
-	if (whole < n)
+	if (n > 0 && whole == n)
+		part_add(out, cap, "on %zu of %zu stores", n, n);
+	else if (n > 0)
 		part_add(out, cap, "on %zu of %zu stores for certain", whole,
 		    n);
+	for (i = 0; i < n; i++) {
+		if (st[i].queued > 0)
+			part_add(out, cap, "perhaps not yet on %.80s",
+			    st[i].url);
+	}
 }
 
 /* Of what is to stay here: how much of it is. */
@@ -73,7 +81,7 @@ pinned_text(struct drive *d, uint64_t ino, char *out, size_t cap)
 static ssize_t
 state_get(fuse_req_t req, fuse_ino_t ino, char *out, size_t size)
 {
-	char text[96] = "";
+	char text[STATE_MAX] = "";
 	enum drive_state s;
 	size_t n;
 	int r;

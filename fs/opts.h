@@ -43,7 +43,7 @@ struct opts {
 	char *ca;
 	char *pin;
 	char *key;
-	char *country;
+	char *country, *law, *provider;	/* of this store */
 	char *countries, *laws, *providers;
 	char *passphrase_command;
 	char *password_command;

@@ -13,6 +13,7 @@
 #include "fs/opts.h"
 #include "fs/place.h"
 #include "net/url.h"
+#include "net/url_query.h"
 #include "util/buf.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -158,7 +159,8 @@ law_check(const char *list, const char *value, struct err *e)
 		return 0;
 	if (!value || !*value)
 		return err_set(e, -EPERM, "the provider's law of this store "
-		    "is not known, and the drive's rule is 'laws = %s'", list);
+		    "is not known, and the drive's rule is 'laws = %s': say "
+		    "it with '--law'", list);
 	return err_set(e, -EPERM, "the provider's law of this store is %s, "
 	    "and the drive's rule is 'laws = %s'", value, list);
 }
@@ -168,32 +170,46 @@ provider_check(const char *list, const char *value, struct err *e)
 {
 	if (is_allowed(list, value))
 		return 0;
-	if (!value)
+	if (!value || !*value)
 		return err_set(e, -EPERM, "the provider of this store is not "
-		    "known, and the drive's rule is 'providers = %s'", list);
+		    "known, and the drive's rule is 'providers = %s': say it "
+		    "with '--provider'", list);
 	return err_set(e, -EPERM, "the provider of this store is %s, and the "
 	    "drive's rule is 'providers = %s'", value, list);
 }
 
-/* The host of any address that has one. */
 static int
-host_of(const char *url, char *out, size_t cap)
+on_option(void *arg, const char *name, const char *value, struct err *e)
 {
-	const char *p = strstr(url, "://"), *at;
-	size_t n;
-
-	if (!p)
-		return -ENOENT;
-	p += 3;
-	at = memchr(p, '@', strcspn(p, "/?"));
-	if (at)
-		p = at + 1;
-	n = *p == '[' ? strcspn(++p, "]") : strcspn(p, ":/?");
-	if (n >= cap)
-		return -ENAMETOOLONG;
-	memcpy(out, p, n);
-	out[n] = '\0';
+	(void)arg;
+	(void)name;
+	(void)value;
+	(void)e;
 	return 0;
+}
+
+/* Is it on this machine?  Addresses are read as stores read them. */
+static bool
+is_here(const char *url)
+{
+	char *base = NULL;
+	struct url u;
+	bool is;
+
+	if (!strstr(url, "://"))
+		return true;
+	memset(&u, 0, sizeof(u));
+	is = url_query(url, on_option, NULL, &base, NULL) == 0 &&
+	    url_parse(base, &u, NULL) == 0 && url_is_loopback(u.host);
+	url_done(&u);
+	free(base);
+	return is;
+}
+
+bool
+presets_has_rules(const struct opts *drive)
+{
+	return drive->countries || drive->laws || drive->providers;
 }
 
 int
@@ -203,25 +219,23 @@ presets_check(const struct opts *drive, const struct opts *store,
 	const struct preset_region *g = NULL;
 	const struct preset *p;
 	struct presets s;
-	char host[256];
 	int r;
 
-	if (!drive->countries && !drive->laws && !drive->providers)
-		return 0;
-	if (host_of(store->store, host, sizeof(host)) < 0 ||
-	    url_is_loopback(host))
+	if (!presets_has_rules(drive) || is_here(store->store))
 		return 0;
 	r = presets_load(&s, e);
 	if (r < 0)
 		return r;
-	p = presets_by_host(&s, host, &g);
+	p = presets_by_url(&s, store->store, &g);
 	/* What the address tells counts more than what somebody says. */
 	r = country_check(drive->countries, g ? g->country : store->country,
 	    e);
 	if (r == 0)
-		r = law_check(drive->laws, p ? p->law : NULL, e);
+		r = law_check(drive->laws, p && *p->law ? p->law :
+		    store->law, e);
 	if (r == 0)
-		r = provider_check(drive->providers, p ? p->id : NULL, e);
+		r = provider_check(drive->providers, p ? p->id :
+		    store->provider, e);
 	presets_done(&s);
 	return r;
 }

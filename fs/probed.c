@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "fs/json_text.h"
 #include "fs/probed.h"
 
 #include <errno.h>
@@ -10,6 +9,8 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "fs/cli.h"
+#include "fs/json_text.h"
 #include "fs/place.h"
 #include "store/facts.h"
 #include "store/store.h"
@@ -168,6 +169,28 @@ probed_when(const json_t *o, char out[static PROBED_WHEN_MAX])
 	    strftime(out, PROBED_WHEN_MAX, "%Y-%m-%d %H:%M", &tm) == 0)
 		(void)snprintf(out, PROBED_WHEN_MAX, "?");
 	return out;
+}
+
+void
+probed_tell(struct store *s)
+{
+	struct buf b = BUF_INIT(32 * 1024);
+	json_t *all = json_array();
+	struct store_facts f;
+	const json_t *line;
+	char text[TR_MAX];
+	size_t i;
+
+	store_facts(s, &f);
+	if (f.time_s)
+		facts_text(&f, &b);
+	store_notes(s, &b);
+	json_text_lines(all, &b);
+	json_array_foreach(all, i, line)
+		cli_note("%s: %s", store_url(s),
+		    tr_text(json_string_value(line), text));
+	json_decref(all);
+	buf_done(&b);
 }
 
 void

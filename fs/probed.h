@@ -29,5 +29,8 @@ json_t *probed_json_of(const char *drive, const char *url);
 const char *probed_when(const json_t *o, char out[static PROBED_WHEN_MAX]);
 /* The lines of that on standard output, each after lead. */
 void probed_print(const json_t *o, const char *lead);
+/* On standard error: what the probe of s has just found, and what people
+ * should know of it, each line after its address. */
+void probed_tell(struct store *s);
 
 #endif

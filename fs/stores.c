@@ -167,7 +167,8 @@ int
 stores_take(struct opts *drive, const struct opts *o, struct err *e)
 {
 	static const char *const names[] = { "store", "user", "ca", "pin",
-	    "key", "country", "password_command", "insecure_http" };
+	    "key", "country", "law", "provider", "password_command",
+	    "insecure_http" };
 	char num[32];
 	size_t i;
 	int r = 0;

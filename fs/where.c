@@ -25,6 +25,7 @@ static const struct part {
 	{ "bucket", N_("Bucket (an empty one, made at the provider)") },
 	{ "container", N_("Container (an empty one)") },
 	{ "host", N_("Host, such as cloud.example.org") },
+	{ "project", N_("Project") },
 	{ "space", N_("Space") },
 };
 
@@ -179,13 +180,6 @@ address_ask(struct ask *a, struct buf *b)
 	return r;
 }
 
-/* Swift wants more than the presets know: it goes by its address. */
-static bool
-is_offered(const struct preset *p)
-{
-	return strcmp(p->kind, "none") != 0 && strcmp(p->kind, "swift") != 0;
-}
-
 static int
 kind_ask(struct ask *a, const struct presets *s, struct buf *b)
 {
@@ -195,7 +189,7 @@ kind_ask(struct ask *a, const struct presets *s, struct buf *b)
 	int r;
 
 	for (i = 0; i < s->n; i++) {
-		if (!is_offered(&s->p[i]))
+		if (strcmp(s->p[i].kind, "none") == 0)
 			continue;
 		p[n] = &s->p[i];
 		of[n++] = tr(s->p[i].name);

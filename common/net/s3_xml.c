@@ -294,19 +294,27 @@ s3_xml_lock(const void *p, size_t len, struct s3_lock *ret)
 
 struct lifecycle {
 	struct s3_lifecycle is;
+	const char *ours;
 	bool is_it;
 	/* Of the rule being read. */
 	bool is_enabled, is_expiring, is_old_expiring, is_moving;
-	char prefix[256];
+	char prefix[S3_TOKEN_MAX];
 };
+
+/* Do the two prefixes have keys in common? */
+static bool
+is_touched(const char *ours, const char *theirs)
+{
+	size_t m = strlen(ours), n = strlen(theirs);
+
+	return strncmp(ours, theirs, m < n ? m : n) == 0;
+}
 
 static void
 rule_end(struct lifecycle *l)
 {
-	if (l->is_enabled) {
-		if (l->is_expiring && !l->is.expiring)
-			memcpy(l->is.prefix, l->prefix, sizeof(l->prefix));
-		l->is.rules++;
+	l->is.rules += l->is_enabled;
+	if (l->is_enabled && is_touched(l->ours, l->prefix)) {
 		l->is.expiring += l->is_expiring;
 		l->is.old_expiring += l->is_old_expiring;
 		l->is.moving += l->is_moving;
@@ -345,12 +353,14 @@ on_lifecycle(void *arg, const char *path, const char *text)
 }
 
 int
-s3_xml_lifecycle(const void *p, size_t len, struct s3_lifecycle *ret)
+s3_xml_lifecycle(const void *p, size_t len, const char *prefix,
+    struct s3_lifecycle *ret)
 {
 	struct lifecycle l;
 	int r;
 
 	memset(&l, 0, sizeof(l));
+	l.ours = prefix;
 	r = xml_walk(p, len, on_lifecycle, &l);
 	if (r == 0 && !l.is_it)
 		r = -EPROTO;

@@ -66,15 +66,15 @@ struct s3_lock {
 };
 int s3_xml_lock(const void *p, size_t len, struct s3_lock *ret);
 
-/* LifecycleConfiguration: what its enabled rules do. */
+/* LifecycleConfiguration: its enabled rules, and how many of them do what to
+ * objects whose keys begin with prefix. */
 struct s3_lifecycle {
-	unsigned rules;
+	unsigned rules;			/* for whatever keys */
 	unsigned expiring;		/* delete current objects */
 	unsigned old_expiring;		/* delete earlier versions */
 	unsigned moving;		/* to another storage class */
-	char prefix[256];		/* of the first that deletes current
-					 * objects; "": all */
 };
-int s3_xml_lifecycle(const void *p, size_t len, struct s3_lifecycle *ret);
+int s3_xml_lifecycle(const void *p, size_t len, const char *prefix,
+    struct s3_lifecycle *ret);
 
 #endif

@@ -14,6 +14,9 @@
  */
 
 #define PARENTS_MAX 64
+/* Somebody else is making the same one, under a lock of the server's. */
+#define BUSY_TRIES 10
+#define BUSY_MS 20
 
 static bool
 known_has(struct dav *d, const char *path)
@@ -90,9 +93,13 @@ coll_make(struct dav *d, const char *path)
 {
 	struct http_req q = { .method = "MKCOL", .is_write = true };
 	struct http_resp a;
-	int r;
+	int i, r;
 
 	r = dav_call(d, path, &q, &a);
+	for (i = 1; r < 0 && a.status == 423 && i < BUSY_TRIES; i++) {
+		thread_pause_ms(BUSY_MS);
+		r = dav_call(d, path, &q, &a);
+	}
 	/* 405: there is one; some lead to it under another address. */
 	if (r == 0 || a.status == 405 || a.status == 301 || a.status == 308) {
 		known_add(d, path);

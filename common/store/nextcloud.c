@@ -13,8 +13,8 @@
 #include "util/thread.h"
 
 /*
- * nextcloud - WebDAV as Nextcloud and ownCloud speak it: where the files of
- * an account lie, who it is, what a delete means there.
+ * nextcloud - WebDAV as Nextcloud speaks it: where the files of an account
+ * lie, who it is, what a delete means there.
  */
 
 #define ANSWER_MAX (1u << 20)

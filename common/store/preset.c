@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "net/url.h"
+#include "net/url_query.h"
 #include "util/buf.h"
 #include "util/err.h"
 
@@ -19,6 +22,7 @@ static const struct {
 } fields[] = {
 	{ "name", FIELD(name) },
 	{ "url", FIELD(url) },
+	{ "hosts", FIELD(hosts) },
 	{ "args", FIELD(args) },
 	{ "law", FIELD(law) },
 	{ "technology", FIELD(technology) },
@@ -285,8 +289,9 @@ piece_put(const struct pieces *c, const char *name, size_t len,
 	}
 }
 
-int
-presets_expand(const struct presets *s, const char *text, struct buf *out,
+/* A short form without options. */
+static int
+expand(const struct presets *s, const char *text, struct buf *out,
     struct err *e)
 {
 	const char *colon = strchr(text, ':'), *at, *id, *t, *close;
@@ -331,21 +336,44 @@ presets_expand(const struct presets *s, const char *text, struct buf *out,
 	return out->err ? out->err : 1;
 }
 
-/* ---- whose host ---- */
+int
+presets_expand(const struct presets *s, const char *text, struct buf *out,
+    struct err *e)
+{
+	const char *options = strchrnul(text, '?');
+	char *place = strndup(text, (size_t)(options - text));
+	size_t start = out->len;
+	int r;
+
+	if (!place)
+		return err_set(e, -ENOMEM, "out of memory");
+	r = expand(s, place, out, e);
+	free(place);
+	/* Of two that are the same the last counts. */
+	if (r > 0 && options[0] && options[1] &&
+	    buf_printf(out, "%c%s", memchr(out->data + start, '?',
+	    out->len - start) ? '&' : '?', options + 1) < 0)
+		r = out->err;
+	return r;
+}
+
+/* ---- whose store ---- */
 
 /* The host in the template of an address. */
 static size_t
 host_of(const char *url, const char **ret)
 {
-	const char *p = strstr(url, "://");
+	const char *p = strstr(url, "://"), *end;
+	size_t n;
 
 	if (!p)
 		return 0;
-	p += 3;
-	if (strncmp(p, "{user}", 6) == 0)
-		p += 6;
+	p += strncmp(p + 3, "{user}", 6) == 0 ? 9 : 3;
 	*ret = p;
-	return strcspn(p, "/?");
+	/* What stands for a prefix has its own '/'. */
+	end = strstr(p, "{prefix}");
+	n = strcspn(p, "/?");
+	return end && (size_t)(end - p) < n ? (size_t)(end - p) : n;
 }
 
 static bool
@@ -354,60 +382,119 @@ is_label(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
 }
 
-/* Does host look like t[0..n), with any label for a {name}?  What stands for
- * {region} is given back. */
-static bool
-host_match(const char *t, size_t n, const char *host, const char **region,
-    size_t *region_len)
-{
-	const char *end = t + n, *close, *start;
+struct text {
+	const char *p;
+	size_t len;
+};
 
-	while (t < end) {
-		if (*t != '{') {
-			if (*t++ != *host++)
-				return false;
-			continue;
-		}
-		close = memchr(t, '}', (size_t)(end - t));
-		if (!close)
+/* Does host look like t..end, with a label or a part of one for a {name}?
+ * What stands for {region} is given back. */
+static bool
+host_match(const char *t, const char *end, const char *host,
+    struct text *region)
+{
+	const char *close;
+	size_t n;
+
+	for (; t < end && *t != '{'; t++, host++) {
+		if (*t != *host)
 			return false;
-		start = host;
-		while (is_label(*host))
-			host++;
-		if (host == start)
-			return false;
-		if (strncmp(t, "{region}", 8) == 0) {
-			*region = start;
-			*region_len = (size_t)(host - start);
-		}
-		t = close + 1;
 	}
-	return !*host;
+	if (t == end)
+		return !*host;
+	close = memchr(t, '}', (size_t)(end - t));
+	if (!close)
+		return false;
+	for (n = 0; is_label(host[n]); n++)
+		;
+	for (; n > 0; n--) {
+		if (!host_match(close + 1, end, host + n, region))
+			continue;
+		if (strncmp(t, "{region}", 8) == 0)
+			*region = (struct text){ host, n };
+		return true;
+	}
+	return false;
 }
 
-const struct preset *
-presets_by_host(const struct presets *s, const char *host,
+static bool
+is_host_of(const struct preset *p, const char *host, struct text *region)
+{
+	const char *t = NULL;
+	size_t n = host_of(p->url, &t);
+
+	/* A bare "{host}" is everybody's. */
+	if (n > 0 && memchr(t, '.', n) && host_match(t, t + n, host, region))
+		return true;
+	for (t = p->hosts; *t; t += n + strspn(t + n, " ")) {
+		n = strcspn(t, " ");
+		if (host_match(t, t + n, host, region))
+			return true;
+	}
+	return false;
+}
+
+#define REGION_MAX 64
+
+/* The last one counts, as where the store is opened. */
+static int
+on_option(void *arg, const char *name, const char *value, struct err *e)
+{
+	(void)e;
+	if (strcmp(name, "region") == 0)
+		(void)snprintf(arg, REGION_MAX, "%s", value);
+	return 0;
+}
+
+static const struct preset *
+by_host(const struct presets *s, const char *host, const char *asked,
     const struct preset_region **region)
 {
-	const char *t = NULL, *found = NULL;
-	size_t i, k, n, len = 0;
+	struct text found = { NULL, 0 };
+	size_t i, k;
 
-	*region = NULL;
 	for (i = 0; i < s->n; i++) {
 		const struct preset *p = &s->p[i];
 
-		n = host_of(p->url, &t);
-		/* A bare "{host}" is everybody's. */
-		if (n == 0 || !memchr(t, '.', n) ||
-		    !host_match(t, n, host, &found, &len))
+		if (!is_host_of(p, host, &found))
 			continue;
+		/* All regions of a Swift are behind one host. */
+		if (!found.p && strstr(p->url, "region={region}"))
+			found = (struct text){ asked, strlen(asked) };
 		for (k = 0; k < p->nregions; k++) {
-			if (p->nregions == 1 || (found && strlen(
-			    p->regions[k].id) == len && memcmp(
-			    p->regions[k].id, found, len) == 0))
-				*region = &p->regions[k];
+			const struct preset_region *g = &p->regions[k];
+
+			if (found.p ? strlen(g->id) == found.len &&
+			    strncasecmp(g->id, found.p, found.len) == 0 :
+			    p->nregions == 1)
+				*region = g;
 		}
 		return p;
 	}
 	return NULL;
+}
+
+const struct preset *
+presets_by_url(const struct presets *s, const char *url,
+    const struct preset_region **region)
+{
+	const struct preset *p = NULL;
+	char asked[REGION_MAX] = "";
+	char *base = NULL;
+	struct url u;
+	size_t n;
+
+	*region = NULL;
+	memset(&u, 0, sizeof(u));
+	if (url_query(url, on_option, asked, &base, NULL) == 0 &&
+	    url_parse(base, &u, NULL) == 0) {
+		/* "host." is the same host. */
+		n = strlen(u.host);
+		if (n > 1 && u.host[n - 1] == '.')
+			u.host[n - 1] = '\0';
+		p = by_host(s, u.host, asked, region);
+	}
+	url_done(&u);
+	free(base);
+	return p;
 }

@@ -30,6 +30,7 @@ struct preset {
 				 * cannot be a store */
 	char name[64];
 	char url[PRESET_TEXT_MAX];	/* with {user}, {prefix} and args */
+	char hosts[PRESET_TEXT_MAX];	/* other hosts of it: "s3.{region}.x" */
 	char args[64];		/* "region bucket": what follows the name */
 	char law[8];
 	char technology[96];
@@ -54,15 +55,17 @@ void presets_done(struct presets *s);
 const struct preset *presets_find(const struct presets *s, const char *id,
     const char *kind);
 /*
- * "s3:KEYID@ovhcloud/gra/bucket/prefix" to the address it is short for.
- * 1: it was; 0: it is no short form, nothing was appended; -EINVAL with a
- * message: an unknown provider or region, or something is missing.
+ * "s3:KEYID@ovhcloud/gra/bucket/prefix" to the address it is short for, with
+ * the options that may follow behind a '?': they count more than those of the
+ * preset.  1: it was; 0: it is no short form, nothing was appended; -EINVAL
+ * with a message: an unknown provider or region, or something is missing.
  */
 int presets_expand(const struct presets *s, const char *text,
     struct buf *out, struct err *e);
-/* Whose host is it?  NULL: nobody's that is known; *region (may come out
- * NULL) where the name of the host tells it. */
-const struct preset *presets_by_host(const struct presets *s,
-    const char *host, const struct preset_region **region);
+/* Whose store is at this address?  NULL: nobody's that is known, or it has no
+ * host; *region (may come out NULL) where the host's name tells it, or the
+ * option "region" if the provider's regions are behind one host. */
+const struct preset *presets_by_url(const struct presets *s,
+    const char *url, const struct preset_region **region);
 
 #endif

@@ -194,6 +194,33 @@ head_end(struct head *h)
 	return 0;
 }
 
+/* Of a body. */
+struct digest {
+	char sha256[2 * SHA256_LEN + 1];
+	char md5[BASE64_LEN(MD5_LEN) + 1];	/* "": not sent */
+};
+
+static void
+digest_make(struct s3 *s, const struct s3_req *q, struct digest *d)
+{
+	uint8_t hash[SHA256_LEN], sum[MD5_LEN];
+	bool is_md5;
+
+	memcpy(d->sha256, no_payload, sizeof(d->sha256));
+	d->md5[0] = '\0';
+	if (!q->body)
+		return;
+	if (!s->is_sig2) {
+		sha256(q->body, q->len, hash);
+		hex_encode(hash, sizeof(hash), d->sha256);
+	}
+	mutex_lock(&s->lock);
+	is_md5 = s->is_md5;
+	mutex_unlock(&s->lock);
+	if (is_md5 && md5(q->body, q->len, sum) == 0)
+		base64_encode(sum, sizeof(sum), d->md5);
+}
+
 /* One request with its own time. */
 struct attempt {
 	char amz_date[20], http_date[40];
@@ -221,7 +248,7 @@ path_set(struct s3 *s, const struct s3_req *q, struct buf *path)
 
 /* Everything that is signed, and the signature. */
 static int
-attempt_sign(struct s3 *s, const struct s3_req *q, const char *payload,
+attempt_sign(struct s3 *s, const struct s3_req *q, const struct digest *d,
     int64_t now_s, struct attempt *t)
 {
 	time_t when = (time_t)now_s;
@@ -244,18 +271,20 @@ attempt_sign(struct s3 *s, const struct s3_req *q, const char *payload,
 	t->sig.query = q->query;
 	t->sig.nquery = q->nquery;
 	t->sig.headers = t->header;
-	t->sig.payload = payload;
+	t->sig.payload = d->sha256;
 	t->sig.time = t->amz_date;
 	t->sig.region = s->region;
 	t->sig.service = "s3";
 	t->sig.bucket = s->is_virtual ? s->bucket : NULL;
 	if (q->body)
 		pair_put(t, "content-type", "application/octet-stream");
+	if (d->md5[0])
+		pair_put(t, "content-md5", d->md5);
 	if (s->is_sig2) {
 		pair_put(t, "date", t->http_date);
 	} else {
 		pair_put(t, "host", s->host);
-		pair_put(t, "x-amz-content-sha256", payload);
+		pair_put(t, "x-amz-content-sha256", d->sha256);
 		pair_put(t, "x-amz-date", t->amz_date);
 	}
 	if (s->token)
@@ -292,7 +321,7 @@ url_set(struct s3 *s, const struct attempt *t, struct buf *url)
 
 /* Sign and send once. */
 static int
-call_once(struct s3 *s, const struct s3_req *q, const char *payload,
+call_once(struct s3 *s, const struct s3_req *q, const struct digest *d,
     int64_t now_s, struct buf *other, char date[static 64],
     struct s3_resp *ret)
 {
@@ -314,7 +343,7 @@ call_once(struct s3 *s, const struct s3_req *q, const char *payload,
 	buf_init(&t.head.text, S3_ERROR_MAX);
 	buf_init(&t.auth, S3_ERROR_MAX);
 	buf_init(&t.path, S3_URL_MAX);
-	r = attempt_sign(s, q, payload, now_s, &t);
+	r = attempt_sign(s, q, d, now_s, &t);
 	if (r == 0)
 		r = url_set(s, &t, &url);
 	if (r == 0) {
@@ -384,19 +413,16 @@ int
 s3_call(struct s3 *s, const struct s3_req *q, struct s3_resp *ret)
 {
 	struct buf other = BUF_INIT(S3_ERROR_MAX);
-	char payload[2 * SHA256_LEN + 1], date[64];
-	uint8_t hash[SHA256_LEN];
+	struct digest d;
+	char date[64];
 	int64_t now_s = 0, skew;
 	int tries, r = 0;
 	bool is_refused;
 
 	memset(ret, 0, sizeof(*ret));
 	date[0] = '\0';
-	memcpy(payload, no_payload, sizeof(payload));
-	if (q->body && !s->is_sig2) {
-		sha256(q->body, q->len, hash);
-		hex_encode(hash, sizeof(hash), payload);
-	}
+	digest_make(s, q, &d);
+	ret->has_md5 = d.md5[0];
 	for (tries = 0; tries < 2; tries++) {
 		mutex_lock(&s->lock);
 		skew = s->skew_s;
@@ -409,7 +435,7 @@ s3_call(struct s3 *s, const struct s3_req *q, struct s3_resp *ret)
 			break;
 		}
 		now_s = clock_real_ns() / 1000000000 + skew;
-		r = call_once(s, q, payload, now_s, &other, date, ret);
+		r = call_once(s, q, &d, now_s, &other, date, ret);
 		if (tries > 0 || !skew_learn(s, ret, date, now_s))
 			break;
 	}

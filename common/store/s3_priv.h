@@ -55,6 +55,7 @@ struct s3 {
 	enum s3_kept kept GUARDED_BY(lock);	/* versions */
 	bool is_locked GUARDED_BY(lock);	/* a version could not be
 						 * deleted */
+	bool is_md5 GUARDED_BY(lock);	/* it takes nothing without one */
 	struct buf notes GUARDED_BY(lock);
 };
 
@@ -81,6 +82,7 @@ struct s3_resp {
 	char version[256];		/* x-amz-version-id; "" */
 	char marker[8];			/* x-amz-delete-marker: "true" */
 	char etag[STORE_ETAG_MAX];	/* "" */
+	bool has_md5;			/* one was sent */
 };
 
 /* s3_call.c */

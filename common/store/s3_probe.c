@@ -107,6 +107,13 @@ note_versioning(struct s3 *s, struct buf *body, struct buf *out)
 	(void)buf_printf(out, "%s\n", text[v]);
 }
 
+/* Neither that there is none of it, nor that the server does not know it. */
+static bool
+is_unsaid(int r)
+{
+	return r < 0 && r != -ENOENT && r != -EOPNOTSUPP;
+}
+
 static void
 note_lock(struct s3 *s, struct buf *body, struct buf *out)
 {
@@ -131,23 +138,18 @@ note_lock(struct s3 *s, struct buf *body, struct buf *out)
 		    l.days);
 	else if (r == 0 && l.is_enabled)
 		(void)buf_printf(out, "object lock: possible, and not set");
+	else if (is_unsaid(r))
+		(void)buf_printf(out, "object lock: cannot be read: see "
+		    "at the provider whether what is deleted stays\n");
 	if (r == 0 && l.is_enabled)
 		(void)buf_put_u8(out, '\n');
 	mutex_lock(&s->lock);
+	s->is_md5 = s->is_md5 || (r == 0 && l.is_enabled);
 	is_locked = s->is_locked;
 	mutex_unlock(&s->lock);
 	if (is_locked)
 		(void)buf_printf(out, "a deleted object's versions could not "
 		    "be removed: they stay at the provider, out of sight\n");
-}
-
-/* Do the two prefixes have objects in common? */
-static bool
-is_touched(const char *ours, const char *theirs)
-{
-	size_t m = strlen(ours), n = strlen(theirs);
-
-	return strncmp(ours, theirs, m < n ? m : n) == 0;
 }
 
 static void
@@ -158,10 +160,15 @@ note_lifecycle(struct s3 *s, struct buf *body, struct buf *out)
 
 	r = conf_read(s, "lifecycle", body);
 	if (r == 0)
-		r = s3_xml_lifecycle(body->data, body->len, &l);
-	if (r < 0)
+		r = s3_xml_lifecycle(body->data, body->len, s->prefix, &l);
+	if (r < 0) {
+		if (is_unsaid(r))
+			(void)buf_printf(out, "lifecycle: cannot be read: see "
+			    "at the provider that no rule of "
+			    "the bucket deletes objects by their age\n");
 		return;
-	if (l.expiring && is_touched(s->prefix, l.prefix))
+	}
+	if (l.expiring)
 		(void)buf_printf(out, "lifecycle: WARNING: a rule of the "
 		    "bucket deletes objects by their age; it would destroy "
 		    "the drive, take it away\n");

@@ -367,13 +367,19 @@ sftp_fsync(struct sftp_conn *c, const struct sftp_handle *h)
 	size_t start;
 	int r;
 
-	if (!(c->exts & SFTP_EXT_FSYNC))
-		return 0;	/* it promises what it promises */
-	start = extended(c, "fsync@openssh.com", &id);
-	sftp_msg_str(&c->out, h->b, h->len);
-	sftp_msg_end(&c->out, start);
-	r = exchange(c, id, SFTP_STATUS, &m);
-	return r == -EOPNOTSUPP ? 0 : r;
+	if (c->exts & SFTP_EXT_FSYNC) {
+		start = extended(c, "fsync@openssh.com", &id);
+		sftp_msg_str(&c->out, h->b, h->len);
+		sftp_msg_end(&c->out, start);
+		r = exchange(c, id, SFTP_STATUS, &m);
+		if (r != -EOPNOTSUPP)
+			return r;
+	}
+	/* It promises what it promises: sftp_notes says so. */
+	mutex_lock(&c->store->lock);
+	c->store->is_unflushed = true;
+	mutex_unlock(&c->store->lock);
+	return 0;
 }
 
 int

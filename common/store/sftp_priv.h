@@ -11,7 +11,8 @@
 
 /*
  * sftp_priv - shared by store_sftp.c (objects), sftp_list.c (folders),
- * sftp_pool.c (connections) and sftp_conn.c (requests over one).
+ * sftp_pool.c (connections), sftp_conn.c (requests over one) and
+ * sftp_probe.c.
  */
 
 #define SFTP_PORT 22
@@ -73,6 +74,7 @@ struct sftp {
 	int64_t refused_until_ms GUARDED_BY(lock);
 	int64_t refused_wait_ms GUARDED_BY(lock);
 	unsigned caps GUARDED_BY(lock);
+	bool is_unflushed GUARDED_BY(lock);	/* it knows no fsync */
 	struct store_hint hint GUARDED_BY(lock);
 };
 
@@ -149,6 +151,11 @@ int sftp_path(const struct sftp *s, const char *name,
 /* Something is not there: the object (-ENOENT), or the folder of the store
  * (-EHOSTUNREACH); or that cannot be told. */
 int sftp_missing(struct sftp_conn *c);
+
+/* ---- sftp_probe.c ---- */
+
+int sftp_probe(struct store *st, struct err *e);
+void sftp_notes(struct store *st, struct buf *out);
 
 /* ---- sftp_list.c ---- */
 

@@ -11,6 +11,8 @@
 
 /* store_mirror - the calls of a store, made of those of its members. */
 
+#define NOTES_MAX (16 * 1024)	/* of one */
+
 /* That the drive is there. */
 static void
 marker_note(struct mirror *v, const char *name)
@@ -343,6 +345,23 @@ mirror_get_hint(struct store *s, struct store_hint *ret)
 	circle_leave(v, &c);
 }
 
+/* Each line with whose it is. */
+static void
+member_notes(struct store *s, struct buf *out)
+{
+	struct buf b = BUF_INIT(NOTES_MAX);
+	const char *line, *end;
+
+	store_notes(s, &b);
+	for (line = b.len ? buf_cstr(&b) : NULL; line && *line; line = end) {
+		end = strchrnul(line, '\n');
+		end += *end == '\n';
+		(void)buf_printf(out, "%s: %.*s", store_url(s),
+		    (int)(end - line), line);
+	}
+	buf_done(&b);
+}
+
 static void
 mirror_notes(struct store *s, struct buf *out)
 {
@@ -351,8 +370,12 @@ mirror_notes(struct store *s, struct buf *out)
 	size_t i;
 
 	circle_enter(v, &c);
-	for (i = 0; i < c.n; i++)
-		store_notes(c.m[i]->store, out);
+	for (i = 0; i < c.n; i++) {
+		if (c.n == 1)
+			store_notes(c.m[i]->store, out);
+		else
+			member_notes(c.m[i]->store, out);
+	}
 	circle_leave(v, &c);
 }
 

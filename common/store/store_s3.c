@@ -9,6 +9,23 @@
 /* store_s3 - objects are those of a bucket.  What is assumed of servers, and
  * what the probe finds out, is in DESIGN.md. */
 
+/* A bucket with an object lock takes nothing without Content-MD5, and has
+ * several ways to say so.  True: now it gets one. */
+static bool
+md5_learn(struct s3 *s, const struct s3_resp *a)
+{
+	const struct s3_error *e = &a->error;
+
+	if (a->http.status != 400 || a->has_md5 ||
+	    (strcmp(e->code, "InvalidRequest") != 0 &&
+	    !strstr(e->code, "MD5") && !strstr(e->message, "MD5")))
+		return false;
+	mutex_lock(&s->lock);
+	s->is_md5 = true;
+	mutex_unlock(&s->lock);
+	return true;
+}
+
 int
 s3_put_once(struct s3 *s, const char *key, const void *p, size_t len,
     bool is_if_absent, size_t cut_after, struct s3_resp *ret)
@@ -19,6 +36,8 @@ s3_put_once(struct s3 *s, const char *key, const void *p, size_t len,
 	int r;
 
 	r = s3_call(s, &q, ret);
+	if (r < 0 && md5_learn(s, ret))
+		r = s3_call(s, &q, ret);
 	if (r == -ENOENT || (r == -EEXIST && !is_if_absent)) {
 		s3_say(s, "%s refuses an upload for no reason (status %d)",
 		    s->endpoint, ret->http.status);

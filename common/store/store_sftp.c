@@ -392,61 +392,6 @@ sftp_caps(struct store *st)
 	return caps;
 }
 
-/* Make the folder of the store, and those above it; tell the extensions. */
-static int
-root_make(struct sftp_conn *c, void *arg)
-{
-	char path[SFTP_PATH_MAX];
-	unsigned *exts = arg;
-	char *slash;
-	int r;
-
-	*exts = c->exts;
-	r = sftp_path(c->store, "", path);
-	if (r == 0)
-		r = sftp_missing(c);
-	if (r == -ENOENT || c->is_broken || r != -EHOSTUNREACH)
-		return r == -ENOENT ? 0 : r;
-	for (slash = strchr(path + 1, '/'); slash;
-	    slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		(void)sftp_mkdir(c, path);
-		*slash = '/';
-		if (c->is_broken)
-			return -EHOSTUNREACH;
-	}
-	r = sftp_mkdir(c, path);
-	if (r < 0)
-		sftp_say(c, "the folder '%.100s' cannot be made on "
-		    "%.80s", path, c->store->host);
-	return r == -EIO ? -EACCES : r;
-}
-
-static int
-sftp_probe(struct store *st, struct err *e)
-{
-	struct sftp *s = (struct sftp *)st;
-	struct store_hint hint;
-	unsigned caps = 0, exts = 0;
-	int r;
-
-	r = sftp_run(s, root_make, &exts);
-	if (r < 0) {
-		st->ops->get_hint(st, &hint);
-		return err_set(e, r, "%s", hint.msg[0] ? hint.msg :
-		    strerror(-r));
-	}
-	r = store_probe_run(st, &caps, e);
-	if (r < 0)
-		return r;
-	if (exts & SFTP_EXT_POSIX_RENAME)
-		caps |= STORE_CAP_ATOMIC_PUT;
-	mutex_lock(&s->lock);
-	s->caps = caps;
-	mutex_unlock(&s->lock);
-	return 0;
-}
-
 static void
 sftp_get_hint(struct store *st, struct store_hint *ret)
 {
@@ -487,6 +432,7 @@ const struct store_ops sftp_ops = {
 	.space = sftp_space,
 	.caps = sftp_caps,
 	.probe = sftp_probe,
+	.notes = sftp_notes,
 	.get_hint = sftp_get_hint,
 	.interrupt = sftp_interrupt,
 	.close = sftp_close_store,

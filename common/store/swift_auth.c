@@ -20,6 +20,9 @@
 /* A token that says nothing of its life is renewed when it is refused. */
 #define LIFE_UNKNOWN_MS (365LL * 86400 * 1000)
 #define QUIET_MAX_MS 120000
+/* Where it does not say for how long it wants to be left alone, and after a
+ * renewal that failed while the old token does. */
+#define QUIET_MS 30000
 #define BODY_MAX (4u << 20)		/* catalogues can be long */
 
 /* What the identity service gave. */
@@ -161,6 +164,8 @@ login(struct swift *s, struct login *l)
 	} else if (a.retry_after_ms > 0) {
 		s->quiet_ms = clock_mono_ms() + (a.retry_after_ms <
 		    QUIET_MAX_MS ? a.retry_after_ms : QUIET_MAX_MS);
+	} else if (a.status == 429) {
+		s->quiet_ms = clock_mono_ms() + QUIET_MS;
 	}
 	mutex_unlock(&s->lock);
 out:
@@ -249,9 +254,11 @@ token_ensure(struct swift *s, const char **ret_why) REQUIRES(s->lock)
 		mutex_unlock(&s->lock);
 		r = renew(s);
 		mutex_lock(&s->lock);
+		if (r < 0 && (!s->token || !store_transient(r)))
+			return r;
 		/* A hiccup: the old one has a fifth of its life left. */
 		if (r < 0)
-			return s->token && store_transient(r) ? 0 : r;
+			s->renew_ms = clock_mono_ms() + QUIET_MS;
 	}
 	return 0;
 }

@@ -17,7 +17,7 @@ enum mark {
 	MARK_STORED = 3,	/* on the store */
 };
 
-#define MARK_TEXT_MAX 128
+#define MARK_TEXT_MAX 1024
 
 /* text: what the driver said, "" for MARK_NONE. */
 enum mark mark_of_path(const char *path, char text[static MARK_TEXT_MAX]);

@@ -30,7 +30,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	    nl ? (size_t)(nl - (const char *)p) - (*p == '#') : 0);
 	if (presets_expand(&s, text, &out, &e) == 0 && out.len)
 		abort();
-	(void)presets_by_host(&s, text, &g);
+	(void)presets_by_url(&s, text, &g);
 	free(text);
 	buf_done(&out);
 	presets_done(&s);

@@ -16,8 +16,10 @@ standard form says is refused with a code that names the fault.  One bucket,
     --virtual       the bucket stands in the host name
     --path PATH     in front of the bucket
     --uncond        501 to a condition;  --ignore  ignores it
-    --versions      keeps versions;  --lock  and lets nobody delete them
-    --lifecycle     a rule deletes by age
+    --versions      keeps versions;  --lock  and lets nobody delete them, and
+                    takes nothing without Content-MD5
+    --lifecycle P,P a rule for each of these prefixes deletes by age
+    --deny A,A      403 to these of the bucket's settings
     --tls PEM KEY   speaks TLS; reads them anew at SIGHUP
     --log FILE      appends the status and the path of each request
 
@@ -167,6 +169,14 @@ class Handler(BaseHTTPRequestHandler):
             self.check2(raw, sub)
         else:
             self.check4(raw, query, body)
+        md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
+        given = self.headers.get("content-md5")
+        if given not in (None, md5):
+            raise Refusal(400, "BadDigest")
+        if conf.lock and self.command == "PUT" and not given:
+            self.server.bare += 1
+            raise Refusal(400, "InvalidRequest", "Content-MD5 is required "
+                          "for PUT requests with Object Lock parameters")
 
     # ---- the answers -------------------------------------------------------
 
@@ -212,6 +222,8 @@ class Handler(BaseHTTPRequestHandler):
             # For tests, unsigned: everything it holds, also out of sight.
             kept = sum(len(v) for v in self.server.objects.values())
             return self.reply(200, str(kept).encode())
+        if self.path == "/without-md5":
+            return self.reply(200, str(self.server.bare).encode())
         try:
             length = int(self.headers.get("content-length") or 0)
             body = self.rfile.read(length)
@@ -302,6 +314,8 @@ class Handler(BaseHTTPRequestHandler):
         conf = self.server.conf
         if self.command != "GET":
             raise Refusal(405, "MethodNotAllowed")
+        if any(a in sub for a in conf.deny.split(",")):
+            raise Refusal(403, "AccessDenied")
         if "versioning" in sub:
             return self.reply_xml("VersioningConfiguration",
                                   "<Status>Enabled</Status>"
@@ -314,12 +328,12 @@ class Handler(BaseHTTPRequestHandler):
                 "</ObjectLockEnabled><Rule><DefaultRetention><Mode>"
                 "COMPLIANCE</Mode><Days>30</Days></DefaultRetention></Rule>")
         if "lifecycle" in sub:
-            if not conf.lifecycle:
+            if conf.lifecycle is None:
                 raise Refusal(404, "NoSuchLifecycleConfiguration")
-            return self.reply_xml(
-                "LifecycleConfiguration", "<Rule><Filter><Prefix></Prefix>"
-                "</Filter><Status>Enabled</Status><Expiration><Days>30"
-                "</Days></Expiration></Rule>")
+            return self.reply_xml("LifecycleConfiguration", "".join(
+                "<Rule><Filter><Prefix>%s</Prefix></Filter><Status>Enabled"
+                "</Status><Expiration><Days>30</Days></Expiration></Rule>"
+                % escape(p) for p in conf.lifecycle.split(",")))
         if "versions" in sub:
             return self.versions(sub)
         self.list(sub)
@@ -415,9 +429,11 @@ def main():
     a = argparse.ArgumentParser()
     a.add_argument("pidfile")
     for name in ("sig2", "list1", "virtual", "uncond", "ignore", "versions",
-                 "lock", "lifecycle"):
+                 "lock"):
         a.add_argument("--" + name, action="store_true")
     a.add_argument("--token")
+    a.add_argument("--lifecycle")
+    a.add_argument("--deny", default="none")
     a.add_argument("--path", default="")
     a.add_argument("--skew", type=int, default=0)
     a.add_argument("--page", type=int, default=1000)
@@ -434,6 +450,7 @@ def main():
     if conf.tls:
         server.tls_read()
         signal.signal(signal.SIGHUP, server.tls_read)
+    server.bare = 0
     server.lock = threading.Lock()
     with open(conf.pidfile, "w") as f:
         f.write(str(os.getpid()))

@@ -119,7 +119,8 @@ for s in "$@"; do
 	nginx) STORE_TEST_PROBE=1 STORE_TEST_CAPS=10 server "$s" nginx ;;
 	# PHP takes an upload to its end before it writes any of it, in place.
 	sabre) STORE_TEST_PROBE=1 STORE_TEST_TORN=1 server "$s" sabre ;;
-	rclone) STORE_TEST_PROBE=1 server "$s" rclone ;;
+	# It writes in place, and removes what a move replaces before it moves.
+	rclone) STORE_TEST_PROBE=1 STORE_TEST_GAP=1 server "$s" rclone ;;
 	rclone-sftp) STORE_TEST_PROBE=1 server "$s" rclone --sftp ;;
 	strict) server "$s" strict-s3 --page 100 ;;
 	strict-sts) STORE_CONTRACT_ONLY=1 server "$s" strict-s3 --virtual \

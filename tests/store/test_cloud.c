@@ -7,10 +7,13 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +22,7 @@
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/err.h"
+#include "util/thread.h"
 
 static struct store *s;
 static pid_t proxy;
@@ -169,14 +173,17 @@ START_TEST(a_server_without_conditions_is_asked_first)
 }
 END_TEST
 
-START_TEST(a_busy_log_in_is_left_alone_for_as_long_as_it_says)
+START_TEST(a_busy_log_in_is_left_alone)
 {
+	/* For as long as it says, or for a while. */
+	static const char *const options[] = {
+	    "--status 429 --retry-after 60", "--status 429" };
 	struct buf b = BUF_INIT(100);
 	struct store_stats st;
 	int64_t t0;
 	int i;
 
-	open_alone(true, "--status 429 --retry-after 60");
+	open_alone(true, options[_i]);
 	ck_assert_int_eq(store_get(s, "a", &b), -EHOSTUNREACH);
 	(void)kill(proxy, SIGKILL);
 	/* Nobody is there any more, and nobody is asked. */
@@ -187,6 +194,103 @@ START_TEST(a_busy_log_in_is_left_alone_for_as_long_as_it_says)
 	store_get_stats(s, &st);
 	ck_assert_ptr_nonnull(strstr(st.last_error, "left alone"));
 	end();
+}
+END_TEST
+
+/* A Swift that gives one token for a second, and is then too busy for more:
+ * but what it gave goes on being good. */
+static struct {
+	int fd;
+	unsigned port;
+	atomic_int logins;
+	pthread_t thread;
+} busy;
+
+static void
+busy_answer(int fd)
+{
+	char head[8192] = "", text[256];
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < sizeof(head) - 1 && !strstr(head, "\r\n\r\n") &&
+	    (n = read(fd, head + len, sizeof(head) - 1 - len)) > 0) {
+		len += (size_t)n;
+		head[len] = '\0';
+	}
+	if (strncmp(head, "GET /auth/", 10) != 0)
+		n = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n"
+		    "Connection: close\r\nContent-Length: 1\r\n\r\nx");
+	else if (atomic_fetch_add(&busy.logins, 1) == 0)
+		n = snprintf(text, sizeof(text), "HTTP/1.1 204 No Content\r\n"
+		    "Connection: close\r\nX-Auth-Token: t\r\n"
+		    "X-Auth-Token-Expires: 1\r\n"
+		    "X-Storage-Url: http://127.0.0.1:%u/v1/AUTH_a\r\n\r\n",
+		    busy.port);
+	else
+		n = snprintf(text, sizeof(text), "HTTP/1.1 503 Busy\r\n"
+		    "Connection: close\r\nContent-Length: 0\r\n\r\n");
+	if (write(fd, text, (size_t)n) != n)
+		perror("write");
+	(void)close(fd);
+}
+
+static void
+busy_serve(void *arg)
+{
+	int fd;
+
+	(void)arg;
+	while ((fd = accept(busy.fd, NULL, NULL)) >= 0)
+		busy_answer(fd);
+}
+
+static void
+busy_start(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+
+	busy.fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(busy.fd, (struct sockaddr *)&a, len), 0);
+	ck_assert_int_eq(listen(busy.fd, 20), 0);
+	ck_assert_int_eq(getsockname(busy.fd, (struct sockaddr *)&a, &len),
+	    0);
+	busy.port = ntohs(a.sin_port);
+	ck_assert_int_eq(thread_start(&busy.thread, "busy", busy_serve, NULL),
+	    0);
+}
+
+START_TEST(a_renewal_that_fails_is_not_tried_by_every_request)
+{
+	struct store_conf conf = { .password = "pa55word", .timeout_s = 10 };
+	int64_t until = clock_mono_ms() + 30000;
+	struct buf b = BUF_INIT(10);
+	struct err e = { "" };
+	char url[128];
+	int i;
+
+	busy_start();
+	(void)snprintf(url, sizeof(url),
+	    "swift://u@127.0.0.1:%u/bucket?auth=1&tls=no", busy.port);
+	ck_assert_msg(store_open(url, &conf, &s, &e) == 0, "%s", e.msg);
+	/* Until four fifths of its life are over. */
+	while (atomic_load(&busy.logins) < 2) {
+		ck_assert_int_lt(clock_mono_ms(), until);
+		ck_assert_int_eq(store_get(s, "a", &b), 0);
+		buf_reset(&b);
+	}
+	for (i = 0; i < 20; i++) {
+		ck_assert_int_eq(store_get(s, "a", &b), 0);
+		buf_reset(&b);
+	}
+	ck_assert_int_eq(atomic_load(&busy.logins), 2);
+	buf_done(&b);
+	store_close(s);
+	(void)shutdown(busy.fd, SHUT_RDWR);
+	thread_join(busy.thread);
+	(void)close(busy.fd);
 }
 END_TEST
 
@@ -299,10 +403,11 @@ env_read(const char *name, char *ret, size_t cap)
 	(void)pclose(f);
 }
 
+/* Objects are under that prefix of the bucket, "" or "a/b". */
 static void
-double_open(const char *options)
+double_open_at(const char *options, const char *prefix)
 {
-	char url[512], pass[200], http[200], rest[200];
+	char url[512], place[600], pass[200], http[200], rest[200], *query;
 	struct store_conf conf = { .password = pass, .timeout_s = 10 };
 	struct err e = { "" };
 
@@ -315,7 +420,17 @@ double_open(const char *options)
 	env_read("HTTP", http, sizeof(http));
 	ck_assert_int_eq(sscanf(http, "http://127.0.0.1:%u/", &double_port),
 	    1);
-	ck_assert_msg(store_open(url, &conf, &s, &e) == 0, "%s", e.msg);
+	query = strchr(url, '?');
+	ck_assert_ptr_nonnull(query);
+	(void)snprintf(place, sizeof(place), "%.*s%s%s", (int)(query - url),
+	    url, prefix, query);
+	ck_assert_msg(store_open(place, &conf, &s, &e) == 0, "%s", e.msg);
+}
+
+static void
+double_open(const char *options)
+{
+	double_open_at(options, "");
 }
 
 static void
@@ -328,20 +443,27 @@ double_close(void)
 	double_run("stop", rest);
 }
 
-/* All that it holds, also what no reader sees. */
+/* A number that it gives to tests. */
 static int
-kept(void)
+told(const char *what)
 {
 	char cmd[128], text[32] = "";
 	FILE *f;
 
-	(void)snprintf(cmd, sizeof(cmd),
-	    "curl -s http://127.0.0.1:%u/versions-kept", double_port);
+	(void)snprintf(cmd, sizeof(cmd), "curl -s http://127.0.0.1:%u/%s",
+	    double_port, what);
 	f = popen(cmd, "r");
 	ck_assert_ptr_nonnull(f);
 	ck_assert_ptr_nonnull(fgets(text, sizeof(text), f));
 	(void)pclose(f);
 	return atoi(text);
+}
+
+/* All that it holds, also what no reader sees. */
+static int
+kept(void)
+{
+	return told("versions-kept");
 }
 
 static void
@@ -404,10 +526,53 @@ START_TEST(under_a_lock_a_delete_hides_and_the_probe_says_so)
 }
 END_TEST
 
+START_TEST(under_a_lock_what_is_put_has_its_md5)
+{
+	struct err e = { "" };
+	int i, before;
+
+	/* By the refusal of what has none, once. */
+	double_open(_i ? "--lock --sig2" : "--lock");
+	for (i = 0; i < 5; i++)
+		put("a", "one");
+	ck_assert_int_eq(told("without-md5"), 1);
+	ck_assert_int_eq(store_put(s, "b", "", 0, STORE_IF_ABSENT), 0);
+	ck_assert_int_eq(store_put(s, "b", "x", 1, STORE_IF_ABSENT), -EEXIST);
+	ck_assert_int_eq(told("without-md5"), 1);
+	double_close();
+	/* And by what the probe reads. */
+	double_open(_i ? "--lock --sig2" : "--lock");
+	ck_assert_msg(store_probe(s, &e) == 0, "%s", e.msg);
+	before = told("without-md5");
+	put("a", "one");
+	ck_assert_int_eq(told("without-md5"), before);
+	double_close();
+}
+END_TEST
+
+static const struct {
+	const char *options, *prefix, *note;
+	bool is_there;
+} rule[] = {
+	{ "--lifecycle drive/", "drive", "WARNING", true },
+	/* The second of two. */
+	{ "--lifecycle old/,drive/", "drive", "WARNING", true },
+	{ "--lifecycle old/,", "drive", "WARNING", true },
+	{ "--lifecycle old/,drive/packs/", "drive", "WARNING", true },
+	{ "--lifecycle old/,new/", "", "WARNING", true },
+	{ "--lifecycle old/,drive2/", "drive", "WARNING", false },
+	{ "--lifecycle old/,drive2/", "drive", "lifecycle: rules: 2", true },
+	{ "", "drive", "cannot be read", false },
+	{ "--deny lifecycle", "drive", "lifecycle: cannot be read", true },
+	{ "--deny lifecycle", "drive", "object lock: cannot", false },
+	{ "--deny object-lock", "drive", "object lock: cannot be read",
+	    true },
+};
+
 START_TEST(a_rule_that_would_destroy_the_drive_is_warned_of)
 {
-	double_open("--lifecycle");
-	notes_have("WARNING", true);
+	double_open_at(rule[_i].options, rule[_i].prefix);
+	notes_have(rule[_i].note, rule[_i].is_there);
 	double_close();
 }
 END_TEST
@@ -454,15 +619,18 @@ main(void)
 	tcase_add_loop_test(t, each_answer_to_a_log_in_has_its_result, 0,
 	    ANSWERS);
 	tcase_add_test(t, a_server_without_conditions_is_asked_first);
-	tcase_add_test(t,
-	    a_busy_log_in_is_left_alone_for_as_long_as_it_says);
+	tcase_add_loop_test(t, a_busy_log_in_is_left_alone, 0, 2);
+	tcase_add_test(t, a_renewal_that_fails_is_not_tried_by_every_request);
 	tcase_add_test(t, a_refused_key_is_not_tried_again_at_once);
 	tcase_add_test(t, bad_addresses_are_refused_with_a_reason);
 	tcase_add_test(t, an_address_is_shown_without_the_key);
 	suite_add_tcase(suite, t);
 	tcase_add_test(d, a_delete_removes_every_version_and_no_others);
 	tcase_add_test(d, under_a_lock_a_delete_hides_and_the_probe_says_so);
-	tcase_add_test(d, a_rule_that_would_destroy_the_drive_is_warned_of);
+	tcase_add_loop_test(d, under_a_lock_what_is_put_has_its_md5, 0, 2);
+	tcase_add_loop_test(d,
+	    a_rule_that_would_destroy_the_drive_is_warned_of, 0,
+	    (int)(sizeof(rule) / sizeof(rule[0])));
 	tcase_add_test(d, an_ignored_condition_is_found_out);
 	tcase_add_test(d, a_clock_that_is_wrong_is_no_obstacle);
 	suite_add_tcase(suite, d);

@@ -294,6 +294,30 @@ START_TEST(each_fault_has_its_result_and_its_words)
 }
 END_TEST
 
+static bool
+has_note(const char *text)
+{
+	struct buf b = BUF_INIT(4096);
+	struct err e = { "" };
+	bool has;
+
+	ck_assert_msg(store_probe(s, &e) == 0, "%s", e.msg);
+	store_notes(s, &b);
+	has = b.len > 0 && strstr(buf_cstr(&b), text);
+	buf_done(&b);
+	return has;
+}
+
+START_TEST(a_host_that_does_not_flush_is_told_of)
+{
+	ck_assert(!has_note("fsync"));
+	sshd_fault(&d, "--op fsync --code 8");
+	ck_assert(has_note("no fsync@openssh.com"));
+	sshd_fault(&d, "");
+	ck_assert(!has_note("fsync"));
+}
+END_TEST
+
 static void
 again(const char *options, unsigned retries)
 {
@@ -456,6 +480,7 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, each_fault_has_its_result_and_its_words, 0,
 	    (int)(sizeof(faults) / sizeof(faults[0])));
+	tcase_add_test(t, a_host_that_does_not_flush_is_told_of);
 	tcase_add_test(t, a_lost_answer_is_no_failure_of_what_was_done);
 	tcase_add_test(t,
 	    who_does_not_speak_sftp_is_told_from_who_is_silent);

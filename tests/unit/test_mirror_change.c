@@ -21,14 +21,20 @@
 /* Members that come and go while the mirror is in use, and one that hangs. */
 
 static void
-add(const char *name)
+add_store(const char *name, struct store *s)
 {
-	struct mirror_member m = { .id = name, .store = mrig_folder(name) };
+	struct mirror_member m = { .id = name, .store = s };
 	struct mirror_log *log = NULL;
 	struct err e = { "" };
 
 	ck_assert_msg(mirror_log_open(mrig_dir, &log, &e) == 0, "%s", e.msg);
 	ck_assert_int_eq(store_mirror_add(mrig_store, &m, log), 0);
+}
+
+static void
+add(const char *name)
+{
+	add_store(name, mrig_folder(name));
 }
 
 static int
@@ -63,6 +69,55 @@ START_TEST(one_alone_is_no_mirror)
 	ck_assert_int_eq(store_get(mrig_store, "d/x", &b), -EHOSTUNREACH);
 	ck_assert_int_eq(mrig_sh("mv gone a"), 0);
 	ck_assert_int_eq(store_delete(mrig_store, "d/x"), 0);
+	buf_done(&b);
+	mrig_end();
+}
+END_TEST
+
+/* One that did something else when it was tried out last. */
+static struct store *
+changed_folder(const char *name)
+{
+	char url[128], record[128];
+	struct store_conf c = { .record = record };
+	struct err e = { "" };
+	struct store *s;
+	int i;
+
+	(void)snprintf(url, sizeof(url), "dir:%s/%s", mrig_dir, name);
+	(void)snprintf(record, sizeof(record), "%s/record", mrig_dir);
+	for (i = 0; i < 2; i++) {
+		ck_assert_msg(store_open(url, &c, &s, &e) == 0, "%s", e.msg);
+		ck_assert_msg(store_probe(s, &e) == 0, "%s", e.msg);
+		if (i == 0)
+			store_close(s);
+		ck_assert_int_eq(mrig_sh("sed -i 's/^caps .*/caps 14/' "
+		    "record"), 0);
+	}
+	return s;
+}
+
+START_TEST(a_note_names_the_store_that_it_is_about)
+{
+	struct buf b = BUF_INIT(4096);
+	char want[128];
+
+	mrig_begin(1, 1);
+	store_close(mrig_store);
+	mrig_open(1, 1);
+	store_notes(mrig_store, &b);
+	ck_assert_uint_eq(b.len, 0);
+	add_store("b", changed_folder("b"));
+	fill(1);
+	mrig_settle();
+	store_notes(mrig_store, &b);
+	ck_assert_uint_gt(b.len, 0);
+	(void)snprintf(want, sizeof(want), "dir:%s/b: refuses to write over",
+	    mrig_dir);
+	ck_assert_msg(strncmp(buf_cstr(&b), want, strlen(want)) == 0, "%s",
+	    buf_cstr(&b));
+	ck_assert_ptr_eq(strchr(buf_cstr(&b), '\n'),
+	    buf_cstr(&b) + b.len - 1);
 	buf_done(&b);
 	mrig_end();
 }
@@ -270,6 +325,7 @@ main(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, one_alone_is_no_mirror);
+	tcase_add_test(t, a_note_names_the_store_that_it_is_about);
 	tcase_add_test(t, a_new_member_gets_what_was_there_and_what_comes);
 	tcase_add_test(t, the_mark_reaches_a_new_member_in_time);
 	tcase_add_test(t, a_member_leaves_and_is_asked_no_more);

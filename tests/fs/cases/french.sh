@@ -146,7 +146,7 @@ wizard() {
 	    python3 "$TOP/tests/fs/wizard.py" "$T/$1.out" "$COFFRE" setup
 }
 number=$("$COFFRE" store presets --json | jq -rs '
-    [.[] | select(.kind != "none" and .kind != "swift")] | length + 1')
+    [.[] | select(.kind != "none")] | length + 1')
 wizard_ends() {
 	local rc=0
 	wizard setup || rc=$?

@@ -252,8 +252,8 @@ check "in order" daemon_gone 30
 # ---- by the wizard
 
 need "the keyring is back" ring_start unlocked
-number=$("$COFFRE" store presets --json | jq -rs '[.[] | select(.kind !=
-    "none" and .kind != "swift") | .name] | length + 1')
+number=$("$COFFRE" store presets --json | jq -rs '[.[] |
+    select(.kind != "none") | .name] | length + 1')
 check "the wizard asks for it" env TERM=xterm \
     python3 "$TOP/tests/fs/wizard.py" "$T/wizard.out" "$COFFRE" setup <<END
 What to call => second

@@ -24,7 +24,7 @@ state() {
 	getfattr --only-values -n user.coffre.state "$1" 2>/dev/null
 }
 is_stored() {
-	[ "$(state "$1")" = stored ]
+	[ "$(state "$1")" = "stored, on 2 of 2 stores" ]
 }
 numbers() {
 	local i
@@ -63,7 +63,11 @@ numbers "$M/after-" 20 100000
 check "all of it is stored on one" drive_sync
 check "the other one lacks some" test "$(lacks)" -gt 0
 say "it lacks $(lacks)"
-check "the file says so" grep -q 'on 1 of 2' <<<"$(state "$M/after-1")"
+check "the file says so, and names the one that may not have it" \
+    test "$(state "$M/after-1")" = \
+    "stored, on 1 of 2 stores for certain, perhaps not yet on ${url%%//*}//${url#*@}"
+check "in words, too" grep -q 'on 1 of 2 stores for certain, perhaps not' \
+    <<<"$("$COFFRE" status "$M/after-1")"
 check "so does status" grep -q 'lacks' <<<"$("$COFFRE" status "$NAME")"
 dump "$M" >"$T/dump.1"
 

@@ -38,7 +38,7 @@ nothing_made() {
 number() {
 	# The number in front of that choice.
 	"$COFFRE" store presets --json | jq -rs --arg want "$1" '
-	    [.[] | select(.kind != "none" and .kind != "swift") | .name] +
+	    [.[] | select(.kind != "none") | .name] +
 	    ["folder", "address"] | index($want) + 1'
 }
 DIR=$(number folder)
@@ -160,6 +160,22 @@ check "the passphrase is on no disk" \
     fails grep -rqF "$STRONG" "$T/config" "$T/state" "$T/store"
 check "the configuration names the folder" \
     grep -q "^mountpoint = $T/home/My drive\$" "$T/config/coffre/mydrive.conf"
+
+# ---- a provider's store, part by part ------------------------------------
+
+check "of Swift it asks for all that the address needs" ends_with 75 \
+    wizard swift <<<"What to call => other
+Number: => $(number 'any OpenStack Swift')
+User name there => anna
+Host, => 127.0.0.1:9
+Project: => work
+Container => box
+Folder in it => !enter
+Password at the store => secret
+does not work => !wait
+Try again => no"
+check "and tries that" shown swift \
+    "Trying swift://127.0.0.1:9/box/coffre?project=work"
 
 # ---- the key is the right one --------------------------------------------
 
