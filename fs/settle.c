@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,20 +47,27 @@ run(char *const argv[], int err_fd)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 
+/* What it is told: "coffre WORD [SUB] [OPT FD] NAME". */
+struct told {
+	const char *word, *sub, *opt, *name;
+};
+
 static int
-run_with(const char *word, const char *name, int fd, int err_fd)
+run_with(const struct told *t, int fd, int err_fd)
 {
-	char self[] = "coffre", opt[] = "--passphrase-fd", number[16];
-	char *what = strdup(word), *copy = strdup(name);
-	char *with[] = { self, what, opt, number, copy, NULL };
-	char *without[] = { self, what, copy, NULL };
-	int r = -ENOMEM;
+	char self[] = "coffre", number[16];
+	const char *const all[] = { t->word, t->sub, fd < 0 ? NULL : t->opt,
+	    fd < 0 ? NULL : number, t->name };
+	char *argv[sizeof(all) / sizeof(*all) + 2] = { self };
+	size_t i, n = 1;
+	int r;
 
 	(void)snprintf(number, sizeof(number), "%d", fd);
-	if (what && copy)
-		r = run(fd < 0 ? without : with, err_fd);
-	free(what);
-	free(copy);
+	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		if (all[i])	/* posix_spawn changes nothing in it */
+			argv[n++] = (char *)(uintptr_t)all[i];
+	}
+	r = run(argv, err_fd);
 	return r < 0 ? cli_fail(r, NULL) : r;
 }
 
@@ -99,8 +107,8 @@ said_take(int fd, char said[SETTLE_SAID_MAX])
 	memmove(said, line, strlen(line) + 1);
 }
 
-int
-settle_run(const char *word, const char *name, const struct secret *pass,
+static int
+tell(const struct told *t, const struct secret *pass,
     char said[SETTLE_SAID_MAX])
 {
 	int fd = -1, err_fd = -1, code;
@@ -115,7 +123,7 @@ settle_run(const char *word, const char *name, const struct secret *pass,
 	/* No pipe: a mount stays, and nobody would read on. */
 	if (said)
 		err_fd = memfd_create("coffre", MFD_CLOEXEC);
-	code = run_with(word, name, fd, err_fd);
+	code = run_with(t, fd, err_fd);
 	if (fd >= 0)
 		(void)close(fd);
 	if (err_fd >= 0) {
@@ -126,6 +134,24 @@ settle_run(const char *word, const char *name, const struct secret *pass,
 		(void)snprintf(said, SETTLE_SAID_MAX, "%s",
 		    tr_libc(strerror(EIO)));
 	return code;
+}
+
+int
+settle_run(const char *word, const char *name, const struct secret *pass,
+    char said[SETTLE_SAID_MAX])
+{
+	struct told t = { word, NULL, "--passphrase-fd", name };
+
+	return tell(&t, pass, said);
+}
+
+int
+settle_password(const char *name, const struct secret *pass,
+    char said[SETTLE_SAID_MAX])
+{
+	struct told t = { "store", "password", "--password-fd", name };
+
+	return tell(&t, pass, said);
 }
 
 /* ---- the questions ------------------------------------------------------- */

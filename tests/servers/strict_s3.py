@@ -18,6 +18,9 @@ standard form says is refused with a code that names the fault.  One bucket,
     --uncond        501 to a condition;  --ignore  ignores it
     --versions      keeps versions;  --lock  and lets nobody delete them
     --lifecycle     a rule deletes by age
+
+For tests, unsigned: GET /secret-is/WORD makes that the secret, GET /refusals
+tells how often somebody was not known.
 """
 import argparse
 import base64
@@ -33,6 +36,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.sax.saxutils import escape
 
 KEY, SECRET, BUCKET = "AKIDSTRICT", "s3cret/key+with=chars", "bucket"
+# Refusals of who asks.
+WHO = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
+       "InvalidToken")
 SUB = ("acl", "lifecycle", "location", "object-lock", "versionId",
        "versioning", "versions")
 
@@ -120,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
         text = "AWS4-HMAC-SHA256\n%s\n%s/%s/s3/aws4_request\n%s" % (
             stamp, day, region,
             hashlib.sha256("\n".join(lines).encode()).hexdigest())
-        k = sign(sign(sign(sign(b"AWS4" + SECRET.encode(), day), region),
+        k = sign(sign(sign(sign(b"AWS4" + self.server.secret.encode(), day), region),
                       "s3"), "aws4_request")
         if sign(k, text).hex() != field["Signature"]:
             raise Refusal(403, "SignatureDoesNotMatch")
@@ -136,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
         at = sorted(n + ("=" + v if v else "") for n, v in sub.items()
                     if n in SUB)
         lines.append(raw + ("?" + "&".join(at) if at else ""))
-        mac = hmac.new(SECRET.encode(), "\n".join(lines).encode(),
+        mac = hmac.new(self.server.secret.encode(), "\n".join(lines).encode(),
                        hashlib.sha1).digest()
         auth = h.get("authorization", "")
         if not auth.startswith("AWS %s:" % KEY):
@@ -201,6 +207,11 @@ class Handler(BaseHTTPRequestHandler):
             # For tests, unsigned: everything it holds, also out of sight.
             kept = sum(len(v) for v in self.server.objects.values())
             return self.reply(200, str(kept).encode())
+        if self.path.startswith("/secret-is/"):
+            self.server.secret = self.path[len("/secret-is/"):]
+            return self.reply(204)
+        if self.path == "/refusals":
+            return self.reply(200, str(self.server.refusals).encode())
         try:
             length = int(self.headers.get("content-length") or 0)
             body = self.rfile.read(length)
@@ -216,6 +227,8 @@ class Handler(BaseHTTPRequestHandler):
                 else:
                     self.object(key, sub, body)
         except Refusal as e:
+            if e.code in WHO:
+                self.server.refusals += 1
             text = e.text if e.text.startswith("<Region") else ""
             self.reply_xml("Error", "<Code>%s</Code><Message>%s</Message>%s"
                            % (e.code, escape(e.text), text), e.status)
@@ -390,6 +403,7 @@ def main():
     server.daemon_threads = True
     server.conf, server.objects, server.count = conf, {}, 0
     server.lock = threading.Lock()
+    server.secret, server.refusals = SECRET, 0
     with open(conf.pidfile, "w") as f:
         f.write(str(os.getpid()))
     print(server.server_address[1], flush=True)
