@@ -52,6 +52,7 @@ struct args {
 	const char *source;	/* as mount(8) knows it; NULL */
 	const char *list;	/* -o, joined */
 	struct pass_from from;
+	struct parts *parts;		/* once they are open */
 	bool is_foreground, is_supervised, is_locked;
 	bool is_alone;		/* nobody looks: a login, or a crash before */
 	bool is_kept;		/* something is remembered, by this mount */
@@ -118,6 +119,9 @@ on_ready(void *arg, const char *mountpoint)
 	a->is_ready = true;
 	missed_forget(a->name);
 	(void)mountpoint;
+	/* Said in the log, which nobody looks at now. */
+	if (a->ready_fd >= 0 && a->parts->closed.msg[0])
+		cli_note("%s", a->parts->closed.msg);
 	if (a->ready_fd >= 0)
 		let_go(a->ready_fd);
 	a->ready_fd = -1;
@@ -232,6 +236,8 @@ serve(struct args *a)
 		r = parts_load(&p, &e);
 	if (r == 0 && a->list)
 		r = opts_parse_list(&p.opts, a->list, &e);
+	if (r == 0 && a->list)
+		r = opts_parse_list(&p.given, a->list, &e);
 	if (r == 0)
 		r = unlock(a, &p, &e);
 	if (a->from.fd > STDERR_FILENO)
@@ -240,7 +246,7 @@ serve(struct args *a)
 		r = log_open(&p, a->is_foreground, &e);
 	if (r == 0) {
 		has_log = !a->is_foreground || p.opts.log;
-		mc.parts = &p;
+		mc.parts = a->parts = &p;
 		r = mount_run(&mc, &left, &e);
 	}
 	/* A mount that did not come about. */

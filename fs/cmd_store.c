@@ -98,8 +98,8 @@ store_words_open(struct store_words *w, const struct opts *drive,
 	else if (is_wanted)
 		r = pass_read(&w->password_from, N_("store's password"), false,
 		    password, e);
-	return r < 0 ? r : stores_open(drive, NULL, &w->opts, password->p, 3,
-	    ret, e);
+	return r < 0 ? r : stores_open(drive, &w->opts, password->p, 3, ret,
+	    e);
 }
 
 static volatile sig_atomic_t is_broken_off;
@@ -198,6 +198,7 @@ static const struct {
 	{ "remove", &cmd_store_remove },
 	{ "list", &cmd_store_list },
 	{ "check", &cmd_store_check },
+	{ "password", &cmd_store_password },
 	{ "probe", &cmd_store_probe },
 	{ "presets", &cmd_store_presets },
 };
@@ -237,7 +238,7 @@ run(const struct cmd *cmd, int argc, char **argv)
 
 const struct cmd cmd_store = {
 	.name = "store",
-	.args = "add|remove|list|check|probe|presets",
+	.args = "add|remove|list|check|password|probe|presets",
 	.summary = N_("the stores of a drive, and what is known of them"),
 	.about = "",
 	.opts = NULL,

@@ -10,7 +10,8 @@
 /* cmd_store - what the commands of "coffre store" share. */
 
 extern const struct cmd cmd_store_add, cmd_store_remove, cmd_store_list,
-    cmd_store_check, cmd_store_probe, cmd_store_presets;
+    cmd_store_check, cmd_store_password, cmd_store_probe,
+    cmd_store_presets;
 
 #define STORE_PASS_OPTS \
 	{ "passphrase-fd", KEY_PASSPHRASE_FD, N_("N"), \
@@ -35,6 +36,8 @@ bool store_words(struct store_words *w, const struct cmd *cmd, int argc,
 /* Open the store of w->opts with its password (asked for if need be). */
 int store_words_open(struct store_words *w, const struct opts *drive,
     struct secret *password, struct store **ret, struct err *e);
+/* Is a drive there?  -ENOENT; with a message. */
+int store_drive_check(struct store *s, struct err *e);
 /* Run a job on the stores of a drive: in the daemon where it is mounted, here
  * where it is not. */
 int store_run(const char *name, const struct store_words *w,

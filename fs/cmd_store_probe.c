@@ -87,9 +87,8 @@ probe_url(struct store_words *w, struct err *e)
 	return r;
 }
 
-/* A probe makes the folder of a store: not where its disk is missing. */
-static int
-drive_check(struct store *s, struct err *e)
+int
+store_drive_check(struct store *s, struct err *e)
 {
 	struct buf b = BUF_INIT(GENESIS_MAX);
 	char name[VAULT_PATH_MAX];
@@ -123,9 +122,11 @@ probe_number(const struct parts *p, unsigned n, bool is_json, struct err *e)
 		r = err_set(e, -EINVAL, "store %u of drive '%s' has no "
 		    "'store = URL'", n, p->name);
 	if (r == 0)
-		r = stores_open_member(&p->opts, p->name, n, &o, &s, e);
+		r = stores_open_member(&p->opts, p->name, o.store, &s, e);
+	/* A probe makes the folder of a store: not where its disk is
+	 * missing. */
 	if (r == 0)
-		r = drive_check(s, e);
+		r = store_drive_check(s, e);
 	if (r == 0)
 		r = store_probe(s, e);
 	if (r < 0)

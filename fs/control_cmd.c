@@ -147,9 +147,9 @@ do_sync(struct control_conn *k, const struct control_req *q)
 	struct sync_status s;
 	int r = 0;
 
-	/* The user may have given another password: ask at once. */
-	if (!k->c->is_stopping)
-		store_interrupt(p->store, false);
+	/* There may be another password, or the old one be good again: it is
+	 * looked for, and asked with at once. */
+	store_renew(p->store);
 	store_mirror_kick(p->store);
 	sync_kick(p->sync);
 	if (q->is_wait)

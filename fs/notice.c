@@ -15,14 +15,14 @@ struct words {
 	int urgency;		/* of the desktop: 1 normal, 2 critical */
 	const char *summary;	/* after the drive's title */
 	const char *body;	/* %s: the store or the reason, if it is about
-				 * one; then the drive's name */
+				 * one; then the drive's name, also twice */
 };
 
 static const struct words words[NOTICE_KINDS] = {
 	[NOTICE_SIGN_IN] = { "sign-in", 1, N_("sign-in needed"),
 	    N_("The store refuses access. Work goes on here, but nothing is "
-	    "uploaded. Check the user name and the password, then run: coffre "
-	    "sync %s") },
+	    "uploaded. If the password has changed, run: coffre store password "
+	    "%s. Otherwise mend what is wrong, then run: coffre sync %s") },
 	[NOTICE_FULL] = { "full", 1, N_("the store is full"),
 	    N_("New files are kept on this computer only. Make room at the "
 	    "store or get more space, then run: coffre sync %s") },
@@ -57,8 +57,10 @@ static const struct words words[NOTICE_KINDS] = {
 	    "of the desktop, or run: coffre mount %s") },
 	[NOTICE_STORE_SIGN_IN] = { "store-sign-in", 1,
 	    N_("one of its stores refuses access"),
-	    N_("The drive works, but nothing new comes to %s. Check the user "
-	    "name and the password there, then run: coffre sync %s") },
+	    N_("The drive works, but nothing new comes to %s. If its "
+	    "password has changed, run: coffre store password %s, with that "
+	    "address. Otherwise mend what is wrong, then run: coffre sync "
+	    "%s") },
 	[NOTICE_STORE_FULL] = { "store-full", 1,
 	    N_("one of its stores is full"),
 	    N_("The drive works, but nothing new comes to %s. Make room there "
@@ -156,7 +158,7 @@ notice_line(enum notice_kind kind, const struct notice_of *o,
 	const struct words *w = &words[kind];
 	char title[TITLE_MAX + 1], name[TITLE_MAX + 1], count[80] = "";
 	char body[1200], what[WHY_MAX + 1] = "";
-	const char *const values[] = { what, name };
+	const char *const values[] = { what, name, name };
 
 	clean(o->title, title, TITLE_MAX);
 	clean(o->name, name, TITLE_MAX);

@@ -25,22 +25,28 @@
 
 /* ---- one that is there --------------------------------------------------- */
 
-enum state { AWAY, LOCKED, OPEN };
+enum state { AWAY, LOCKED, OPEN, REFUSED };
 
 static enum state
 state_of(const char *name, struct mounted *ret)
 {
 	struct control_req q = { .cmd = CONTROL_STATUS };
 	struct err e = { "" };
+	enum state s = OPEN;
+	const char *link;
 	json_t *o = NULL;
-	bool is_locked;
 
 	if (mounted_by_name(name, ret) < 0 || mountpoint_is_dead(ret->path))
 		return AWAY;
 	(void)client_call(name, &q, NULL, NULL, &o, &e);
-	is_locked = json_is_true(json_object_get(o, "locked"));
+	link = json_string_value(json_object_get(json_object_get(o, "sync"),
+	    "link"));
+	if (json_is_true(json_object_get(o, "locked")))
+		s = LOCKED;
+	else if (link && strcmp(link, "refused") == 0)
+		s = REFUSED;
 	json_decref(o);
-	return is_locked ? LOCKED : OPEN;
+	return s;
 }
 
 /* Does something else than a person know its passphrase? */
@@ -92,6 +98,31 @@ unlock(struct ask *a, const char *name, const char *word)
 	}
 }
 
+/* Its store does not let us in: what is the password now?  An empty one leaves
+ * it at that. */
+static int
+password_give(struct ask *a, const char *name)
+{
+	struct secret pass = { NULL, 0 };
+	char what[160], said[SETTLE_SAID_MAX];
+	int code = 0, r;
+
+	(void)snprintf(what, sizeof(what), _("New password of the store of "
+	    "'%s' (empty: leave it)"), name);
+	do {
+		r = a->ops->secret(a, what, &pass);
+		if (r < 0 || pass.len == 0)
+			break;
+		ask_busy(a, "Trying it ...");
+		code = settle_password(name, &pass, said);
+		pass_done(&pass);
+		if (code != 0)
+			ask_tell(a, "That does not work: %s.", said);
+	} while (code != 0);
+	pass_done(&pass);
+	return r;
+}
+
 static int
 drive_open(struct ask *a, const char *name, struct err *e)
 {
@@ -99,7 +130,9 @@ drive_open(struct ask *a, const char *name, struct err *e)
 	enum state s = state_of(name, &m);
 	int r = 0;
 
-	if (s != OPEN)
+	if (s == REFUSED)
+		r = password_give(a, name);
+	else if (s != OPEN)
 		r = unlock(a, name, s == LOCKED ? "unlock" : "mount");
 	if (r == 0)
 		r = mounted_by_name(name, &m);
@@ -132,6 +165,10 @@ which(struct ask *a, char *const *names, size_t n)
 		case LOCKED:
 			(void)snprintf(text, ASK_MAX, _("Unlock and open "
 			    "'%s'"), names[i]);
+			break;
+		case REFUSED:
+			(void)snprintf(text, ASK_MAX, _("Sign in to '%s' "
+			    "again, and open it"), names[i]);
 			break;
 		case OPEN:
 			(void)snprintf(text, ASK_MAX, _("Open '%s' (%s)"),

@@ -15,11 +15,13 @@
 #include "fs/place.h"
 #include "fs/stores.h"
 #include "fs/unlock.h"
+#include "store/mirror.h"
 #include "store/store.h"
 #include "sync/sync.h"
 #include "util/buf.h"
 #include "util/err.h"
 #include "util/file.h"
+#include "util/log.h"
 #include "vault/vault.h"
 
 /* Transient failures inside one call are tried again this often; the sync
@@ -32,6 +34,7 @@ parts_init(struct parts *p, const char *name)
 	memset(p, 0, sizeof(*p));
 	p->name = name;
 	opts_init(&p->opts);
+	opts_init(&p->given);
 }
 
 void
@@ -44,6 +47,7 @@ parts_done(struct parts *p)
 		drive_close(p->drive);
 	vault_keys_free(p->keys);
 	opts_done(&p->opts);
+	opts_done(&p->given);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -142,33 +146,42 @@ parts_open_drive(struct parts *p, struct err *e)
 }
 
 static int
-open_first(struct parts *p, const char *name, const char *password,
-    struct err *e)
+url_check(const struct parts *p, struct err *e)
 {
-	if (!p->opts.store)
-		return err_set(e, -EINVAL, "drive '%s' has no store: put "
-		    "'store = URL' into its configuration", p->name);
-	return stores_open(&p->opts, name, &p->opts, password, STORE_RETRIES,
-	    &p->store, e);
+	return p->opts.store ? 0 : err_set(e, -EINVAL, "drive '%s' has no "
+	    "store: put 'store = URL' into its configuration", p->name);
 }
 
 int
 parts_open_store_with(struct parts *p, const char *password, struct err *e)
 {
-	return open_first(p, NULL, password, e);
+	int r = url_check(p, e);
+
+	return r < 0 ? r : stores_open(&p->opts, &p->opts, password,
+	    STORE_RETRIES, &p->store, e);
 }
 
 int
 parts_open_store(struct parts *p, struct err *e)
 {
-	struct secret s = { NULL, 0 };
-	int r;
+	struct err why = { "" };
+	int r = url_check(p, e);
 
-	r = stores_password(p->name, 1, &p->opts, &s, e);
-	if (r == 0)
-		r = open_first(p, p->name, s.p, e);
-	pass_done(&s);
-	return r < 0 ? r : stores_join(p, e);
+	if (r < 0)
+		return r;
+	p->closed.msg[0] = '\0';
+	r = stores_open_kept(&p->opts, &p->given, p->name, p->opts.store,
+	    STORE_RETRIES, &p->store, &why);
+	if (r < 0) {
+		*e = why;
+		return r;
+	}
+	r = stores_join(p, &why, e);
+	if (r == 0 && why.msg[0]) {
+		log_warn("%s", why.msg);
+		p->closed = why;
+	}
+	return r;
 }
 
 int
@@ -207,6 +220,11 @@ parts_open(struct parts *p, const struct pass_from *f, bool with_store,
 		r = parts_open_drive(p, e);
 	if (r == 0 && with_store)
 		r = parts_open_store(p, e);
+	/* Nothing could be done with the only one. */
+	if (r == 0 && p->closed.msg[0] && store_mirror_count(p->store) == 0) {
+		*e = p->closed;
+		r = -EACCES;
+	}
 	return r;
 }
 

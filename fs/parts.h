@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 #include "fs/opts.h"
+#include "util/err.h"
 
 struct drive;
-struct err;
 struct pass_from;
 struct secret;
 struct store;
@@ -24,9 +24,12 @@ struct vault_keys;
 struct parts {
 	const char *name;	/* borrowed */
 	struct opts opts;
+	struct opts given;	/* of these, what "mount -o" has set */
 	struct vault_keys *keys;
 	struct drive *drive;
 	struct store *store;
+	struct err closed;	/* why one of the stores could not be opened;
+				 * "": all are */
 	struct sync *sync;
 	void (*on_link)(void *arg);	/* of sync_conf and mirror_conf; may
 					 * be NULL */
@@ -48,7 +51,8 @@ int parts_unlock_with(struct parts *p, const struct secret *pass,
 /* Open the local drive.  -EBUSY: it is mounted. */
 int parts_open_drive(struct parts *p, struct err *e);
 /* Open the store, or the mirror of all; passwords come from NAME.cred or
- * password_command. */
+ * password_command.  One that cannot be opened now is no failure: it answers
+ * -EACCES until it can be, and p->closed says why. */
 int parts_open_store(struct parts *p, struct err *e);
 /* The first store alone, with a password that is known already (NULL: none). */
 int parts_open_store_with(struct parts *p, const char *password,

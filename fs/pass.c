@@ -3,8 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,10 +15,21 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "fs/child.h"
+#include "util/clock.h"
 #include "util/err.h"
+#include "util/thread.h"
 #include "util/tr.h"
 
 #define CTRL_C 3
+#define COMMAND_MS 60000
+#define COMMAND_LOOK_MS 100
+
+/* How long a command may take. */
+struct patience {
+	const atomic_bool *stop;
+	int64_t until_ms;
+};
 
 void
 pass_done(struct secret *s)
@@ -25,10 +39,29 @@ pass_done(struct secret *s)
 	s->len = 0;
 }
 
-/* Read up to the line's end.  Byte by byte, so that what comes after it is
- * left for the next reader of the descriptor. */
+/* Is there still time? */
 static int
-line_read(int fd, bool is_tty, struct secret *ret)
+time_left(const struct patience *t)
+{
+	return *t->stop ? -ECANCELED : clock_mono_ms() >= t->until_ms ?
+	    -ETIMEDOUT : 0;
+}
+
+static int
+input_wait(int fd, const struct patience *t)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int r = 0;
+
+	while (r == 0 && poll(&p, 1, COMMAND_LOOK_MS) <= 0)
+		r = time_left(t);
+	return r;
+}
+
+/* Read up to the line's end.  Byte by byte, so that what comes after it is
+ * left for the next reader of the descriptor.  t NULL: as long as it takes. */
+static int
+line_read(int fd, bool is_tty, const struct patience *t, struct secret *ret)
 {
 	char *p = crypto_secret_alloc(PASS_MAX + 1);
 	size_t n = 0;
@@ -39,6 +72,9 @@ line_read(int fd, bool is_tty, struct secret *ret)
 	if (!p)
 		return -ENOMEM;
 	for (;;) {
+		r = t ? input_wait(fd, t) : 0;
+		if (r < 0)
+			break;
 		got = read(fd, &c, 1);
 		if (got < 0) {
 			r = -errno;
@@ -73,30 +109,77 @@ line_read(int fd, bool is_tty, struct secret *ret)
 	return 0;
 }
 
+/* A shell with this command, its output our descriptor. */
 static int
-command_read(const char *command, struct secret *ret, struct err *e)
+command_start(const char *command, struct child *c, int *ret_fd,
+    struct err *e)
 {
-	int fd[2], status = 0, r;
-	pid_t pid;
+	char sh[] = "/bin/sh", opt[] = "-c", *copy = strdup(command);
+	char *argv[] = { sh, opt, copy, NULL };
+	posix_spawn_file_actions_t fa;
+	int fd[2], r;
 
-	if (pipe2(fd, O_CLOEXEC) < 0)
-		return err_set(e, -errno, "pipe: %s", strerror(errno));
-	pid = fork();
-	r = pid < 0 ? -errno : 0;
-	if (pid == 0) {
-		(void)dup2(fd[1], STDOUT_FILENO);
-		(void)execl("/bin/sh", "sh", "-c", command, (char *)NULL);
-		_exit(127);
+	if (!copy || posix_spawn_file_actions_init(&fa) != 0) {
+		free(copy);
+		return err_set(e, -ENOMEM, "out of memory");
 	}
-	(void)close(fd[1]);
-	if (pid < 0) {
-		(void)close(fd[0]);
-		return err_set(e, r, "fork: %s", strerror(-r));
+	r = pipe2(fd, O_CLOEXEC) < 0 ? -errno : 0;
+	if (r == 0) {
+		r = -posix_spawn_file_actions_adddup2(&fa, fd[1],
+		    STDOUT_FILENO);
+		if (r == 0)
+			r = child_spawn(&c->pid, sh, &fa, argv, environ);
+		(void)close(fd[1]);
+		*ret_fd = fd[0];
+		if (r < 0)
+			(void)close(fd[0]);
 	}
-	r = line_read(fd[0], false, ret);
-	(void)close(fd[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+	(void)posix_spawn_file_actions_destroy(&fa);
+	free(copy);
+	return r < 0 ? err_set(e, r, "command '%.80s': %s", command,
+	    strerror(-r)) : 0;
+}
+
+/* Until it ends; out of time, it is ended. */
+static int
+command_end(struct child *c, const struct patience *t, int r, int *ret_status)
+{
+	pid_t gone = 0;
+
+	*ret_status = 0;
+	while (t && r != -ETIMEDOUT && r != -ECANCELED) {
+		gone = waitpid(c->pid, ret_status, WNOHANG);
+		if (gone != 0)
+			break;
+		r = time_left(t);
+		if (r == 0)
+			thread_pause_ms(COMMAND_LOOK_MS / 5);
+	}
+	if (t && gone == 0)
+		child_kill(c);
+	while (!t && waitpid(c->pid, ret_status, 0) < 0 && errno == EINTR)
 		;
+	return r;
+}
+
+static int
+command_read(const char *command, const struct patience *t,
+    struct secret *ret, struct err *e)
+{
+	struct child c = { .fd = -1 };
+	int fd = -1, status, r;
+
+	r = command_start(command, &c, &fd, e);
+	if (r < 0)
+		return r;
+	r = line_read(fd, false, t, ret);
+	(void)close(fd);
+	r = command_end(&c, t, r, &status);
+	if (r == -ETIMEDOUT || r == -ECANCELED) {
+		pass_done(ret);
+		return err_set(e, r, "the command '%.80s' did not come to an "
+		    "end in time", command);
+	}
 	/* A command that goes on writing after its first line is ended by
 	 * SIGPIPE: it has said what we wanted. */
 	if (r == 0 && status != 0 && !(WIFSIGNALED(status) &&
@@ -136,7 +219,7 @@ tty_ask(int tty, const char *what, bool again, struct secret *ret)
 	(void)tcsetattr(tty, TCSAFLUSH, &off);
 	(void)dprintf(tty, again ? _("%s, again: ") : _("%s: "),
 	    tr_text(what, text));
-	r = line_read(tty, true, ret);
+	r = line_read(tty, true, NULL, ret);
 	(void)tcsetattr(tty, TCSAFLUSH, &old);
 	(void)sigprocmask(SIG_SETMASK, &was, NULL);
 	return r;
@@ -182,12 +265,12 @@ pass_read(const struct pass_from *f, const char *what, bool is_new,
 	int r;
 
 	if (f->fd >= 0) {
-		r = line_read(f->fd, false, &s);
+		r = line_read(f->fd, false, NULL, &s);
 		if (r < 0)
 			return err_set(e, r, "%s from descriptor %d: %s", what,
 			    f->fd, strerror(-r));
 	} else if (f->command) {
-		r = command_read(f->command, &s, e);
+		r = command_read(f->command, NULL, &s, e);
 	} else {
 		r = tty_read(what, is_new, &s, e);
 	}
@@ -199,6 +282,22 @@ pass_read(const struct pass_from *f, const char *what, bool is_new,
 	}
 	*ret = s;
 	return 0;
+}
+
+int
+pass_read_command(const char *command, const atomic_bool *stop,
+    struct secret *ret, struct err *e)
+{
+	struct patience t = { stop, clock_mono_ms() + COMMAND_MS };
+	int r;
+
+	r = command_read(command, &t, ret, e);
+	if (r == 0 && ret->len == 0) {
+		pass_done(ret);
+		r = err_set(e, -EINVAL, "the command '%.80s' printed nothing",
+		    command);
+	}
+	return r;
 }
 
 static int
@@ -219,7 +318,7 @@ file_line(const char *path, bool is_ours_to_keep, struct secret *ret,
 		r = err_set(e, -EPERM, "'%s' may be read by others: "
 		    "'chmod 600' it", path);
 	else
-		r = line_read(fd, false, ret);
+		r = line_read(fd, false, NULL, ret);
 	(void)close(fd);
 	if (r < 0 && r != -EPERM)
 		(void)err_set(e, r, "'%s': %s", path, strerror(-r));

@@ -2,6 +2,7 @@
 #ifndef FS_PASS_H
 #define FS_PASS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -29,6 +30,10 @@ struct pass_from {
  * differ; -ENOTTY: there is no terminal to ask on.
  */
 int pass_read(const struct pass_from *f, const char *what, bool is_new,
+    struct secret *ret, struct err *e);
+/* The command's first line, for who serves others meanwhile: it is ended after
+ * a minute (-ETIMEDOUT), or soon when *stop is set (-ECANCELED). */
+int pass_read_command(const char *command, const atomic_bool *stop,
     struct secret *ret, struct err *e);
 /* Ask once on that terminal, without echo; may come out empty.  -EINTR:
  * ^C; -ECANCELED: ^D. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,27 +48,29 @@ run(char *const argv[], int err_fd)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 
+/* What it is told: "coffre WORD [SUB] [OPT FD] NAME". */
+struct told {
+	const char *word, *sub, *opt, *name;
+};
+
 static int
-run_with(const char *word, const char *name, int fd, int err_fd)
+run_with(const struct told *t, int fd, int err_fd)
 {
-	char self[] = "coffre", opt[] = "--passphrase-fd", number[16];
-	char again[] = "--supervise", *what = strdup(word);
-	char *copy = strdup(name), *argv[7] = { self, what };
-	int n = 2, r = -ENOMEM;
+	char self[] = "coffre", number[16];
+	/* There is nobody else who starts it again after a crash. */
+	const char *const all[] = { t->word, t->sub,
+	    strcmp(t->word, "mount") == 0 ? "--supervise" : NULL,
+	    fd < 0 ? NULL : t->opt, fd < 0 ? NULL : number, t->name };
+	char *argv[sizeof(all) / sizeof(*all) + 2] = { self };
+	size_t i, n = 1;
+	int r;
 
 	(void)snprintf(number, sizeof(number), "%d", fd);
-	/* There is nobody else who starts it again after a crash. */
-	if (strcmp(word, "mount") == 0)
-		argv[n++] = again;
-	if (fd >= 0) {
-		argv[n++] = opt;
-		argv[n++] = number;
+	for (i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		if (all[i])	/* posix_spawn changes nothing in it */
+			argv[n++] = (char *)(uintptr_t)all[i];
 	}
-	argv[n] = copy;
-	if (what && copy)
-		r = run(argv, err_fd);
-	free(what);
-	free(copy);
+	r = run(argv, err_fd);
 	return r < 0 ? cli_fail(r, NULL) : r;
 }
 
@@ -107,8 +110,8 @@ said_take(int fd, char said[SETTLE_SAID_MAX])
 	memmove(said, line, strlen(line) + 1);
 }
 
-int
-settle_run(const char *word, const char *name, const struct secret *pass,
+static int
+tell(const struct told *t, const struct secret *pass,
     char said[SETTLE_SAID_MAX])
 {
 	int fd = -1, err_fd = -1, code;
@@ -123,7 +126,7 @@ settle_run(const char *word, const char *name, const struct secret *pass,
 	/* No pipe: a mount stays, and nobody would read on. */
 	if (said)
 		err_fd = memfd_create("coffre", MFD_CLOEXEC);
-	code = run_with(word, name, fd, err_fd);
+	code = run_with(t, fd, err_fd);
 	if (fd >= 0)
 		(void)close(fd);
 	if (err_fd >= 0) {
@@ -134,6 +137,24 @@ settle_run(const char *word, const char *name, const struct secret *pass,
 		(void)snprintf(said, SETTLE_SAID_MAX, "%s",
 		    tr_libc(strerror(EIO)));
 	return code;
+}
+
+int
+settle_run(const char *word, const char *name, const struct secret *pass,
+    char said[SETTLE_SAID_MAX])
+{
+	struct told t = { word, NULL, "--passphrase-fd", name };
+
+	return tell(&t, pass, said);
+}
+
+int
+settle_password(const char *name, const struct secret *pass,
+    char said[SETTLE_SAID_MAX])
+{
+	struct told t = { "store", "password", "--password-fd", name };
+
+	return tell(&t, pass, said);
 }
 
 /* ---- the questions ------------------------------------------------------- */

@@ -23,4 +23,8 @@ int settle(struct ask *a, struct setup *s, bool is_gui);
 int settle_run(const char *word, const char *name, const struct secret *pass,
     char said[SETTLE_SAID_MAX]);
 
+/* The same of "coffre store password NAME", with that password. */
+int settle_password(const char *name, const struct secret *pass,
+    char said[SETTLE_SAID_MAX]);
+
 #endif

@@ -158,7 +158,7 @@ join(const struct store_job *j, const struct opts *o, struct err *e)
 	char dir[PATH_MAX];
 	int r;
 
-	r = stores_open_member(j->opts, j->name, STORES_NEW, o, &m.store, e);
+	r = stores_open_member(j->opts, j->name, o->store, &m.store, e);
 	if (r < 0)
 		return r;
 	r = store_probe(m.store, e);
@@ -186,7 +186,7 @@ settle(const struct store_job *j, unsigned number, const struct opts *o,
 	int r = 0;
 
 	if (!o->password_command)
-		r = stores_password(j->name, STORES_NEW, o, &s, e);
+		r = stores_password(j->name, STORES_NEW, o, NULL, &s, e);
 	if (r == 0)
 		r = stores_save(j->name, number, o, &s, e);
 	pass_done(&s);

@@ -218,7 +218,7 @@ promote(const char *name, unsigned number, struct err *e)
 	if (r == 0)
 		r = stores_load(name, number, &o, e);
 	if (r == 0 && !o.password_command)
-		r = stores_password(name, number, &o, &s, e);
+		r = stores_password(name, number, &o, NULL, &s, e);
 	if (r == 0)
 		r = stores_take(&drive, &o, e);
 	if (r == 0)

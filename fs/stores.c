@@ -65,7 +65,7 @@ stores_load(const char *drive, unsigned n, struct opts *o, struct err *e)
 }
 
 int
-stores_save(const char *drive, unsigned n, const struct opts *o,
+stores_save_password(const char *drive, unsigned n,
     const struct secret *cred, struct err *e)
 {
 	char name[STORES_NAME_MAX], path[PATH_MAX], dir[PATH_MAX];
@@ -82,9 +82,19 @@ stores_save(const char *drive, unsigned n, const struct opts *o,
 		r = file_write(path, cred->p, cred->len, 0600);
 	else if (r == 0 && unlink(path) < 0 && errno != ENOENT)
 		r = -errno;
-	if (r < 0)
-		return err_set(e, r, "'%s': %s", path, strerror(-r));
-	return conf_save(name, o, e);
+	return r < 0 ? err_set(e, r, "'%s': %s", path, strerror(-r)) : 0;
+}
+
+int
+stores_save(const char *drive, unsigned n, const struct opts *o,
+    const struct secret *cred, struct err *e)
+{
+	char name[STORES_NAME_MAX];
+	int r;
+
+	stores_name(drive, n, name);
+	r = stores_save_password(drive, n, cred, e);
+	return r < 0 ? r : conf_save(name, o, e);
 }
 
 int
@@ -123,44 +133,72 @@ stores_wants_password(const char *url)
 
 int
 stores_password(const char *drive, unsigned n, const struct opts *o,
-    struct secret *ret, struct err *e)
+    const atomic_bool *stop, struct secret *ret, struct err *e)
 {
-	struct pass_from f = { -1, o->password_command };
+	static const atomic_bool never;
 	char name[STORES_NAME_MAX], path[PATH_MAX];
 	int r;
 
 	stores_name(drive, n, name);
-	if (f.command)
-		return pass_read(&f, N_("store's password"), false, ret, e);
+	if (o->password_command)
+		return pass_read_command(o->password_command, stop ? stop :
+		    &never, ret, e);
 	r = place_path(PLACE_CRED, name, path, e);
 	if (r < 0 || access(path, F_OK) < 0)
 		return r;
 	return pass_read_file(path, ret, e);
 }
 
+/* What all stores of a drive have from it. */
+static void
+drive_take(struct store_conf *c, const struct opts *drive, unsigned retries)
+{
+	memset(c, 0, sizeof(*c));
+	c->connections = (unsigned)drive->connections;
+	c->timeout_s = (unsigned)drive->timeout;
+	c->up_bytes_s = drive->up;
+	c->down_bytes_s = drive->down;
+	c->retries = retries;
+}
+
 int
-stores_open(const struct opts *drive, const char *name,
-    const struct opts *o, const char *password, unsigned retries,
-    struct store **ret, struct err *e)
+stores_open(const struct opts *drive, const struct opts *o,
+    const char *password, unsigned retries, struct store **ret,
+    struct err *e)
 {
 	struct store_conf c;
-	char record[PATH_MAX];
 
-	memset(&c, 0, sizeof(c));
-	if (name && probed_path(name, o->store, record) == 0)
-		c.record = record;
+	drive_take(&c, drive, retries);
 	c.user = o->user;
 	c.password = password;
 	c.ca_file = o->ca;
 	c.pin = o->pin;
 	c.key_file = o->key;
 	c.is_insecure_http = o->insecure_http;
-	c.connections = (unsigned)drive->connections;
-	c.timeout_s = (unsigned)drive->timeout;
-	c.up_bytes_s = drive->up;
-	c.down_bytes_s = drive->down;
-	c.retries = retries;
 	return store_open(o->store, &c, ret, e);
+}
+
+int
+stores_open_kept(const struct opts *drive, const struct opts *given,
+    const char *name, const char *url, unsigned retries, struct store **ret,
+    struct err *e)
+{
+	struct store_source from;
+	struct store_conf c;
+	char record[PATH_MAX];
+	int r;
+
+	drive_take(&c, drive, retries);
+	if (probed_path(name, url, record) == 0)
+		c.record = record;
+	r = stores_source(name, url, given, &from, e);
+	if (r < 0)
+		return r;
+	c.source = &from;
+	r = store_open(url, &c, ret, e);
+	if (r == 0 && e->msg[0])
+		(void)err_wrap(e, 0, "store '%s'", store_url(*ret));
+	return r;
 }
 
 int
@@ -185,33 +223,31 @@ stores_take(struct opts *drive, const struct opts *o, struct err *e)
 }
 
 int
-stores_open_member(const struct opts *drive, const char *name, unsigned n,
-    const struct opts *o, struct store **ret, struct err *e)
+stores_open_member(const struct opts *drive, const char *name,
+    const char *url, struct store **ret, struct err *e)
 {
-	struct secret s = { NULL, 0 };
-	int r;
-
-	r = stores_password(name, n, o, &s, e);
-	if (r == 0)
-		r = stores_open(drive, name, o, s.p, MIRROR_RETRIES, ret, e);
-	pass_done(&s);
-	return r;
+	return stores_open_kept(drive, NULL, name, url, MIRROR_RETRIES, ret,
+	    e);
 }
 
 /* Open store number n and make it a member; its id is its address. */
 static int
 member_open(const struct parts *p, unsigned n, struct opts *o,
-    struct mirror_conf *c, struct err *e)
+    struct mirror_conf *c, struct err *why, struct err *e)
 {
+	struct err one = { "" };
 	int r;
 
 	r = stores_load(p->name, n, o, e);
 	if (r == 0 && !o->store)
 		r = err_set(e, -EINVAL, "store %u of drive '%s' has no "
 		    "'store = URL'", n, p->name);
-	if (r == 0)
-		r = stores_open_member(&p->opts, p->name, n, o,
-		    &c->members[c->n].store, e);
+	if (r < 0)
+		return r;
+	r = stores_open_member(&p->opts, p->name, o->store,
+	    &c->members[c->n].store, &one);
+	if (one.msg[0])
+		*(r < 0 ? e : why) = one;
 	if (r == 0)
 		c->members[c->n++].id = o->store;
 	return r;
@@ -247,7 +283,7 @@ join(struct parts *p, struct mirror_conf *c, struct err *e)
 }
 
 int
-stores_join(struct parts *p, struct err *e)
+stores_join(struct parts *p, struct err *why, struct err *e)
 {
 	struct opts o[STORES_MAX];
 	unsigned numbers[STORES_MAX];
@@ -263,7 +299,7 @@ stores_join(struct parts *p, struct err *e)
 	for (i = 0; i < count; i++)
 		opts_init(&o[i]);
 	for (i = 1; r == 0 && i < count; i++)
-		r = member_open(p, numbers[i], &o[i], &c, e);
+		r = member_open(p, numbers[i], &o[i], &c, why, e);
 	if (r == 0) {
 		r = join(p, &c, e);
 	} else {

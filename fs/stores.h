@@ -2,6 +2,7 @@
 #ifndef FS_STORES_H
 #define FS_STORES_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -10,6 +11,7 @@ struct opts;
 struct parts;
 struct secret;
 struct store;
+struct store_source;
 
 /*
  * stores - the stores of a drive.  The first is that of NAME.conf; the others
@@ -32,23 +34,43 @@ int stores_load(const char *drive, unsigned n, struct opts *o,
 /* Write them down; cred NULL: no password to keep. */
 int stores_save(const char *drive, unsigned n, const struct opts *o,
     const struct secret *cred, struct err *e);
+/* Of that the password alone; cred as there. */
+int stores_save_password(const char *drive, unsigned n,
+    const struct secret *cred, struct err *e);
 int stores_delete(const char *drive, unsigned n, struct err *e);
-/* The password that a store's settings lead to; none is no error. */
+/* The password that a store's settings lead to; none is no error.  A command
+ * is ended after a minute, and soon when *stop (NULL: no) is set. */
 int stores_password(const char *drive, unsigned n, const struct opts *o,
-    struct secret *ret, struct err *e);
-/* Open one as its settings say, with the speed limits of the drive's.  name:
- * of the drive, in whose state is kept what probes find; NULL: of none. */
-int stores_open(const struct opts *drive, const char *name,
-    const struct opts *o, const char *password, unsigned retries,
-    struct store **ret, struct err *e);
+    const atomic_bool *stop, struct secret *ret, struct err *e);
+/* Open one that is not a drive's yet, or of which another password is tried:
+ * as o says, with the speed limits of the drive's. */
+int stores_open(const struct opts *drive, const struct opts *o,
+    const char *password, unsigned retries, struct store **ret,
+    struct err *e);
+/*
+ * Open the one of drive `name` at url, as the drive's files say it now and
+ * later (see store_source).  given: what "mount -o" has set before those of
+ * the first store; NULL: nothing.  0, and e says why, if that cannot be done
+ * now.
+ */
+int stores_open_kept(const struct opts *drive, const struct opts *given,
+    const char *name, const char *url, unsigned retries, struct store **ret,
+    struct err *e);
+/* The source of that; stores_source.c. */
+int stores_source(const char *drive, const char *url,
+    const struct opts *given, struct store_source *ret, struct err *e);
+/* Of a store's settings those that say who we are (user, key, ...): copy what
+ * is set in from; do two sets say the same? */
+int stores_who(struct opts *to, const struct opts *from, struct err *e);
+bool stores_who_same(const struct opts *a, const struct opts *b);
 /* Make a store's settings those of the drive's first one. */
 int stores_take(struct opts *drive, const struct opts *o, struct err *e);
 /* The mirror of p->store and all others, if there are any; more may come while
- * it is open. */
-int stores_join(struct parts *p, struct err *e);
-/* Open a store for such a mirror. */
+ * it is open.  why: of one that cannot be opened now, as above. */
+int stores_join(struct parts *p, struct err *why, struct err *e);
+/* Open the store at url for such a mirror; as stores_open_kept. */
 int stores_open_member(const struct opts *drive, const char *name,
-    unsigned n, const struct opts *o, struct store **ret, struct err *e);
+    const char *url, struct store **ret, struct err *e);
 /* Does a store at this address ask for a password? */
 bool stores_wants_password(const char *url);
 

@@ -147,9 +147,11 @@ engine_check(struct http *h)
 	}
 }
 
-static void
+/* True: some have ended, so there is room for what waits. */
+static bool
 engine_reap(struct http *h)
 {
+	bool has_ended = false;
 	struct http_call *c;
 	CURLMsg *m;
 	CURLcode rc;
@@ -163,7 +165,9 @@ engine_reap(struct http *h)
 		(void)curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &p);
 		c = (struct http_call *)(void *)p;
 		call_finish(h, c, rc);
+		has_ended = true;
 	}
+	return has_ended;
 }
 
 /* End what was asked for before the interruption: all that runs, and what
@@ -269,20 +273,21 @@ engine(void *arg)
 {
 	struct http *h = arg;
 	int64_t check_ms = h->timeout_ms / 4, next = 0, now;
+	bool has_room;
 	int running;
 
 	if (check_ms > CHECK_MS)
 		check_ms = CHECK_MS;
 	while (engine_feed(h)) {
 		(void)curl_multi_perform(h->multi, &running);
-		engine_reap(h);
+		has_room = engine_reap(h);
 		now = clock_mono_ms();
 		if (h->nactive && now >= next) {
 			engine_check(h);
 			next = now + check_ms;
 		}
 		/* Woken by sockets, by curl's own timers, by a caller. */
-		(void)curl_multi_poll(h->multi, NULL, 0,
+		(void)curl_multi_poll(h->multi, NULL, 0, has_room ? 0 :
 		    h->nactive ? (int)check_ms : INT_MAX, NULL);
 	}
 }
@@ -313,10 +318,19 @@ http_interrupt(struct http *h, bool on)
 	h->is_interrupted = on;
 	if (on)
 		h->epoch++;
-	else
-		h->refused_until_ms = 0;
 	(void)curl_multi_wakeup(h->multi);
 	mutex_unlock(&h->lock);
+}
+
+bool
+http_is_refused(struct http *h)
+{
+	bool r;
+
+	mutex_lock(&h->lock);
+	r = h->is_refused;
+	mutex_unlock(&h->lock);
+	return r;
 }
 
 static int

@@ -24,8 +24,8 @@ struct err;
  *	-ETIMEDOUT	a read had no answer in time; a write was sent and
  *			nobody knows
  *	-EPROTO		the answer makes no sense, or leads elsewhere
- *	-EACCES		the credentials were refused a moment ago and the
- *			server was not asked again
+ *	-EACCES		the credentials have been refused, and the server was
+ *			not asked again
  *	-EFBIG		the body is larger than the caller's buffer allows
  *	-ERANGE		the object is shorter than the range asked for
  *	-ECANCELED	interrupted, or the request's own cut_after
@@ -108,5 +108,7 @@ int http_do(struct http *h, const struct http_req *q, struct http_resp *ret);
  * forgets the connections: after a suspend they are dead. */
 void http_interrupt(struct http *h, bool on);
 void http_get_peer(struct http *h, struct http_peer *ret);
+/* The credentials have been refused (401): from then on nothing is asked. */
+bool http_is_refused(struct http *h);
 
 #endif

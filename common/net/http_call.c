@@ -14,10 +14,6 @@
 
 /* A body over this asks first. */
 #define EXPECT_MIN (256u << 10)
-/* After a 401 the server is left alone for a while, longer each time: some
- * lock an account that is tried too often. */
-#define REFUSED_WAIT_MS 5000
-#define REFUSED_WAIT_MAX_MS 300000
 
 static bool
 header_is(const char *p, size_t n, const char *name, char *value, size_t cap)
@@ -234,9 +230,9 @@ call_open(struct http *h, struct http_call *c)
 	if (!l)
 		return -ENOMEM;
 	mutex_lock(&h->lock);
-	if (clock_mono_ms() < h->refused_until_ms) {
-		http_say(c->resp, "%s refused the user name or the password a "
-		    "moment ago", h->host);
+	if (h->is_refused) {
+		http_say(c->resp, "%s refused the user name or the password",
+		    h->host);
 		r = -EACCES;
 	} else {
 		r = http_easy_take(h, c);
@@ -263,12 +259,7 @@ auth_refused(struct http *h, struct http_call *c)
 		h->auth = CURLAUTH_DIGEST;
 		is_again = true;
 	} else if (h->user) {
-		h->refused_wait_ms *= 2;
-		if (h->refused_wait_ms < REFUSED_WAIT_MS)
-			h->refused_wait_ms = REFUSED_WAIT_MS;
-		if (h->refused_wait_ms > REFUSED_WAIT_MAX_MS)
-			h->refused_wait_ms = REFUSED_WAIT_MAX_MS;
-		h->refused_until_ms = clock_mono_ms() + h->refused_wait_ms;
+		h->is_refused = true;
 	}
 	mutex_unlock(&h->lock);
 	if (is_again)
@@ -321,11 +312,6 @@ call_once(struct http *h, const struct http_req *q, struct http_resp *ret,
 		    strlen(to) < cap && url_is_slash_added(q->url, to);
 		if (*ret_again)
 			(void)snprintf(slash_url, cap, "%s", to);
-	}
-	if (r == 0 && ret->status < 300) {
-		mutex_lock(&h->lock);
-		h->refused_wait_ms = 0;
-		mutex_unlock(&h->lock);
 	}
 	/* Cut short, it is still of use: it says why. */
 	if (q->other)

@@ -82,8 +82,7 @@ struct http {
 	 * by others with it. */
 	CURLM *multi;
 	unsigned long auth GUARDED_BY(lock);	/* CURLAUTH_ bit; 0: none */
-	int64_t refused_until_ms GUARDED_BY(lock);
-	int64_t refused_wait_ms GUARDED_BY(lock);
+	bool is_refused GUARDED_BY(lock);	/* a 401, for good */
 	struct http_peer peer GUARDED_BY(lock);
 
 	/* The engine's own. */

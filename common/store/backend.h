@@ -24,6 +24,8 @@ struct store_hint {
 	char msg[256];			/* for people; "" if nothing */
 	int64_t not_before_ms;		/* clock_mono_ms: it asked for peace
 					 * until then; 0: it did not */
+	bool is_refused;		/* it does not know us: this backend
+					 * asks it no more */
 };
 
 /* As in store.h; names are valid. */
@@ -46,6 +48,8 @@ struct store_ops {
 	/* Adds to what is there.  NULL: nothing is counted. */
 	void (*get_stats)(struct store *s, struct store_stats *ret);
 	void (*get_hint)(struct store *s, struct store_hint *ret);
+	/* NULL: there is nothing to renew. */
+	void (*renew)(struct store *s);
 	void (*interrupt)(struct store *s, bool on);
 	void (*close)(struct store *s);		/* frees s */
 };
@@ -98,6 +102,9 @@ int store_probe_cut(struct store *s, int (*put)(struct store *s,
 /* A random name of an object that the probe may use. */
 int store_probe_name(char name[static 32]);
 
+/* The bare backend of an address. */
+int store_backend_open(const char *url, const struct store_conf *conf,
+    struct store **ret, struct err *e);
 /* The backends; each by what follows its scheme. */
 int store_mem_new(struct store **ret);
 int store_dir_new(const char *path, struct store **ret, struct err *e);
@@ -135,6 +142,7 @@ void store_wrap_notes(struct store *s, struct buf *out);
 void store_wrap_facts(struct store *s, struct store_facts *ret);
 void store_wrap_get_stats(struct store *s, struct store_stats *ret);
 void store_wrap_get_hint(struct store *s, struct store_hint *ret);
+void store_wrap_renew(struct store *s);
 void store_wrap_interrupt(struct store *s, bool on);
 void store_wrap_close(struct store *s);
 

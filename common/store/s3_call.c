@@ -17,6 +17,8 @@
 /* A server refuses what is signed 15 minutes off its own clock. */
 #define SKEW_MAX_S (5 * 60)
 #define HEADERS_MAX 12
+/* So many calls in a row it may find wrongly signed with a good key. */
+#define ODD_MAX 4
 
 static const char no_payload[] =
     "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -97,8 +99,8 @@ say_denied(struct s3 *s, const struct s3_resp *a)
 	const struct s3_error *e = &a->error;
 
 	if (strcmp(e->code, "ExpiredToken") == 0)
-		s3_say(s, "%s refused the session token: it has expired; get "
-		    "new keys and mount again", s->endpoint);
+		s3_say(s, "%s refused the session token: it has expired",
+		    s->endpoint);
 	else if (strcmp(e->code, "RequestTimeTooSkewed") == 0)
 		s3_say(s, "%s refused: its clock and this machine's differ "
 		    "too much", s->endpoint);
@@ -403,8 +405,9 @@ judge(struct s3 *s, const struct s3_req *q, int r, struct buf *other,
 	/* Some sign a call or two in a way of their own: that says nothing of
 	 * a key that others have been made with. */
 	if (is_identity(h->status, a->error.code) && !(s->is_known &&
-	    strcmp(a->error.code, "SignatureDoesNotMatch") == 0))
-		status_refused(&s->refusal);
+	    strcmp(a->error.code, "SignatureDoesNotMatch") == 0 &&
+	    ++s->odd < ODD_MAX))
+		s->hint.is_refused = true;
 	mutex_unlock(&s->lock);
 	return r;
 }
@@ -426,12 +429,10 @@ s3_call(struct s3 *s, const struct s3_req *q, struct s3_resp *ret)
 	for (tries = 0; tries < 2; tries++) {
 		mutex_lock(&s->lock);
 		skew = s->skew_s;
-		is_refused = status_is_refused(&s->refusal);
+		is_refused = s->hint.is_refused;
 		mutex_unlock(&s->lock);
 		if (is_refused) {
-			s3_say(s, "%s refused the key's id or the secret a "
-			    "moment ago", s->endpoint);
-			r = -EACCES;
+			r = -EACCES;	/* and it has been said why */
 			break;
 		}
 		now_s = clock_real_ns() / 1000000000 + skew;
@@ -445,7 +446,7 @@ s3_call(struct s3 *s, const struct s3_req *q, struct s3_resp *ret)
 			hint_set(s, r, q, ret);
 		else {
 			mutex_lock(&s->lock);
-			s->refusal.wait_ms = 0;
+			s->odd = 0;
 			s->is_known = true;
 			mutex_unlock(&s->lock);
 		}

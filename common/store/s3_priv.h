@@ -46,7 +46,8 @@ struct s3 {
 	struct mutex lock;
 	unsigned caps GUARDED_BY(lock);
 	struct store_hint hint GUARDED_BY(lock);
-	struct status_refusal refusal GUARDED_BY(lock);
+	unsigned odd GUARDED_BY(lock);	/* signatures it took for wrong, one
+					 * after the other */
 	int64_t skew_s GUARDED_BY(lock);	/* its clock less ours */
 	bool is_list1 GUARDED_BY(lock);		/* ListObjects, not V2 */
 	bool is_uncond GUARDED_BY(lock);	/* knows no conditions, or
@@ -87,8 +88,8 @@ struct s3_resp {
 
 /* s3_call.c */
 /* Make the request.  0: a status of 2xx is in ret; otherwise what it means,
- * and the status too if there was one.  Refusals are -EACCES at once for a
- * while. */
+ * and the status too if there was one.  Once the key is refused nothing is
+ * asked any more. */
 int s3_call(struct s3 *s, const struct s3_req *q, struct s3_resp *ret);
 void s3_say(struct s3 *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

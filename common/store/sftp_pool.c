@@ -15,11 +15,6 @@
 /* sftp_pool - connections: made when a call needs one and all are busy, kept
  * for the next. */
 
-/* After a refusal of the log-in nobody asks for this long; it doubles: hosts
- * shut out who tries too often. */
-#define REFUSED_MIN_MS 5000
-#define REFUSED_MAX_MS 300000
-
 /* Of an opening, what others wait for at most beyond what it should take: a
  * resolver has its own idea of time. */
 #define OPEN_MORE_MS 5000
@@ -130,18 +125,13 @@ opened(struct sftp_conn *c, int r)
 	if (r == 0) {
 		c->is_ready = true;
 		s->nready++;
-		s->refused_wait_ms = 0;
 	} else {
 		s->opens_failed++;
 		s->open_result = r;
 	}
-	if (r == -EACCES) {
-		s->refused_wait_ms = s->refused_wait_ms ?
-		    s->refused_wait_ms * 2 : REFUSED_MIN_MS;
-		if (s->refused_wait_ms > REFUSED_MAX_MS)
-			s->refused_wait_ms = REFUSED_MAX_MS;
-		s->refused_until_ms = clock_mono_ms() + s->refused_wait_ms;
-	}
+	/* Hosts shut out who tries too often: for good. */
+	if (r == -EACCES)
+		s->hint.is_refused = true;
 	/* Many servers let in so many at once and no more. */
 	if (r == -EHOSTUNREACH && s->nready > 0) {
 		s->few = s->nready;
@@ -244,7 +234,7 @@ take(struct sftp *s, struct sftp_conn **ret)
 		}
 		if (s->is_interrupted)
 			r = -ECANCELED;
-		else if (!c && clock_mono_ms() < s->refused_until_ms)
+		else if (!c && s->hint.is_refused)
 			r = -EACCES;
 		else if (!c && s->nready == 0 && failed != s->opens_failed)
 			r = s->open_result;	/* for us as well */
@@ -357,7 +347,6 @@ sftp_interrupt(struct store *st, bool on)
 	mutex_lock(&s->lock);
 	s->is_interrupted = on;
 	s->epoch += on;
-	s->refused_until_ms = 0;
 	for (c = LIST_FIRST(&s->conns); on && c; c = next) {
 		next = LIST_NEXT(c, entry);
 		if (c->is_used && c->break_fd >= 0)

@@ -71,8 +71,6 @@ struct sftp {
 	int open_result GUARDED_BY(lock);	/* of the last of these */
 	bool is_interrupted GUARDED_BY(lock);
 	uint64_t epoch GUARDED_BY(lock);	/* interruptions so far */
-	int64_t refused_until_ms GUARDED_BY(lock);
-	int64_t refused_wait_ms GUARDED_BY(lock);
 	unsigned caps GUARDED_BY(lock);
 	bool is_unflushed GUARDED_BY(lock);	/* it knows no fsync */
 	struct store_hint hint GUARDED_BY(lock);

@@ -3,11 +3,6 @@
 
 #include <errno.h>
 
-#include "util/clock.h"
-
-#define REFUSED_WAIT_MS 5000
-#define REFUSED_WAIT_MAX_MS 300000
-
 int
 status_result(int status, bool is_write)
 {
@@ -43,21 +38,4 @@ status_result(int status, bool is_write)
 	if (status >= 500)
 		return is_write ? -ETIMEDOUT : -EHOSTUNREACH;
 	return -EPROTO;
-}
-
-void
-status_refused(struct status_refusal *f)
-{
-	f->wait_ms *= 2;
-	if (f->wait_ms < REFUSED_WAIT_MS)
-		f->wait_ms = REFUSED_WAIT_MS;
-	if (f->wait_ms > REFUSED_WAIT_MAX_MS)
-		f->wait_ms = REFUSED_WAIT_MAX_MS;
-	f->until_ms = clock_mono_ms() + f->wait_ms;
-}
-
-bool
-status_is_refused(const struct status_refusal *f)
-{
-	return f->until_ms && clock_mono_ms() < f->until_ms;
 }

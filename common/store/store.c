@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "net/url.h"
+#include "store/access.h"
 #include "store/backend.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -210,6 +211,13 @@ store_interrupt(struct store *s, bool on)
 }
 
 void
+store_renew(struct store *s)
+{
+	if (s->ops->renew)
+		s->ops->renew(s);
+}
+
+void
 store_close(struct store *s)
 {
 	if (!s)
@@ -253,8 +261,8 @@ remote_open(const char *url, const struct store_conf *conf, struct store **ret,
 	return r;
 }
 
-static int
-backend_open(const char *url, const struct store_conf *conf,
+int
+store_backend_open(const char *url, const struct store_conf *conf,
     struct store **ret, struct err *e)
 {
 	int r;
@@ -274,6 +282,18 @@ backend_open(const char *url, const struct store_conf *conf,
 	return remote_open(url, conf, ret, e);
 }
 
+/* A folder asks nobody who he is. */
+static int
+access_open(const char *url, const struct store_conf *conf,
+    struct store **ret, struct err *e)
+{
+	if (strncmp(url, "dir:", 4) != 0 && strcmp(url, "mem:") != 0)
+		return store_access_new(url, conf, ret, e);
+	if (conf->source)
+		conf->source->free(conf->source->arg);
+	return store_backend_open(url, conf, ret, e);
+}
+
 int
 store_open(const char *url, const struct store_conf *conf,
     struct store **ret, struct err *e)
@@ -285,7 +305,7 @@ store_open(const char *url, const struct store_conf *conf,
 	memset(&none, 0, sizeof(none));
 	if (!conf)
 		conf = &none;
-	r = backend_open(url, conf, &s, e);
+	r = access_open(url, conf, &s, e);
 	if (r < 0)
 		return r;
 	/* Each wrapper takes over s, also when it fails. */

@@ -2,12 +2,14 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct buf;
 struct err;
+struct store_conf;
 struct store_facts;
 
 /*
@@ -25,7 +27,8 @@ struct store_facts;
  *	0		done, and durable as far as the remote promises
  *	-ENOENT		no object of that name
  *	-EEXIST		put with STORE_IF_ABSENT: there is one already
- *	-EACCES		credentials refused (401, 403); not worth a retry
+ *	-EACCES		credentials refused (401, 403), or none to be had; not
+ *			worth a retry
  *	-ENOSPC		the remote is full (507, 413, EDQUOT)
  *	-EPROTO		the answer makes no sense (an HTML page, a wrong
  *			length); the body was not used
@@ -101,14 +104,35 @@ void store_notes(struct store *s, struct buf *out);
 const char *store_url(const struct store *s);
 void store_get_stats(struct store *s, struct store_stats *ret);
 /* Let every call that waits end soon with -ECANCELED, until resumed: before
- * suspend and at stop.  Resuming also ends the pause after a refusal of the
- * credentials. */
+ * suspend and at stop. */
 void store_interrupt(struct store *s, bool on);
+/* The user asks, or has another password: the next call reads the source again
+ * and asks the server, also with what it has refused.  Waits for nothing. */
+void store_renew(struct store *s);
 /* Close it and what it wraps; waits for calls under way.  NULL is ignored. */
 void store_close(struct store *s);
 
 /* Worth trying again later, by itself: the one judge of retrying. */
 bool store_transient(int r);
+
+/*
+ * Who we are, now and later: user, password, ca_file, pin, key_file and
+ * is_insecure_http of a store_conf may change while a store is open.  It is
+ * asked when the store is opened, when that was refused, and on store_renew;
+ * by one thread at a time.
+ */
+struct store_source {
+	/* Fill in those of c; they are good until drop.  May take its time, but
+	 * ends soon with -ECANCELED once *stop is set. */
+	int (*get)(void *arg, const atomic_bool *stop, struct store_conf *c,
+	    struct err *e);
+	void (*drop)(void *arg);	/* secrets are wiped */
+	void (*free)(void *arg);
+	void *arg;
+	int64_t look_min_ms;		/* how often, at most; 0: 30 s */
+	int64_t again_ms;		/* until what was refused is tried
+					 * again unasked; 0: 6 h */
+};
 
 /* How to reach a store.  Strings are borrowed during store_open only. */
 struct store_conf {
@@ -128,6 +152,9 @@ struct store_conf {
 	uint64_t up_bytes_s, down_bytes_s;	/* limit; 0: none */
 	unsigned retries;	/* inside a call; 0: none */
 	const char *record;	/* file for what probes find; NULL: none */
+	const struct store_source *source;	/* says who we are in the
+				 * place of the above; taken over, also on
+				 * error; NULL: none */
 };
 
 /*
@@ -136,6 +163,11 @@ struct store_conf {
  * begins).  Returns the backend wrapped in retry, limit and stats as conf
  * asks.  Does not touch the network.  The credentials in a URL are only a
  * user; -EINVAL with a message otherwise.
+ *
+ * A server that has refused who we are is left alone until that is something
+ * else, the user asks, or hours have passed.  With a source a store that
+ * cannot be opened now is one all the same: 0, e says why, and calls answer
+ * -EACCES until it can.
  */
 int store_open(const char *url, const struct store_conf *conf,
     struct store **ret, struct err *e);

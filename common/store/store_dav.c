@@ -240,6 +240,7 @@ dav_get_hint(struct store *s, struct store_hint *ret)
 	mutex_lock(&d->lock);
 	*ret = d->hint;
 	mutex_unlock(&d->lock);
+	ret->is_refused = http_is_refused(d->http);
 }
 
 static void

@@ -102,6 +102,7 @@ static const struct store_ops fault_ops = {
 	.notes = store_wrap_notes,
 	.get_stats = store_wrap_get_stats,
 	.get_hint = store_wrap_get_hint,
+	.renew = store_wrap_renew,
 	.interrupt = store_wrap_interrupt,
 	.close = store_wrap_close,
 };

@@ -167,6 +167,7 @@ static const struct store_ops limit_ops = {
 	.facts = store_wrap_facts,
 	.get_stats = store_wrap_get_stats,
 	.get_hint = store_wrap_get_hint,
+	.renew = store_wrap_renew,
 	.interrupt = limit_interrupt,
 	.close = limit_close,
 };

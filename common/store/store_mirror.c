@@ -380,6 +380,19 @@ mirror_notes(struct store *s, struct buf *out)
 }
 
 static void
+mirror_renew(struct store *s)
+{
+	struct mirror *v = (struct mirror *)s;
+	struct circle c;
+	size_t i;
+
+	circle_enter(v, &c);
+	for (i = 0; i < c.n; i++)
+		store_renew(c.m[i]->store);
+	circle_leave(v, &c);
+}
+
+static void
 mirror_interrupt(struct store *s, bool on)
 {
 	struct mirror *v = (struct mirror *)s;
@@ -438,6 +451,7 @@ const struct store_ops mirror_ops = {
 	.get_stats = mirror_get_stats,
 	.get_hint = mirror_get_hint,
 	.notes = mirror_notes,
+	.renew = mirror_renew,
 	.interrupt = mirror_interrupt,
 	.close = mirror_close,
 };

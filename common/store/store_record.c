@@ -174,6 +174,7 @@ static const struct store_ops record_ops = {
 	.facts = store_wrap_facts,
 	.get_stats = store_wrap_get_stats,
 	.get_hint = store_wrap_get_hint,
+	.renew = store_wrap_renew,
 	.interrupt = store_wrap_interrupt,
 	.close = record_close,
 };

@@ -245,6 +245,7 @@ static const struct store_ops retry_ops = {
 	.facts = store_wrap_facts,
 	.get_stats = retry_get_stats,
 	.get_hint = store_wrap_get_hint,
+	.renew = store_wrap_renew,
 	.interrupt = retry_interrupt,
 	.close = retry_close,
 };

@@ -206,11 +206,6 @@ s3_interrupt(struct store *st, bool on)
 	struct s3 *s = (struct s3 *)st;
 
 	http_interrupt(s->http, on);
-	if (on)
-		return;
-	mutex_lock(&s->lock);
-	s->refusal.until_ms = 0;
-	mutex_unlock(&s->lock);
 }
 
 static void

@@ -157,6 +157,7 @@ static const struct store_ops stats_ops = {
 	.facts = store_wrap_facts,
 	.get_stats = stats_get_stats,
 	.get_hint = store_wrap_get_hint,
+	.renew = store_wrap_renew,
 	.interrupt = store_wrap_interrupt,
 	.close = stats_close,
 };

@@ -205,7 +205,7 @@ swift_interrupt(struct store *st, bool on)
 	mutex_lock(&s->lock);
 	s->is_interrupted = on;
 	if (!on)
-		s->refusal.until_ms = s->quiet_ms = 0;
+		s->quiet_ms = 0;
 	SLIST_FOREACH(p, &s->places, link)
 		http_interrupt(p->http, on);
 	mutex_unlock(&s->lock);

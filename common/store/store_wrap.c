@@ -99,6 +99,12 @@ store_wrap_get_hint(struct store *s, struct store_hint *ret)
 }
 
 void
+store_wrap_renew(struct store *s)
+{
+	store_renew(inner(s));
+}
+
+void
 store_wrap_interrupt(struct store *s, bool on)
 {
 	store_interrupt(inner(s), on);

@@ -157,11 +157,9 @@ login(struct swift *s, struct login *l)
 	if (r < 0)
 		swift_hint(s, r, "log-in", &a, detail);
 	mutex_lock(&s->lock);
-	if (r == 0) {
-		s->refusal.wait_ms = 0;
-	} else if (a.status == 401 || a.status == 403) {
-		status_refused(&s->refusal);
-	} else if (a.retry_after_ms > 0) {
+	if (r < 0 && (a.status == 401 || a.status == 403)) {
+		s->hint.is_refused = true;
+	} else if (r < 0 && a.retry_after_ms > 0) {
 		s->quiet_ms = clock_mono_ms() + (a.retry_after_ms <
 		    QUIET_MAX_MS ? a.retry_after_ms : QUIET_MAX_MS);
 	} else if (a.status == 429) {
@@ -218,11 +216,8 @@ renew(struct swift *s)
 static int
 may_ask(struct swift *s, const char **ret_why) REQUIRES(s->lock)
 {
-	if (status_is_refused(&s->refusal)) {
-		*ret_why = N_("refused the user name or the password a moment "
-		    "ago");
-		return -EACCES;
-	}
+	if (s->hint.is_refused)
+		return -EACCES;		/* it has been said why */
 	if (clock_mono_ms() < s->quiet_ms) {
 		*ret_why = N_("is busy and asked to be left alone for a while");
 		return -EHOSTUNREACH;

@@ -168,7 +168,7 @@ swift_call(struct swift *s, const struct swift_req *q, struct http_resp *ret)
 	}
 	if (r == 0 && ret->status == 401) {
 		mutex_lock(&s->lock);
-		status_refused(&s->refusal);
+		s->hint.is_refused = true;
 		mutex_unlock(&s->lock);
 	}
 	r = judge(s, q, r, ret);

@@ -73,7 +73,6 @@ struct swift {
 	bool is_uncond GUARDED_BY(lock);	/* it ignores conditions */
 	unsigned caps GUARDED_BY(lock);
 	struct store_hint hint GUARDED_BY(lock);
-	struct status_refusal refusal GUARDED_BY(lock);
 	struct buf notes GUARDED_BY(lock);
 };
 

@@ -22,9 +22,10 @@ static const struct words link_words[] = {
 	    N_("nothing to do: work goes on here and is uploaded when the "
 	    "network is back") },
 	{ SYNC_REFUSED,
-	    N_("the store refuses access"),
-	    N_("check user name and password, and that the folder may be "
-	    "written; then run 'coffre sync'") },
+	    N_("no access to the store"),
+	    N_("if the password has changed, 'coffre store password' takes "
+	    "the new one; otherwise mend what is said, then run 'coffre "
+	    "sync'") },
 	{ SYNC_FULL,
 	    N_("the store is full"),
 	    N_("make room there or get more space; then run 'coffre sync'") },

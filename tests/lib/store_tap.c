@@ -124,6 +124,7 @@ static const struct store_ops tap_ops = {
 	.probe = store_wrap_probe,
 	.get_stats = store_wrap_get_stats,
 	.get_hint = store_wrap_get_hint,
+	.renew = store_wrap_renew,
 	.interrupt = tap_interrupt,
 	.close = tap_close,
 };

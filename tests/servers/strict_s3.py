@@ -23,7 +23,9 @@ standard form says is refused with a code that names the fault.  One bucket,
     --tls PEM KEY   speaks TLS; reads them anew at SIGHUP
     --log FILE      appends the status and the path of each request
 
-From SIGUSR1 until SIGUSR2 the secret is another.
+From SIGUSR1 until SIGUSR2 the secret is another.  For tests, unsigned: GET
+/secret-is/WORD makes that the secret, GET /refusals tells how often somebody
+was not known.
 """
 import argparse
 import base64
@@ -42,6 +44,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.sax.saxutils import escape
 
 KEY, SECRET, BUCKET = "AKIDSTRICT", "s3cret/key+with=chars", "bucket"
+# Refusals of who asks.
+WHO = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken",
+       "InvalidToken")
 SUB = ("acl", "lifecycle", "location", "object-lock", "versionId",
        "versioning", "versions")
 
@@ -224,6 +229,11 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(200, str(kept).encode())
         if self.path == "/without-md5":
             return self.reply(200, str(self.server.bare).encode())
+        if self.path.startswith("/secret-is/"):
+            self.server.secret = self.path[len("/secret-is/"):]
+            return self.reply(204)
+        if self.path == "/refusals":
+            return self.reply(200, str(self.server.refusals).encode())
         try:
             length = int(self.headers.get("content-length") or 0)
             body = self.rfile.read(length)
@@ -239,6 +249,8 @@ class Handler(BaseHTTPRequestHandler):
                 else:
                     self.object(key, sub, body)
         except Refusal as e:
+            if e.code in WHO:
+                self.server.refusals += 1
             text = e.text if e.text.startswith("<Region") else ""
             self.reply_xml("Error", "<Code>%s</Code><Message>%s</Message>%s"
                            % (e.code, escape(e.text), text), e.status)
@@ -452,6 +464,7 @@ def main():
         signal.signal(signal.SIGHUP, server.tls_read)
     server.bare = 0
     server.lock = threading.Lock()
+    server.refusals = 0
     with open(conf.pidfile, "w") as f:
         f.write(str(os.getpid()))
     print(server.server_address[1], flush=True)

@@ -295,6 +295,7 @@ START_TEST(a_renewal_that_fails_is_not_tried_by_every_request)
 END_TEST
 
 START_TEST(a_refused_key_is_not_tried_again_at_once)
+START_TEST(a_refused_key_is_not_tried_again)
 {
 	struct buf b = BUF_INIT(100);
 	int i;
@@ -307,9 +308,11 @@ START_TEST(a_refused_key_is_not_tried_again_at_once)
 		proxy = 0;
 		ck_assert_int_eq(store_get(s, "a", &b), -EACCES);
 		ck_assert_int_eq(store_put(s, "a", "x", 1, 0), -EACCES);
-		/* After a break it is asked again. */
+		/* Nor after a break, but when the user asks for it. */
 		store_interrupt(s, true);
 		store_interrupt(s, false);
+		ck_assert_int_eq(store_get(s, "a", &b), -EACCES);
+		store_renew(s);
 		ck_assert_int_eq(store_get(s, "a", &b), -EHOSTUNREACH);
 		end();
 	}
@@ -622,6 +625,9 @@ main(void)
 	tcase_add_loop_test(t, a_busy_log_in_is_left_alone, 0, 2);
 	tcase_add_test(t, a_renewal_that_fails_is_not_tried_by_every_request);
 	tcase_add_test(t, a_refused_key_is_not_tried_again_at_once);
+	tcase_add_test(t,
+	    a_busy_log_in_is_left_alone_for_as_long_as_it_says);
+	tcase_add_test(t, a_refused_key_is_not_tried_again);
 	tcase_add_test(t, bad_addresses_are_refused_with_a_reason);
 	tcase_add_test(t, an_address_is_shown_without_the_key);
 	suite_add_tcase(suite, t);

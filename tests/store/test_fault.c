@@ -221,9 +221,11 @@ START_TEST(a_refusal_is_not_repeated_at_once)
 	ck_assert_uint_eq(st.retries, 0);
 	ck_assert_ptr_nonnull(strstr(st.last_error, "refused"));
 	ck_assert_ptr_null(strstr(st.last_error, "wrong"));
-	/* After a break the server is asked again. */
+	/* Nor after a break, but when the user asks for it. */
 	store_interrupt(s, true);
 	store_interrupt(s, false);
+	ck_assert_int_eq(store_put(s, "a", "x", 1, 0), -EACCES);
+	store_renew(s);
 	ck_assert_int_eq(store_put(s, "a", "x", 1, 0), -EHOSTUNREACH);
 	end();
 }

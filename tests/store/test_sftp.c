@@ -203,6 +203,9 @@ START_TEST(a_password_lets_in_and_a_wrong_one_is_tried_once)
 	store_interrupt(s, true);
 	store_interrupt(s, false);
 	ck_assert_int_eq(store_get(s, "w/x", &b), -EACCES);
+	ck_assert_uint_eq(refusals() - before, 1);
+	store_renew(s);
+	ck_assert_int_eq(store_get(s, "w/x", &b), -EACCES);
 	ck_assert_uint_eq(refusals() - before, 2);
 	store_close(s);
 	sshd_again(&d, "");

@@ -127,9 +127,9 @@ START_TEST(messages_in_messages)
 	ck_assert_str_eq(text("the store is full"), "le dépôt est plein");
 	ck_assert_str_eq(text("cannot list 'dir:/x': out of memory"),
 	    "impossible de lister « dir:/x » : mémoire insuffisante");
-	ck_assert_str_eq(text("the store refuses access (h.org refused the "
+	ck_assert_str_eq(text("no access to the store (h.org refused the "
 	    "user name or the password (PUT: status 401))"),
-	    "le dépôt refuse l'accès (h.org a refusé le nom d'utilisateur "
+	    "pas d'accès au dépôt (h.org a refusé le nom d'utilisateur "
 	    "ou le mot de passe (PUT: status 401))");
 	ck_assert_str_eq(text("the store is full (h.org is in trouble or "
 	    "busy); make room there or get more space; then run 'coffre "

@@ -69,7 +69,7 @@ quiet_fault "a single 503" --status 503 --times 1
 # redirection to a server of theirs, a question for the password.
 # Defence: certificates are verified always; credentials go to one scheme,
 # host and port; redirections elsewhere are not followed; a password that was
-# refused is not tried again for a while.
+# refused is not tried again.
 "$PROXY_PROG" --status 200 --log "$T/thief" >"$T/thief.out" &
 THIEF=$!
 until_ok 5 grep -q PORT= "$T/thief.out"
@@ -129,7 +129,7 @@ if refuse_us; then
 	check "refused: a read ends as it has to" cold_read 2 EACCES
 	sleep 4
 	say "refused $(($(refused_count) - before)) times"
-	check "a44_a_refused_password_is_not_tried_again_at_once" test \
+	check "a44_a_refused_password_is_not_tried_again" test \
 	    "$(($(refused_count) - before))" -le 8
 	let_us_in
 	# An automatic try may be under way at that moment.

@@ -97,7 +97,7 @@ curl -so /dev/null -X DELETE -H 'OCS-APIRequest: true' \
     "${CLOUD_HTTP}ocs/v2.php/core/apppassword"
 echo more >"$M/more"
 refuse "without leave nothing is stored" sync_told
-check "and that is said" grep -q 'refuses access' "$T/told"
+check "and that is said" grep -q 'no access to the store' "$T/told"
 check "the server is not asked again and again" \
     test $(($(refusals) - before)) -le 4
 say "$(($(refusals) - before)) refusals"

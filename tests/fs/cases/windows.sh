@@ -263,6 +263,27 @@ check "after a crash that is back, too" crash
 check "open" [ "$(cat "$T/home/My drive/one")" = one ]
 need "it is unmounted" "$COFFRE" unmount mydrive
 
+# Its store lets nobody in: what is the password?
+settings=$T/config/coffre/mydrive.conf
+cp "$settings" "$T/settings"
+sed -i 's|^store = .*|store = webdav://alice@127.0.0.1:9/x|' "$settings"
+echo 'password_command = false' >>"$settings"
+need "it is mounted without its store" "$COFFRE" mount mydrive
+is_refused() {
+	[ "$("$COFFRE" status --json mydrive | jq -r .sync.link)" = refused ]
+}
+need "which does not let us in" until_ok 30 is_refused
+rm "$T/xdg-open.words"
+check "the menu asks for another password" ends_with 0 windows zenity \
+    <<<"What would => Sign in to 'mydrive' again
+New password of the store of 'mydrive' => $STRONG
+nothing was changed => !default"
+check "and opens the drive in any case" opened
+refuse "it keeps none that does not let in" test -e \
+    "$T/config/coffre/mydrive.cred"
+need "it is unmounted" "$COFFRE" unmount mydrive
+cp "$T/settings" "$settings"
+
 check "one more is made with zenity's windows" ends_with 0 windows zenity \
     <<<"What would => Make a new drive
 What to call => other
