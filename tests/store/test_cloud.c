@@ -294,7 +294,6 @@ START_TEST(a_renewal_that_fails_is_not_tried_by_every_request)
 }
 END_TEST
 
-START_TEST(a_refused_key_is_not_tried_again_at_once)
 START_TEST(a_refused_key_is_not_tried_again)
 {
 	struct buf b = BUF_INIT(100);
@@ -624,9 +623,6 @@ main(void)
 	tcase_add_test(t, a_server_without_conditions_is_asked_first);
 	tcase_add_loop_test(t, a_busy_log_in_is_left_alone, 0, 2);
 	tcase_add_test(t, a_renewal_that_fails_is_not_tried_by_every_request);
-	tcase_add_test(t, a_refused_key_is_not_tried_again_at_once);
-	tcase_add_test(t,
-	    a_busy_log_in_is_left_alone_for_as_long_as_it_says);
 	tcase_add_test(t, a_refused_key_is_not_tried_again);
 	tcase_add_test(t, bad_addresses_are_refused_with_a_reason);
 	tcase_add_test(t, an_address_is_shown_without_the_key);

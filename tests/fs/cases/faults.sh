@@ -141,7 +141,7 @@ fi
 # ---- another machine, and listings -----------------------------------------
 
 leave_tree
-list=(--method GET --path k%2F)
+list=(--method GET --path "k%2F HTTP")
 ! is_dav || list=(--method PROPFIND --path /k/)
 recover_fails "a listing that is cut" "cannot list" "${list[@]}" \
     --cut-down 300
