@@ -151,6 +151,8 @@ suite_fs() {
 			    env COFFRE_TEST_STORE="$store" "$t"
 		done
 	done
+	[[ " ${CASES:-emblems} " != *" emblems "* ]] ||
+		spawn fs-emblems 600 tests/extensions/emblems.sh
 	settle
 }
 

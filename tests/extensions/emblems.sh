@@ -7,6 +7,10 @@
 # Long enough for a loaded machine to look before it goes.
 MOUNT_OPTS=,quiet=20
 COFFRE_TEST_STORE=dir
+is_plain && skip "is about the daemon, not about POSIX"
+ls "$B"/extensions/libcoffre-*.so >/dev/null 2>&1 ||
+	skip "no extension is built: the -dev packages of Nautilus, Caja and" \
+	    "Nemo are missing"
 fs_begin
 
 echo x >"$T/outside"
@@ -28,12 +32,9 @@ menu_is() {
 	[ "$("$B/extensions/host-${m%.so}" "$so" "$@" |
 	    sed -n 's/^menu: //p' | tr '\n' ':')" = "$want" ]
 }
-hosts=0
 for so in "$B"/extensions/libcoffre-*.so; do
-	[ -e "$so" ] || continue
 	m=${so##*/libcoffre-}
 	m=${m%.so}
-	hosts=$((hosts + 1))
 	echo new >"$M/new-$m"
 	check "$m: it shows files" into "$T/$m.out" \
 	    "$B/extensions/host-$m" "$so" \
@@ -67,5 +68,4 @@ for so in "$B"/extensions/libcoffre-*.so; do
 	    menu_is "$so" "Copy Status:" "$M/folder/file"
 	check "$m: it is unpinned" "$COFFRE" unpin "$M/folder"
 done
-check "there were extensions" [ "$hosts" -gt 0 ]
 fs_end
