@@ -115,6 +115,7 @@ suite_unit() {
 	done
 	spawn security-table 30 tests/security.sh check
 	spawn messages 30 scripts/po.sh check
+	spawn rpm-spec 60 tests/package/rpm.sh
 	settle
 }
 
