@@ -15,13 +15,14 @@ APPID   := org.coffre.Coffre
 install: install-desktop
 install-desktop:
 	install -d $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(ZSHDIR) \
-		$(DESTDIR)$(APPDIR) $(DESTDIR)$(METADIR) \
+		$(DESTDIR)$(APPDIR) $(DESTDIR)$(METADIR) $(DESTDIR)$(LIBDIR) \
 		$(DESTDIR)$(ICONDIR)/scalable/apps \
 		$(DESTDIR)$(ICONDIR)/symbolic/apps
 	install -m 644 fs/coffre.7 $(DESTDIR)$(MANDIR)/man7/
 	install -m 644 packaging/coffre.zsh $(DESTDIR)$(ZSHDIR)/_coffre
 	install -m 644 packaging/$(APPID).desktop $(DESTDIR)$(APPDIR)/
 	install -m 644 packaging/$(APPID).metainfo.xml $(DESTDIR)$(METADIR)/
+	install -m 755 packaging/coffre-emblems $(DESTDIR)$(LIBDIR)/
 	install -m 644 packaging/icons/coffre.svg \
 		$(DESTDIR)$(ICONDIR)/scalable/apps/
 	install -m 644 packaging/icons/coffre-symbolic.svg \

@@ -26,7 +26,7 @@ ROOT=${DESKTOP_ROOT:-$SHOTS/root}
 MANAGERS=${MANAGERS-thunar pcmanfm caja nemo nautilus dolphin}
 PHOTOS=${PHOTOS:-1000}
 GROUPS_WANTED="$MANAGERS editors office windows notices"
-ALL='login autostart sidebar eject fstab windows crash suspend
+ALL='login autostart sidebar emblems eject fstab windows crash suspend
 poweroff keyring editors blackhole seeds photos'
 PART=rig
 T=
