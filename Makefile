@@ -206,12 +206,12 @@ demo: deps
 test: export CRASH_SEED ?= 1
 test: export RANDOM_SEED ?= 1
 test: deps
-	@$(SUB) all units tools
+	@$(SUB) all units tools extensions
 	@$(SUB) B=$(B)/asan SAN=$(SANS) fuzzers
 	@B=$(B) $(RUN) unit store fs crash fuzz
 
 test-unit test-store test-fs test-crash: deps
-	@$(SUB) all units tools
+	@$(SUB) all units tools extensions
 	@B=$(B) $(RUN) $(@:test-%=%)
 
 # Ceph, Keystone and the rest of Swift: much to install, minutes to run.

@@ -21,6 +21,8 @@
 #define INFO (VIRTUAL_INO + 2)
 #define TEXT_MAX 1024
 #define NS 1000000000
+/* FUSE_STATX, newer than the header of some systems. */
+#define OP_STATX 52
 
 /* One request, cut into what it is made of. */
 struct request {
@@ -296,6 +298,10 @@ locked_answer(const struct locked *l, const void *req, size_t len,
 	case FUSE_RELEASE:
 	case FUSE_RELEASEDIR:
 		answer(l, &q, 0, NULL, 0);
+		return;
+	/* The kernel asks by FUSE_GETATTR then, and never so again. */
+	case OP_STATX:
+		answer(l, &q, -ENOSYS, NULL, 0);
 		return;
 	/* An error here would be that of whoever looks at the root. */
 	case FUSE_GETXATTR:

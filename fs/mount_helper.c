@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -218,6 +219,16 @@ umount_plain(const char *dir, bool is_lazy, bool is_forced, bool is_ro,
 	return r == -EBUSY && is_ro ? remount_readonly(dir, e) : r;
 }
 
+/* In the words of umount(8), whatever the language: by these GVfs knows that
+ * it is to show who is inside, and to try again. */
+static int
+umount_failed(const char *dir, bool is_busy)
+{
+	if (is_busy)
+		(void)fprintf(stderr, "umount: %s: target is busy.\n", dir);
+	return MOUNT_FAILED;
+}
+
 static int
 umount_run_helper(int argc, char **argv)
 {
@@ -249,14 +260,15 @@ umount_run_helper(int argc, char **argv)
 		to[n++] = end;
 		to[n++] = dir;
 		r = cmd_unmount.run(&cmd_unmount, n, to);
-		return r == 0 ? 0 : MOUNT_FAILED;
+		return r == 0 ? 0 : umount_failed(dir, r == EX_TEMPFAIL &&
+		    is_mine(dir));
 	}
 	r = namespace ? enter(namespace, &e) : 0;
 	if (r == 0)
 		r = umount_plain(dir, is_lazy, is_forced, is_ro, &e);
 	if (r < 0)
 		cli_note("%s", e.msg);
-	return r < 0 ? MOUNT_FAILED : 0;
+	return r < 0 ? umount_failed(dir, r == -EBUSY) : 0;
 }
 
 int

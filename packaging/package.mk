@@ -15,7 +15,7 @@ APPID   := org.coffre.Coffre
 install: install-desktop
 install-desktop:
 	install -d $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(ZSHDIR) \
-		$(DESTDIR)$(APPDIR) $(DESTDIR)$(METADIR) \
+		$(DESTDIR)$(APPDIR) $(DESTDIR)$(METADIR) $(DESTDIR)$(LIBDIR) \
 		$(DESTDIR)$(DATADIR)/kio/servicemenus \
 		$(DESTDIR)$(ICONDIR)/scalable/apps \
 		$(DESTDIR)$(ICONDIR)/symbolic/apps
@@ -25,6 +25,7 @@ install-desktop:
 	install -m 644 packaging/coffre-servicemenu.desktop \
 		$(DESTDIR)$(DATADIR)/kio/servicemenus/$(APPID).desktop
 	install -m 644 packaging/$(APPID).metainfo.xml $(DESTDIR)$(METADIR)/
+	install -m 755 packaging/coffre-emblems $(DESTDIR)$(LIBDIR)/
 	install -m 644 packaging/icons/coffre.svg \
 		$(DESTDIR)$(ICONDIR)/scalable/apps/
 	install -m 644 packaging/icons/coffre-symbolic.svg \

@@ -30,7 +30,7 @@ stores='radosgw ceph-mon ceph-osd ceph-common uuid-runtime python3-keystone
 python3-keystonemiddleware'
 deb='debhelper lintian libgtk-4-dev libnautilus-extension-dev
 libcaja-extension-dev libnemo-extension-dev debootstrap
-desktop-file-utils appstream'
+desktop-file-utils appstream rpm'
 desktop='systemd-container debootstrap jq'
 conform='fio dbench bonnie++ stress-ng libpython3.11-testsuite zlib1g-dev
 perl dpkg-dev'

@@ -7,10 +7,11 @@
 #
 # A test is a program: 0 is passed, 77 is skipped (its last line says why),
 # all else is failed.  One that prints libcheck's line "Checks: N, Failures:
-# N, Errors: N" counts as that many tests.  Output goes to B/test/NAME.log and
-# is shown only when the test fails.  JOBS at a time, each with a time limit.
-# CASES="a b" picks cases of fs, FS_LIMIT is the time of each in seconds.  The
-# last line is "N passed, N failed" with ", N skipped" if there are any.
+# N, Errors: N" counts as that many tests, and a line "ok - WHAT # SKIP WHY" as
+# a part that was skipped.  Output goes to B/test/NAME.log and is shown only
+# when the test fails.  JOBS at a time, each with a time limit.  CASES="a b"
+# picks cases of fs, FS_LIMIT is the time of each in seconds.  The last line is
+# "N passed, N failed" with ", N skipped" if there are any.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -39,7 +40,7 @@ results=$logs/results
 # Report one finished test: name, exit status, seconds.
 report() {
 	local name=$1 rc=$2 s=$3 log=$logs/$1.log
-	local n=1 bad=0 checks text
+	local n=1 bad=0 checks text skips
 
 	checks=$(grep -aoE 'Checks: [0-9]+, Failures: [0-9]+, Errors: [0-9]+' \
 	    "$log" | tail -1)
@@ -60,11 +61,14 @@ report() {
 		bad=1
 		[ "$n" -gt 0 ] || n=1
 	fi
-	echo "$((n - bad)) $bad 0" >>"$results"
+	skips=$(grep -ac '^ok - .* # SKIP ' "$log")
+	echo "$((n - bad)) $bad $skips" >>"$results"
 	if [ "$bad" -eq 0 ]; then
 		text="ok - $name"
 		[ "$n" -eq 1 ] || text="$text, $n tests"
 		echo "$text ($s s)"
+		[ "$skips" -eq 0 ] || grep -a '^ok - .* # SKIP ' "$log" |
+		    sed "s/^ok -/ok - $name:/"
 		return
 	fi
 	text="not ok - $name, $bad of $n failed ($s s)"
@@ -111,6 +115,7 @@ suite_unit() {
 	done
 	spawn security-table 30 tests/security.sh check
 	spawn messages 30 scripts/po.sh check
+	spawn rpm-spec 60 tests/package/rpm.sh
 	settle
 }
 
@@ -152,6 +157,8 @@ suite_fs() {
 		[[ " ${CASES:-$name} " == *" $name "* ]] || continue
 		spawn_over "fs-$name" "${FS_LIMIT:-600}" "$t"
 	done
+	[[ " ${CASES:-emblems} " != *" emblems "* ]] ||
+		spawn fs-emblems 600 tests/extensions/emblems.sh
 	settle
 }
 

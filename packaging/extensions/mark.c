@@ -161,6 +161,7 @@ mark_say(const char *s)
 static void
 part_say(GString *out, const char *part)
 {
+	static const char not_yet[] = "perhaps not yet on ";
 	unsigned a, b;
 	int n = 0;
 
@@ -168,6 +169,13 @@ part_say(GString *out, const char *part)
 	    &n) == 2 && n > 0)
 		g_string_append_printf(out, _("on %zu of %zu stores for "
 		    "certain"), (size_t)a, (size_t)b);
+	else if (sscanf(part, "on %u of %u stores%n", &a, &b, &n) == 2 &&
+	    n > 0 && !part[n])
+		g_string_append_printf(out, _("on %zu of %zu stores"),
+		    (size_t)a, (size_t)b);
+	else if (g_str_has_prefix(part, not_yet))
+		g_string_append_printf(out, _("perhaps not yet on %.80s"),
+		    part + strlen(not_yet));
 	else if (sscanf(part, "%u%% here%n", &a, &n) == 1 && n > 0)
 		g_string_append_printf(out, _("%u%% here"), a);
 	else if (*part)

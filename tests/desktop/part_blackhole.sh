@@ -18,9 +18,6 @@ hole_fill() {
 home_opens() {
 	fm_open thunar "$HOME_IN" && until_ok 60 fm_shows thunar 'Free space'
 }
-fm_shows() {
-	as look.py "$(fm_program "$1")" like "$2"
-}
 save_in() {
 	as sh -c "cd '$1' && echo more >>doc.txt && cp doc.txt .doc.new &&
 	    sync .doc.new && mv .doc.new doc.txt && cat doc.txt"

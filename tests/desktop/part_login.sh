@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # shellcheck shell=bash
 #
-# Boot, login, and the drive is there.
+# Boot, login, and the drive is there; with lingering at boot.
 
 login_lists() {
 	as volumes.py | tee /dev/stderr |
@@ -32,4 +32,33 @@ part_login() {
 	check "and is there" until_ok 20 is_open
 	check "with the file" as grep -qx hello "$MNT/hello.txt"
 	check "its upload ends" drive_sync
+	login_lingers
+}
+is_logged_in() {
+	on loginctl --no-legend list-sessions | grep -q alice
+}
+login_lingers() {
+	local pid
+
+	check "alice is to have her services without a login" \
+	    on loginctl enable-linger alice
+	check "the machine is switched off" machine_poweroff
+	check "it boots" machine_boot || return
+	check "the drive is mounted" until_ok 30 is_served
+	refuse "and nobody is logged in" is_logged_in
+	check "it is locked" is_locked
+	pid=$(daemon_pid)
+	check "alice logs in" session_start
+	check "she is logged in" is_logged_in
+	check "the keyring is unlocked" ring_login
+	check "and so is the drive" until_ok 20 is_open
+	check "it is the same mount" [ "$(daemon_pid)" = "$pid" ]
+	check "its file is there" as grep -qx hello "$MNT/hello.txt"
+	check "she logs out" on systemctl stop desktop.service
+	check "that is so" until_ok 20 fails is_logged_in
+	refuse "the drive stays" until_ok 3 fails is_served
+	on loginctl disable-linger alice
+	check "without lingering it goes" until_ok 90 session_over
+	check "alice logs in again" session_start
+	check "the keyring is unlocked again" ring_login
 }

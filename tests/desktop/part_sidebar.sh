@@ -26,6 +26,10 @@ fm_open() {
 fm_has() {
 	as look.py "$(fm_program "$1")" has "$2"
 }
+# Is there something with that in its name?
+fm_shows() {
+	as look.py "$(fm_program "$1")" like "$2"
+}
 fm_close() {
 	app_end "fm-$1"
 	ctl stop "app-*$1*" 2>/dev/null

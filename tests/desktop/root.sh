@@ -32,7 +32,8 @@ group_nautilus='nautilus'
 group_dolphin='dolphin kio-extras breeze-icon-theme'
 group_editors='vim gedit'
 group_windows='zenity kdialog xdg-utils'
-group_office='libreoffice-writer-nogui'
+group_office='libreoffice-writer-nogui python3-uno'
+group_notices='dunst'
 }
 
 log=$dir.log
@@ -49,6 +50,8 @@ if [ ! -d "$dir" ]; then
 	# Nothing is started while packages are put in.
 	printf '#!/bin/sh\nexit 101\n' >"$dir.new/usr/sbin/policy-rc.d"
 	chmod 755 "$dir.new/usr/sbin/policy-rc.d"
+	# Nor need it survive a power cut.
+	echo force-unsafe-io >"$dir.new/etc/dpkg/dpkg.cfg.d/unsafe"
 	mv "$dir.new" "$dir"
 fi
 

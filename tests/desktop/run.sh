@@ -25,9 +25,9 @@ SHOTS=$ABS_B/desktop
 ROOT=${DESKTOP_ROOT:-$SHOTS/root}
 MANAGERS=${MANAGERS-thunar pcmanfm caja nemo nautilus dolphin}
 PHOTOS=${PHOTOS:-1000}
-GROUPS_WANTED="$MANAGERS editors office windows"
-ALL='login sidebar fstab windows crash poweroff keyring editors blackhole seeds
-photos'
+GROUPS_WANTED="$MANAGERS editors office windows notices"
+ALL='login autostart sidebar emblems eject fstab windows crash suspend
+poweroff keyring editors blackhole seeds photos'
 PART=rig
 T=
 

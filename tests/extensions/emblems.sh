@@ -7,6 +7,10 @@
 # Long enough for a loaded machine to look before it goes.
 MOUNT_OPTS=,quiet=20
 COFFRE_TEST_STORE=dir
+is_plain && skip "is about the daemon, not about POSIX"
+ls "$B"/extensions/libcoffre-*.so >/dev/null 2>&1 ||
+	skip "no extension is built: the -dev packages of Nautilus, Caja and" \
+	    "Nemo are missing"
 fs_begin
 # What is started here is not in the way of the end.
 cd "$T" || exit 1
@@ -52,12 +56,9 @@ menu_is() {
 show_many() {
 	"$B/extensions/host-$1" "$2" "$M/many-$1"/* + >"$T/$1.many"
 }
-hosts=0
 for so in "$B"/extensions/libcoffre-*.so; do
-	[ -e "$so" ] || continue
 	m=${so##*/libcoffre-}
 	m=${m%.so}
-	hosts=$((hosts + 1))
 	echo new >"$M/new-$m"
 	check "$m: it shows files" into "$T/$m.out" \
 	    "$B/extensions/host-$m" "$so" \
@@ -120,9 +121,14 @@ words() {
 check "a state is told in the language of the user" \
     [ "$(words fr "stored, on 1 of 2 stores for certain")" = \
     "sur le dépôt, avec certitude sur 1 dépôts sur 2" ]
+check "so is where it is" \
+    [ "$(words fr "stored, on 2 of 2 stores")" = \
+    "sur le dépôt, sur 2 dépôts sur 2" ]
+check "and where not yet" \
+    [ "$(words fr "perhaps not yet on s3://h/b")" = \
+    "peut-être pas encore sur s3://h/b" ]
 check "every part of it" \
     [ "$(words fr "stored, pinned, 40% here")" = \
     "sur le dépôt, épinglé, 40% ici" ]
 check "or as it is" [ "$(words C "stored, pinned")" = "stored, pinned" ]
-check "there were extensions" [ "$hosts" -gt 0 ]
 fs_end

@@ -68,7 +68,7 @@ server() {
 	"$script" start "$dir" "$@" >"$dir.env" 2>"$dir.err"
 	rc=$?
 	if [ "$rc" -eq 77 ]; then
-		echo "$name: skipped, $(sed 's/^SKIP: *//' "$dir.env")"
+		echo "ok - $name # SKIP $(sed 's/^SKIP: *//' "$dir.env")"
 		skipped=$((skipped + 1))
 		return
 	fi

@@ -105,6 +105,8 @@ mv "$T/away" "$T/store"
 check "it is mounted" mount "$T/mnt"
 cd "$T/mnt" || exit 1
 check "what is in use is not unmounted" exits 32 umount "$T/mnt"
+check "which is told as file managers look for it" \
+    grep -q 'target is busy' <(umount "$T/mnt" 2>&1)
 check "but lazily" umount -l "$T/mnt"
 cd "$T" || exit 1
 check "the daemon ends" daemon_ends

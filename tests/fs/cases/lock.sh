@@ -35,6 +35,8 @@ note=$T/mnt/LOCKED.txt info=$T/mnt/.xdg-volume-info
 
 need "it is mounted without a passphrase" mount_unattended
 check "and locked" is_locked
+# It asks for more than ls does: the time of birth.
+check "its root can be looked at in full" stat -c '%F %w' "$T/mnt"
 check "there is one note" gives LOCKED.txt ls -A "$T/mnt"
 check "also in a long listing" gives 2 sh -c "ls -lA '$T/mnt' | wc -l"
 check "which says what to do" grep -q "coffre unlock $NAME" "$note"
