@@ -66,14 +66,20 @@ entry_remove_locked(struct cache *c, struct entry *e) REQUIRES(c->lock)
 }
 
 void
-cache_free(struct cache *c)
+cache_empty(struct cache *c)
 {
-	if (!c)
-		return;
 	mutex_lock(&c->lock);
 	while (!TAILQ_EMPTY(&c->lru))
 		entry_remove_locked(c, TAILQ_FIRST(&c->lru));
 	mutex_unlock(&c->lock);
+}
+
+void
+cache_free(struct cache *c)
+{
+	if (!c)
+		return;
+	cache_empty(c);
 	mutex_done(&c->lock);
 	free(c);
 }

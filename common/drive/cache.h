@@ -19,6 +19,8 @@ struct opened {
 
 int cache_new(uint64_t max_bytes, struct cache **ret);
 void cache_free(struct cache *c);
+/* Forget all blocks; those that are borrowed stay until they are given back. */
+void cache_empty(struct cache *c);
 /* Borrow a block until cache_unref; NULL if it is not here. */
 const struct opened *cache_get(struct cache *c, uint64_t ino, uint64_t idx,
     uint64_t bid);

@@ -273,8 +273,8 @@ struct drive_statfs {
 	uint64_t bsize, blocks, bfree, bavail, files, ffree;
 };
 void drive_statfs(struct drive *d, struct drive_statfs *ret);
-/* Drop clean blocks until at most keep bytes remain of what is not pinned;
- * returns bytes freed. */
+/* Drop clean blocks until at most keep bytes remain of what is not pinned, and
+ * what of them is open in memory; returns bytes freed on disk. */
 uint64_t drive_cache_trim(struct drive *d, uint64_t keep);
 /* ---- pins: what is to stay on this machine ------------------------------- */
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "drive/cache.h"
 #include "drive/pin_priv.h"
 #include "drive/slab.h"
 
@@ -242,6 +243,7 @@ drive_cache_trim(struct drive *d, uint64_t keep)
 
 	pinned_count(d);
 	freed = content_evict(d, keep);
+	cache_empty(d->cache);
 	/* Only a flush lets freed frames give their space back. */
 	if (freed)
 		(void)drive_sync_disk(d);
