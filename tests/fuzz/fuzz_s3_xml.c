@@ -41,6 +41,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	(void)s3_xml_versioning(data, len, &v);
 	(void)s3_xml_lock(data, len, &lock);
-	(void)s3_xml_lifecycle(data, len, &lc);
+	(void)s3_xml_lifecycle(data, len, "drive/", &lc);
 	return 0;
 }
