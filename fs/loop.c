@@ -2,8 +2,11 @@
 #include "fs/loop.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <linux/fuse.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -19,6 +22,8 @@
 #define SPARE_MAX 8		/* followers that are kept */
 #define LENT_MAX 256		/* threads that do not count */
 #define SMALL_MAX 65536u	/* bytes of a read or write answered at once */
+#define SPIN_US 50		/* looked for the next request before sleep */
+#define SPIN_TRUST 8		/* times in vain until that is given up */
 
 struct worker {
 	struct loop *l;
@@ -37,6 +42,7 @@ struct loop {
 	struct worker *leader;	/* atomic; written under lock */
 	bool is_quiet;		/* atomic: nobody looks after the leader */
 	uint32_t turn;		/* atomic: requests of leaders */
+	unsigned trust;		/* the leader's: in looking before sleep */
 
 	struct mutex lock;	/* RANK_UTIL; guards what follows */
 	struct cond watch;	/* for loop_run */
@@ -272,6 +278,42 @@ answer(struct worker *w)
 	__atomic_store_n(&w->is_busy, false, __ATOMIC_RELAXED);
 }
 
+/*
+ * The next request.  Whoever works on files comes with it some microseconds
+ * after the last answer, and to be woken from sleep takes longer: on a virtual
+ * machine, whose processor is given back, several times as long.  So the
+ * leader looks a while before it sleeps, as long as that is worth it.
+ */
+static int
+receive(struct worker *w)
+{
+	struct loop *l = w->l;
+	struct pollfd p = { .fd = fuse_session_fd(l->se), .events = POLLIN };
+	int64_t until;
+	int n;
+
+	n = fuse_session_receive_buf(l->se, &w->buf);
+	if (n != -EAGAIN)
+		return n;
+	until = clock_mono_us() + SPIN_US;
+	if (l->trust > 0) {
+		do {
+			(void)sched_yield();
+			n = fuse_session_receive_buf(l->se, &w->buf);
+		} while (n == -EAGAIN && clock_mono_us() < until);
+		if (n != -EAGAIN) {
+			l->trust = SPIN_TRUST;
+			return n;
+		}
+		l->trust--;
+	}
+	if (poll(&p, 1, -1) < 0)
+		return -errno;
+	if (l->trust < SPIN_TRUST && clock_mono_us() < until)
+		l->trust++;
+	return fuse_session_receive_buf(l->se, &w->buf);
+}
+
 static void
 worker_run(void *arg)
 {
@@ -284,7 +326,7 @@ worker_run(void *arg)
 	(void)sigaddset(&nudge, SIGUSR1);
 	(void)pthread_sigmask(SIG_UNBLOCK, &nudge, NULL);
 	while (lead_wait(w)) {
-		n = fuse_session_receive_buf(w->l->se, &w->buf);
+		n = receive(w);
 		if (n > 0)
 			answer(w);
 		else if (n == 0 || fuse_session_exited(w->l->se))
@@ -300,8 +342,13 @@ int
 loop_new(struct fuse_session *se, unsigned threads,
     const struct loop_hook *hook, struct loop **ret)
 {
-	struct loop *l = calloc(1, sizeof(*l));
+	int fd = fuse_session_fd(se), flags = fcntl(fd, F_GETFL);
+	struct loop *l;
 
+	/* Only poll sleeps. */
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
 	l->se = se;
