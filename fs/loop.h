@@ -16,7 +16,9 @@ struct fuse_session;
  * costs more than the answer.  Before what moves much data or may wait, the
  * lead passes to another thread.  A leader that does not come back from a
  * request in time is deposed, so one slow answer holds up nobody for long.
- * (Leader and followers: Schmidt et al., PLoP 2000.)
+ * (Leader and followers: Schmidt et al., PLoP 2000.)  Before it sleeps, the
+ * leader looks for the next request for as long as to be woken may take, as
+ * long as requests do come that soon (Karlin et al., SOSP 1991).
  */
 struct loop;
 

@@ -207,8 +207,11 @@ look(struct access *a) REQUIRES(a->lock)
 static int
 enter_wait(struct access *a, unsigned trials) REQUIRES(a->lock)
 {
+	unsigned breaks = a->breaks;
+
 	for (;;) {
-		if (a->is_interrupted)
+		/* It may be over before we see it. */
+		if (a->is_interrupted || a->breaks != breaks)
 			return -ECANCELED;
 		/* What came of it counts for us as well. */
 		if (a->trials != trials && store_transient(a->trial_r))

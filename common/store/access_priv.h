@@ -40,7 +40,8 @@ struct access {
 	struct mutex lock;
 	struct cond changed;
 	atomic_bool is_interrupted;	/* changed under the lock */
-	unsigned interrupts GUARDED_BY(lock);
+	unsigned interrupts GUARDED_BY(lock);	/* on and off */
+	unsigned breaks GUARDED_BY(lock);	/* on */
 	struct held *cur GUARDED_BY(lock);	/* NULL: not to be opened */
 	SLIST_HEAD(, held) dead GUARDED_BY(lock);
 	bool is_looking GUARDED_BY(lock);

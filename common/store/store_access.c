@@ -201,6 +201,7 @@ access_interrupt(struct store *s, bool on)
 	mutex_lock(&a->lock);
 	a->is_interrupted = on;
 	a->interrupts++;
+	a->breaks += on;
 	cond_broadcast(&a->changed);
 	mutex_unlock(&a->lock);
 	h = access_hold(a);
