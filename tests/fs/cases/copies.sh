@@ -21,7 +21,9 @@ make_tree() {
 	chown 12:34 sparse
 	setfacl -m u:65534:r,g:12:rw random
 	chmod 4751 random
-	touch -d '1999-12-31 23:59:59.123456789' random sparse empty
+	# rsync leaves a time of the same second as it is.
+	touch -h -d '1999-12-31 23:59:59.123456789' random sparse empty pipe \
+	    dangling "a $MARK file"
 	cd "$M" || return 1
 }
 
