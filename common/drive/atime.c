@@ -46,8 +46,11 @@ int64_t
 atime_of(struct drive *d, const struct inode *i)
 {
 	const struct access *x = access_find(d, i->ino);
-	int64_t ns = i->atime_ns > i->read_ns ? i->atime_ns : i->read_ns;
+	int64_t ns = i->atime_ns;
 
+	/* 0 is not the first of January 1970: it was not read. */
+	if (i->read_ns && i->read_ns > ns)
+		ns = i->read_ns;
 	return x && x->ns > ns ? x->ns : ns;
 }
 
