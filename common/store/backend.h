@@ -80,6 +80,8 @@ int store_same(struct store *s, const char *name, const void *p, size_t len);
  * replacing, space, delete.  Adds to *caps what works; what is found beyond
  * them becomes the facts of s. */
 int store_probe_run(struct store *s, unsigned *caps, struct err *e);
+/* r, which a request of a probe gave, with what s says of it.  Returns r. */
+int store_probe_why(struct store *s, int r, struct err *e);
 /* After that: is an entity tag compared?  Only a fact; no failure. */
 #define STORE_ETAG_MAX 128
 struct store_matcher {

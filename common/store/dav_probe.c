@@ -67,17 +67,13 @@ puts_probe(struct store *s, struct err *e)
 {
 	struct dav *d = (struct dav *)s;
 	bool is_atomic = true;
-	struct store_hint hint;
 	unsigned caps = 0;
 	int r;
 
 	set(d, false, STORE_CAP_RANGE | STORE_CAP_ATOMIC_PUT);
 	r = store_probe_cut(s, put_cut, &is_atomic);
-	if (r < 0) {
-		s->ops->get_hint(s, &hint);
-		return err_set(e, r, "%s", hint.msg[0] ? hint.msg :
-		    strerror(-r));
-	}
+	if (r < 0)
+		return store_probe_why(s, r, e);
 	if (!is_atomic) {
 		set(d, true, STORE_CAP_RANGE | STORE_CAP_ATOMIC_PUT);
 		r = store_probe_run(s, &caps, e);

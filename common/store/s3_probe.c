@@ -217,7 +217,6 @@ int
 s3_probe(struct store *st, struct err *e)
 {
 	struct s3 *s = (struct s3 *)st;
-	struct store_hint hint;
 	bool is_atomic = true, is_uncond;
 	unsigned caps = 0;
 	int r;
@@ -226,11 +225,8 @@ s3_probe(struct store *st, struct err *e)
 	s->is_uncond = false;
 	mutex_unlock(&s->lock);
 	r = store_probe_cut(st, put_cut, &is_atomic);
-	if (r < 0) {
-		st->ops->get_hint(st, &hint);
-		return err_set(e, r, "%s", hint.msg[0] ? hint.msg :
-		    strerror(-r));
-	}
+	if (r < 0)
+		return store_probe_why(st, r, e);
 	r = store_probe_run(st, &caps, e);
 	if (r < 0)
 		return r;

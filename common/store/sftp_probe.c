@@ -42,7 +42,6 @@ int
 sftp_probe(struct store *st, struct err *e)
 {
 	struct sftp *s = (struct sftp *)st;
-	struct store_hint hint;
 	unsigned caps = 0, exts = 0;
 	int r;
 
@@ -50,11 +49,8 @@ sftp_probe(struct store *st, struct err *e)
 	s->is_unflushed = false;
 	mutex_unlock(&s->lock);
 	r = sftp_run(s, root_make, &exts);
-	if (r < 0) {
-		st->ops->get_hint(st, &hint);
-		return err_set(e, r, "%s", hint.msg[0] ? hint.msg :
-		    strerror(-r));
-	}
+	if (r < 0)
+		return store_probe_why(st, r, e);
 	r = store_probe_run(st, &caps, e);
 	if (r < 0)
 		return r;

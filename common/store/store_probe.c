@@ -197,6 +197,16 @@ probe_over(struct store *s, const char *name, int *ret_ms)
 }
 
 int
+store_probe_why(struct store *s, int r, struct err *e)
+{
+	struct store_hint hint;
+
+	memset(&hint, 0, sizeof(hint));
+	s->ops->get_hint(s, &hint);
+	return err_set(e, r, "%s", hint.msg[0] ? hint.msg : strerror(-r));
+}
+
+int
 store_probe_run(struct store *s, unsigned *caps, struct err *e)
 {
 	uint8_t bytes[2 * PROBE_LEN], *other = bytes + PROBE_LEN;
@@ -230,14 +240,8 @@ store_probe_run(struct store *s, unsigned *caps, struct err *e)
 		    "be deleted");
 	}
 out:
-	if (r < 0 && !why.msg[0]) {
-		struct store_hint hint;
-
-		memset(&hint, 0, sizeof(hint));
-		s->ops->get_hint(s, &hint);
-		(void)err_set(&why, r, "%s", hint.msg[0] ? hint.msg :
-		    strerror(-r));
-	}
+	if (r < 0 && !why.msg[0])
+		(void)store_probe_why(s, r, &why);
 	if (r < 0)
 		return err_set(e, r, "%s", why.msg);
 	mutex_lock(&s->busy_lock);

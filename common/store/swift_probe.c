@@ -188,7 +188,6 @@ int
 swift_probe(struct store *st, struct err *e)
 {
 	struct swift *s = (struct swift *)st;
-	struct store_hint hint;
 	struct swift_grant g;
 	bool is_atomic = true;
 	unsigned caps = 0;
@@ -200,11 +199,8 @@ swift_probe(struct store *st, struct err *e)
 	r = container_make(s);
 	if (r == 0)
 		r = store_probe_cut(st, put_cut, &is_atomic);
-	if (r < 0) {
-		st->ops->get_hint(st, &hint);
-		return err_set(e, r, "%s", hint.msg[0] ? hint.msg :
-		    strerror(-r));
-	}
+	if (r < 0)
+		return store_probe_why(st, r, e);
 	r = limits_check(s, e);
 	if (r == 0)
 		r = store_probe_run(st, &caps, e);
