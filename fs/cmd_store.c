@@ -85,6 +85,22 @@ store_words(struct store_words *w, const struct cmd *cmd, int argc,
 }
 
 int
+store_command(const struct cmd *cmd, int argc, char **argv,
+    int (*fn)(struct store_words *w, struct err *e))
+{
+	struct err e = { "" };
+	struct store_words w;
+	int code = 0, r;
+
+	if (store_words(&w, cmd, argc, argv, &code)) {
+		r = fn(&w, &e);
+		code = r < 0 ? cli_fail(r, &e) : 0;
+	}
+	opts_done(&w.opts);
+	return code;
+}
+
+int
 store_words_open(struct store_words *w, const struct opts *drive,
     struct secret *password, struct store **ret, struct err *e)
 {

@@ -48,29 +48,29 @@ prepare(struct store_words *w, const char *name, struct err *e)
 }
 
 static int
+add(struct store_words *w, struct err *e)
+{
+	struct control_req q = { .cmd = CONTROL_STORE_ADD,
+	    .is_later = w->is_later };
+	struct err none = { "" };
+	int r;
+
+	r = opts_set(&w->opts, opts_find("store", OPT_CONF), w->args[1], e);
+	if (r == 0)
+		r = setup_absolute(&w->opts, e);
+	if (r == 0)
+		r = prepare(w, w->args[0], e);
+	if (r == 0) {
+		r = store_run(w->args[0], w, &q, e);
+		(void)stores_delete(w->args[0], STORES_NEW, &none);
+	}
+	return r;
+}
+
+static int
 add_run(const struct cmd *cmd, int argc, char **argv)
 {
-	struct control_req q = { .cmd = CONTROL_STORE_ADD };
-	struct err e = { "" }, none = { "" };
-	struct store_words w;
-	int code = 0, r;
-
-	if (!store_words(&w, cmd, argc, argv, &code)) {
-		opts_done(&w.opts);
-		return code;
-	}
-	q.is_later = w.is_later;
-	r = opts_set(&w.opts, opts_find("store", OPT_CONF), w.args[1], &e);
-	if (r == 0)
-		r = setup_absolute(&w.opts, &e);
-	if (r == 0)
-		r = prepare(&w, w.args[0], &e);
-	if (r == 0) {
-		r = store_run(w.args[0], &w, &q, &e);
-		(void)stores_delete(w.args[0], STORES_NEW, &none);
-	}
-	opts_done(&w.opts);
-	return r < 0 ? cli_fail(r, &e) : 0;
+	return store_command(cmd, argc, argv, add);
 }
 
 const struct cmd cmd_store_add = {

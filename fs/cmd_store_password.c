@@ -150,21 +150,19 @@ mount_tell(const char *name)
 }
 
 static int
+change_and_tell(struct store_words *w, struct err *e)
+{
+	int r = change(w, e);
+
+	if (r == 0)
+		mount_tell(w->args[0]);
+	return r;
+}
+
+static int
 run(const struct cmd *cmd, int argc, char **argv)
 {
-	struct err e = { "" };
-	struct store_words w;
-	int code = 0, r;
-
-	if (!store_words(&w, cmd, argc, argv, &code)) {
-		opts_done(&w.opts);
-		return code;
-	}
-	r = change(&w, &e);
-	if (r == 0)
-		mount_tell(w.args[0]);
-	opts_done(&w.opts);
-	return r < 0 ? cli_fail(r, &e) : 0;
+	return store_command(cmd, argc, argv, change_and_tell);
 }
 
 const struct cmd cmd_store_password = {

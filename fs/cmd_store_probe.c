@@ -175,19 +175,15 @@ probe_drive(const struct store_words *w, struct err *e)
 
 /* An address, also a short one, has a colon; the name of a drive has none. */
 static int
+probe(struct store_words *w, struct err *e)
+{
+	return strchr(w->args[0], ':') ? probe_url(w, e) : probe_drive(w, e);
+}
+
+static int
 probe_run(const struct cmd *cmd, int argc, char **argv)
 {
-	struct err e = { "" };
-	struct store_words w;
-	int code = 0, r;
-
-	if (!store_words(&w, cmd, argc, argv, &code)) {
-		opts_done(&w.opts);
-		return code;
-	}
-	r = strchr(w.args[0], ':') ? probe_url(&w, &e) : probe_drive(&w, &e);
-	opts_done(&w.opts);
-	return r < 0 ? cli_fail(r, &e) : 0;
+	return store_command(cmd, argc, argv, probe);
 }
 
 const struct cmd cmd_store_probe = {

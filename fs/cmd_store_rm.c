@@ -21,20 +21,17 @@ static const struct cli_opt check_opts[] = {
 };
 
 static int
-check_run(const struct cmd *cmd, int argc, char **argv)
+check(struct store_words *w, struct err *e)
 {
 	struct control_req q = { .cmd = CONTROL_STORE_CHECK };
-	struct err e = { "" };
-	struct store_words w;
-	int code = 0, r;
 
-	if (!store_words(&w, cmd, argc, argv, &code)) {
-		opts_done(&w.opts);
-		return code;
-	}
-	r = store_run(w.args[0], &w, &q, &e);
-	opts_done(&w.opts);
-	return r < 0 ? cli_fail(r, &e) : 0;
+	return store_run(w->args[0], w, &q, e);
+}
+
+static int
+check_run(const struct cmd *cmd, int argc, char **argv)
+{
+	return store_command(cmd, argc, argv, check);
 }
 
 const struct cmd cmd_store_check = {
@@ -51,24 +48,20 @@ const struct cmd cmd_store_check = {
 };
 
 static int
+remove_one(struct store_words *w, struct err *e)
+{
+	struct control_req q = { .cmd = CONTROL_STORE_REMOVE,
+	    .is_lost = w->is_lost, .budget = w->budget };
+	int r;
+
+	r = store_number(w->args[0], w->args[1], &q.number, e);
+	return r < 0 ? r : store_run(w->args[0], w, &q, e);
+}
+
+static int
 remove_run(const struct cmd *cmd, int argc, char **argv)
 {
-	struct control_req q = { .cmd = CONTROL_STORE_REMOVE };
-	struct err e = { "" };
-	struct store_words w;
-	int code = 0, r;
-
-	if (!store_words(&w, cmd, argc, argv, &code)) {
-		opts_done(&w.opts);
-		return code;
-	}
-	q.is_lost = w.is_lost;
-	q.budget = w.budget;
-	r = store_number(w.args[0], w.args[1], &q.number, &e);
-	if (r == 0)
-		r = store_run(w.args[0], &w, &q, &e);
-	opts_done(&w.opts);
-	return r < 0 ? cli_fail(r, &e) : 0;
+	return store_command(cmd, argc, argv, remove_one);
 }
 
 const struct cmd cmd_store_remove = {
