@@ -37,12 +37,11 @@ accept_save(struct drive *d, enum accept_phase phase,
 static void
 ckpt_due_set(struct sync *s, bool is_due)
 {
+	mutex_lock(&s->lock);
 	/* It need not wait for what an earlier one waits for. */
 	if (is_due && !s->is_ckpt_due)
 		s->ckpt_at_ms = 0;
 	s->is_ckpt_due = is_due;
-	mutex_lock(&s->lock);
-	s->is_ckpt_owed = is_due;
 	cond_broadcast(&s->changed);
 	mutex_unlock(&s->lock);
 }

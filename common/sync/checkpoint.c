@@ -249,14 +249,18 @@ known_load(struct job *j)
 	const struct vault_keys *k = j->s->keys;
 	char name[VAULT_PATH_MAX];
 	struct ckpt_mark m;
+	bool is_owed;
 	uint32_t i;
 	int r;
 
 	r = ckpt_mark_get(j->s->drive, &m);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
+	mutex_lock(&j->s->lock);
+	is_owed = j->s->is_ckpt_due;
+	mutex_unlock(&j->s->lock);
 	/* After a loss nothing old is relied on. */
-	if (j->s->is_ckpt_due)
+	if (is_owed)
 		return 0;
 	vault_name_page(&k->rtag, &k->dtag, m.n, m.rand, name);
 	r = object_get(j->s->store, name, OBJECT_ONCE, &b);
@@ -420,18 +424,19 @@ checkpoint_step(struct sync *s)
 {
 	uint64_t asked, seq;
 	struct drive_usage u;
-	bool is_due, is_ours;
+	bool is_due, is_ours, is_owed;
 	int r;
 
 	drive_usage(s->drive, &u);
 	mutex_lock(&s->lock);
+	is_owed = s->is_ckpt_due;	/* changed by this thread only */
 	asked = s->ckpt_asked;
 	seq = s->st.published_seq;
-	is_due = (s->is_ckpt_due || (s->ckpt_tried != seq &&
+	is_due = (is_owed || (s->ckpt_tried != seq &&
 	    seq >= s->st.checkpoint_seq + s->ckpt_every)) &&
 	    clock_mono_ms() >= s->ckpt_at_ms;
 	/* Somebody waits for it. */
-	if (s->is_ckpt_due && s->force)
+	if (is_owed && s->force)
 		is_due = true;
 	if (u.outbox_ops > 0)
 		is_due = false;
@@ -445,18 +450,18 @@ checkpoint_step(struct sync *s)
 	s->ckpt_tried = r == -EAGAIN ? 0 : seq;
 	if (r == 0)
 		r = publish_head(s);
-	if (r == 0 && s->is_ckpt_due)
+	if (r == 0 && is_owed)
 		r = accept_settle(s);
 	/* On this side: what others wait for goes on without it. */
 	is_ours = r < 0 && r != -EAGAIN && r != -ECANCELED && r != -EROFS;
 	s->is_ckpt_bad = is_ours || (s->is_ckpt_bad && r < 0);
-	s->ckpt_owed_r = is_ours && s->is_ckpt_due ? r : 0;
+	s->ckpt_owed_r = is_ours && is_owed ? r : 0;
 	if (is_ours)
 		sync_note_here(s, N_("this machine cannot write a "
 		    "checkpoint"), r);
 	/* After a loss nothing can be rebuilt before it is there: that one
 	 * does not wait for who works. */
-	if (is_ours || (r == -EAGAIN && !s->is_ckpt_due))
+	if (is_ours || (r == -EAGAIN && !is_owed))
 		checkpoint_later(s);
 	else if (r == 0 || r == -EAGAIN)
 		s->ckpt_at_ms = s->ckpt_wait_ms = 0;

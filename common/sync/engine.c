@@ -389,7 +389,7 @@ is_drained(struct sync *s)
 	drive_usage(s->drive, &u);
 	mutex_lock(&s->lock);
 	r = u.staged_blocks == 0 && u.outbox_ops == 0 && !s->has_pending &&
-	    !s->is_head_dirty && !s->is_ckpt_owed;
+	    !s->is_head_dirty && !s->is_ckpt_due;
 	mutex_unlock(&s->lock);
 	return r;
 }

@@ -421,7 +421,7 @@ static void
 publish_well(struct sync *s, uint64_t kicks)
 {
 	mutex_lock(&s->lock);
-	if (!s->is_ckpt_bad || !s->is_ckpt_owed)
+	if (!s->is_ckpt_bad || !s->is_ckpt_due)
 		s->here_r = 0;
 	else if (kicks >= s->here_from && s->ckpt_owed_r < 0)
 		s->here_r = s->ckpt_owed_r;

@@ -220,7 +220,8 @@ struct sync {
 	/* Publishing failed so on this side; tries before here_from do not
 	 * count. */
 	int here_r GUARDED_BY(lock);
-	bool is_ckpt_owed GUARDED_BY(lock);	/* as is_ckpt_due */
+	/* After a loss: one that stands alone.  Whoever waits waits for it. */
+	bool is_ckpt_due GUARDED_BY(lock);
 	uint64_t here_from GUARDED_BY(lock);	/* of kicks */
 	/* Stores of several that were found to lie; the first one's story. */
 	char liars[SYNC_LIARS_MAX][256] GUARDED_BY(lock);
@@ -265,7 +266,6 @@ struct sync {
 	struct ckpt_known *ckpt_kept;	/* of one broken off; or NULL */
 	int64_t trust_at_ms;	/* when to look at our journal again */
 	bool is_probe_due;	/* the store did other than it had promised */
-	bool is_ckpt_due;	/* after a loss: one that stands alone */
 };
 
 /* ---- wait.c ---- */

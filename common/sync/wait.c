@@ -96,7 +96,7 @@ is_up_locked(const struct sync *s, const struct drive_usage *u)
 {
 	return u->staged_blocks == 0 && u->outbox_ops == 0 &&
 	    !s->has_pending && !s->is_head_dirty && s->is_checked &&
-	    !s->is_ckpt_owed;
+	    !s->is_ckpt_due;
 }
 
 int
