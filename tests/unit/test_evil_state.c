@@ -301,49 +301,6 @@ START_TEST(a14_a_loss_that_the_user_accepts_is_made_good_from_here)
 }
 END_TEST
 
-static void
-slow_page(void *arg, struct store *in, const char *name, const void *p,
-    size_t len)
-{
-	(void)arg;
-	(void)in;
-	(void)p;
-	(void)len;
-	if (strstr(name, "/s/"))
-		(void)usleep(1000000);
-}
-
-START_TEST(a14_after_a_loss_all_is_up_when_its_checkpoint_is)
-{
-	static const struct tap_see see = { .put = slow_page };
-	struct buf lost = BUF_INIT(1 << 16);
-	struct err err = { "" };
-	struct ckpt_mark m;
-	struct sync_status st;
-	struct store *in, *tap;
-	struct evil *e;
-	struct rig r;
-	uint64_t old;
-
-	in = evil_open(&e);
-	ck_assert_int_eq(store_tap_new(in, &see, &tap), 0);
-	rig_new_on(&r, tap);
-	rig_start(&r);
-	write_some(&r, 0, 2);
-	old = evil_now(e);
-	write_some(&r, 2, 3);
-	evil_rollback(in, old);
-	rig_stop(&r, 0);
-	rig_start(&r);
-	cold_await(&r, SYNC_ALARM, &st);
-	ck_assert_int_eq(sync_accept(r.sync, on_lost, NULL, &lost, &err), 0);
-	rig_wait(&r);
-	ck_assert_int_eq(ckpt_mark_get(r.drive, &m), 0);
-	buf_done(&lost);
-	rig_done(&r);
-}
-END_TEST
-
 START_TEST(a14_what_is_nowhere_any_more_is_named_when_a_loss_is_accepted)
 {
 	struct buf lost = BUF_INIT(1 << 16);
@@ -392,10 +349,11 @@ on_put_held(void *arg, struct store *in, const char *name, const void *p,
 }
 
 /* Before that nothing can be rebuilt. */
-START_TEST(after_a_loss_all_is_there_when_the_checkpoint_is)
+START_TEST(a14_after_a_loss_all_is_up_when_its_checkpoint_is)
 {
 	static const struct tap_see see = { .put = on_put_held };
 	struct buf lost = BUF_INIT(1 << 16);
+	struct ckpt_mark m;
 	struct store *in, *tap, *other;
 	struct err err = { "" };
 	struct sync_status st;
@@ -420,6 +378,7 @@ START_TEST(after_a_loss_all_is_there_when_the_checkpoint_is)
 	    NULL), -ETIMEDOUT);
 	__atomic_store_n(&is_held, false, __ATOMIC_RELAXED);
 	rig_wait(&r);
+	ck_assert_int_eq(ckpt_mark_get(r.drive, &m), 0);
 	other = evil_client(e);
 	evil_share(in, other);
 	check_cold(&r, other, 0);
@@ -1024,8 +983,6 @@ suite(void)
 	tcase_add_test(tc,
 	    a14_a_loss_that_the_user_accepts_is_made_good_from_here);
 	tcase_add_test(tc,
-	    a14_after_a_loss_all_is_up_when_its_checkpoint_is);
-	tcase_add_test(tc,
 	    a14_what_is_nowhere_any_more_is_named_when_a_loss_is_accepted);
 	tcase_add_test(tc,
 	    a17_an_old_state_has_another_fingerprint_and_a_mixed_one_is_told);
@@ -1035,7 +992,7 @@ suite(void)
 	    a17_a_listing_that_lacks_grants_gives_all_of_the_tree_or_words);
 	tcase_add_test(tc,
 	    a17_another_end_than_a_second_machine_has_read_is_told);
-	tcase_add_test(tc, after_a_loss_all_is_there_when_the_checkpoint_is);
+	tcase_add_test(tc, a14_after_a_loss_all_is_up_when_its_checkpoint_is);
 	tcase_add_test(tc,
 	    a_file_that_cannot_be_read_is_the_only_one_that_stays_lost);
 	tcase_add_test(tc, a_mending_that_failed_is_done_when_asked_again);
