@@ -8,6 +8,8 @@ set -u
 export LC_ALL=C.UTF-8
 unset LANGUAGE
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/package/lib.sh
+. tests/package/lib.sh
 
 B=${B:-build}
 D=$PWD/$B/deb
@@ -15,8 +17,6 @@ D=$PWD/$B/deb
 VERSION=$(cat packaging/VERSION)
 ARCH=$(dpkg --print-architecture)
 PARTS='nautilus caja nemo'
-passed=0
-failed=0
 T=$(mktemp -d "${TMPDIR:-/tmp}/coffre-deb.XXXXXX")
 
 cleanup() {
@@ -26,26 +26,6 @@ cleanup() {
 	rm -rf --one-file-system "$T"
 }
 trap cleanup EXIT
-
-check() {
-	local what=$1
-	shift
-	if "$@"; then
-		echo "ok - $what"
-		passed=$((passed + 1))
-	else
-		echo "not ok - $what ($*)"
-		failed=$((failed + 1))
-	fi
-}
-fails() {
-	! "$@"
-}
-finish() {
-	echo "$passed passed, $failed failed"
-	[ "$failed" -eq 0 ]
-	exit
-}
 
 deb() {
 	echo "$D/${1}_${VERSION}_$ARCH.deb"

@@ -6,36 +6,18 @@
 set -u
 export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/package/lib.sh
+. tests/package/lib.sh
 
 SPEC=packaging/coffre.spec
 VERSION=$(cat packaging/VERSION)
 PARTS=(nautilus caja nemo)
-passed=0
-failed=0
 if ! command -v rpmspec >/dev/null; then
 	echo "SKIP: rpmspec is not installed"
 	exit 77
 fi
 T=$(mktemp -d "${TMPDIR:-/tmp}/coffre-rpm.XXXXXX")
 trap 'rm -rf "$T"' EXIT
-
-check() {
-	local what=$1
-	shift
-	if "$@"; then
-		echo "ok - $what"
-		passed=$((passed + 1))
-	else
-		echo "not ok - $what ($*)"
-		failed=$((failed + 1))
-	fi
-}
-finish() {
-	echo "$passed passed, $failed failed"
-	echo "Checks: $((passed + failed)), Failures: $failed, Errors: 0"
-	[ "$failed" -eq 0 ]
-	exit
-}
 
 # ---- what it says ---------------------------------------------------------
 
