@@ -33,8 +33,8 @@ struct store_words {
 /* false: return *ret_code.  Done with opts_done(&w->opts) in either case. */
 bool store_words(struct store_words *w, const struct cmd *cmd, int argc,
     char **argv, int *ret_code);
-/* The frame of those that end with what fn answers: 0, or -errno with a message.
- * Returns the exit code. */
+/* The frame of those that end with what fn answers: 0, or -errno with a
+ * message.  Returns the exit code. */
 int store_command(const struct cmd *cmd, int argc, char **argv,
     int (*fn)(struct store_words *w, struct err *e));
 /* Open the store of w->opts with its password (asked for if need be). */
