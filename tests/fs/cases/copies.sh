@@ -23,7 +23,7 @@ make_tree() {
 	chmod 4751 random
 	# rsync leaves a time of the same second as it is.
 	touch -h -d '1999-12-31 23:59:59.123456789' random sparse empty pipe \
-	    dangling "a $MARK file"
+	    dangling "a $MARK file" empty/folder Bilder* .
 	cd "$M" || return 1
 }
 
