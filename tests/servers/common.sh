@@ -40,10 +40,11 @@ server_user() {
 	fi
 }
 
+# Below those that the kernel gives to connections.
 free_port() {
 	local p i
 	for i in $(seq 50); do
-		p=$((20000 + RANDOM))
+		p=$((10000 + RANDOM % 22000))
 		if ! (: <"/dev/tcp/127.0.0.1/$p") 2>/dev/null; then
 			echo "$p"
 			return

@@ -129,11 +129,14 @@ for s in "$@"; do
 	    --skew -7200 --list1 --page 150 --versions ;;
 	strict-lock) STORE_CONTRACT_ONLY=1 STORE_TEST_CAPS=10 \
 	    server "$s" strict-s3 --lock --uncond --page 200 ;;
-	swift) server "$s" swift ;;
-	swift-s3) STORE_TEST_CAPS=10 server "$s" swift --s3 ;;
+	# It takes the older file of an object away while a reader is about to
+	# open it.
+	swift) STORE_TEST_GAP=1 server "$s" swift ;;
+	swift-s3) STORE_TEST_GAP=1 STORE_TEST_CAPS=10 server "$s" swift --s3 ;;
 	swift-versions) STORE_CONTRACT_ONLY=1 server "$s" swift --versions ;;
 	# Its tokens live 30 s only.
-	keystone) STORE_TEST_DIRECT=1 server "$s" swift --keystone --ttl 30 ;;
+	keystone) STORE_TEST_GAP=1 STORE_TEST_DIRECT=1 \
+	    server "$s" swift --keystone --ttl 30 ;;
 	keystone-app) STORE_CONTRACT_ONLY=1 server "$s" swift --app ;;
 	ceph) server "$s" ceph ;;
 	ceph-virtual) STORE_CONTRACT_ONLY=1 server "$s" ceph --virtual ;;

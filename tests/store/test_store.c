@@ -6,7 +6,7 @@
  *	STORE_TEST_URL, STORE_TEST_PASS, STORE_TEST_CA, STORE_TEST_PIN,
  *	STORE_TEST_KEY
  *	STORE_TEST_PROBE	probe first: it cannot be trusted unseen
- *	STORE_TEST_GAP		it removes what it replaces before it does
+ *	STORE_TEST_GAP		what is replaced may be missing meanwhile
  *	STORE_TEST_ONLY		not memory and folder
  */
 #include <check.h>
