@@ -41,14 +41,10 @@ first_added(struct drive *d, const struct dentry *x, const struct inode *i)
     REQUIRES(d->db_lock)
 {
 	unsigned extra = i->flags & INODE_XATTR ? OUTBOX_XATTR : 0;
-	int r;
 
 	if (i->kind == OP_KIND_FILE)
 		extra |= OUTBOX_PUT;
-	r = outbox_added(d, x, false, extra);
-	if (r == 0 && (extra & OUTBOX_PUT))
-		r = stage_note(d, i->ino);
-	return r;
+	return outbox_added(d, x, false, extra);
 }
 
 static int

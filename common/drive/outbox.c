@@ -199,6 +199,8 @@ outbox_added(struct drive *d, const struct dentry *x, bool is_link,
 	r = outbox_write(d, &o, true);
 	if (r == 0 && !is_link)
 		inode_set_marked(d, x->ino, o.flags);
+	if (r == 0 && (extra & OUTBOX_PUT))
+		r = stage_note(d, x->ino);
 	drive_wake(d);
 	return r;
 }

@@ -226,6 +226,12 @@ drive_kill() {
 	MPID=
 }
 
+# A new machine: nothing of the old one but the recovery words.
+new_machine() {
+	mv "$T/state" "$T/old.state" && mv "$T/config" "$T/old.config" &&
+	    rm -rf "$T/run" "$T/cache" "$T/data" && fs_home
+}
+
 drive_sync() {
 	is_plain || "$COFFRE" sync --wait="${1:-120}" "$NAME"
 }

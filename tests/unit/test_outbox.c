@@ -452,6 +452,23 @@ START_TEST(a_saved_document_is_never_seen_empty_or_missing)
 }
 END_TEST
 
+START_TEST(a_new_file_is_not_seen_before_its_first_byte)
+{
+	(void)fix_write(&f, ROOT, "a", "");
+	ck_assert_uint_eq(publish_held(), 1);	/* times of the root */
+	(void)fix_write(&f, ROOT, "a", "x");
+	fix_publish_all(&f, &jrn);
+	ck_assert_uint_eq(jrn.n, 1);
+	ck_assert_uint_eq(count(last(), OP_CREATE), 1);
+	ck_assert_uint_eq(count(last(), OP_PUT), 1);
+	/* one that stays empty is seen too */
+	(void)fix_write(&f, ROOT, "b", "");
+	fix_publish_all(&f, &jrn);
+	ck_assert_uint_eq(count(last(), OP_CREATE), 1);
+	same_elsewhere();
+}
+END_TEST
+
 START_TEST(a_replacement_of_a_replacement_hands_on_what_it_replaced)
 {
 	struct vault_id id;
@@ -1088,6 +1105,7 @@ main(void)
 	tcase_add_test(t,
 	    what_travels_inside_takes_the_memory_that_it_needs);
 	tcase_add_test(t, a_saved_document_is_never_seen_empty_or_missing);
+	tcase_add_test(t, a_new_file_is_not_seen_before_its_first_byte);
 	tcase_add_test(t,
 	    a_replacement_of_a_replacement_hands_on_what_it_replaced);
 	tcase_add_test(t,

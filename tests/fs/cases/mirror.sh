@@ -164,4 +164,16 @@ need "it is mounted on that alone" drive_mount
 dump "$M" >"$T/dump.3"
 check "nothing is missing" test "$(grep -c . "$T/dump.3")" -ge \
     "$(grep -c . "$T/dump.1")"
+check "all of it is there" drive_sync
+
+# And the machine with it.
+need "it is unmounted" drive_unmount
+need "the machine is lost, too" new_machine
+need "the drive is recovered from the store that is left" \
+    coffre recover --store "$url" "${SFTP_OPTS[@]}" \
+    --recovery-file "$T/recovery" "$NAME"
+rm -rf "$T/old.state" "$T/old.config"
+need "it is mounted" drive_mount
+dump "$M" >"$T/dump.4"
+check "nothing is missing after that" cmp "$T/dump.3" "$T/dump.4"
 fs_end

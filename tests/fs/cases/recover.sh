@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # The machine is lost: the store and the recovery words bring all of it back.
-# Also over: webdav, s3, swift
+# Also over: webdav, sftp, s3, swift
 . "$(dirname "$0")/../lib.sh"
 fs_begin
 
@@ -27,11 +27,6 @@ change_tree() {
 	    setfattr -x user.a big && setfattr -n user.b -v 2 moved &&
 	    rm fifo && mkfifo fifo2
 }
-# A new machine: nothing of the old one but the recovery words.
-new_machine() {
-	mv "$T/state" "$T/old.state" && mv "$T/config" "$T/old.config" &&
-	    rm -rf "$T/run" "$T/cache" "$T/data" && fs_home
-}
 recover() {
 	if [ -n "$APACHE" ]; then
 		coffre recover --store "$APACHE" --insecure-http \
@@ -42,6 +37,11 @@ recover() {
 	if [ -n "$CLOUD" ]; then
 		coffre recover --store "$CLOUD" --password-fd 8 \
 		    --recovery-file "$T/recovery" "$NAME" 8<<<"$CLOUD_PASS"
+		return
+	fi
+	if [ -n "$SFTP" ]; then
+		coffre recover --store "$SFTP" "${SFTP_OPTS[@]}" \
+		    --recovery-file "$T/recovery" "$NAME"
 		return
 	fi
 	coffre recover --store "dir:$T/store" \
@@ -66,7 +66,7 @@ need "it is unmounted" drive_unmount
 check "nothing is readable at rest" nothing_readable
 check "fsck --remote finds nothing" remote_fsck
 need "the machine is lost" new_machine
-if [ -z "$APACHE$CLOUD" ]; then
+if [ -z "$APACHE$CLOUD$SFTP" ]; then
 	refuse "wrong words are refused" recover_wrongly
 fi
 need "the drive is recovered" recover
