@@ -240,8 +240,7 @@ check "they are gone" fails is_there "$N"
 
 # ---- on another machine
 
-mv "$T/state" "$T/old.state" && mv "$T/config" "$T/old.config" &&
-    rm -rf "$T/run" "$T/cache" "$T/data" && fs_home
+need "the machine is lost" new_machine
 check "a new machine has the drive" coffre recover --store "dir:$T/store" \
     --recovery-file "$T/recovery" "$NAME"
 need "it is mounted there" drive_mount
