@@ -277,6 +277,12 @@ fs_need_fuse() {
 	[ -x "$COFFRE" ] || { echo "no $COFFRE"; exit 1; }
 }
 
+# In a mount namespace of its own the mounts of other cases would live on.
+let_go_of_mounts() {
+	awk '$3 ~ /^fuse/ { print $2 }' /proc/self/mounts |
+	    xargs -r -n 1 umount -l
+}
+
 fs_prepare() {
 	T=$(mktemp -d "${TMPDIR:-/tmp}/coffre-fs.XXXXXX")
 	chmod 711 "$T"

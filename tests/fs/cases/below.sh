@@ -10,6 +10,7 @@ if [ -z "${BELOW_NS:-}" ]; then
 	unshare -m true 2>/dev/null || skip "no mount namespace to be had"
 	BELOW_NS=1 exec unshare -m --propagation private "$0"
 fi
+let_go_of_mounts
 fs_prepare
 
 U=$T/user

@@ -12,9 +12,7 @@ as_nobody() {
 if [ -z "${OWN_MOUNTS:-}" ] && ! as_nobody test -w /dev/fuse; then
 	exec unshare --mount --propagation private env OWN_MOUNTS=1 "$0"
 fi
-# Mounts of others would live on in here.
-[ -z "${OWN_MOUNTS:-}" ] || awk '$3 ~ /^fuse/ { print $2 }' \
-    /proc/self/mounts | xargs -r -n 1 umount -l
+[ -z "${OWN_MOUNTS:-}" ] || let_go_of_mounts
 fs_begin
 if ! as_nobody test -w /dev/fuse; then
 	need "everybody may open /dev/fuse" sh -c 'cp -a /dev/fuse "$1" &&

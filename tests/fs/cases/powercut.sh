@@ -10,6 +10,7 @@ if [ "${1:-}" != inside ]; then
 	exec unshare -m "$0" inside
 fi
 . "$(dirname "$0")/../lib.sh"
+let_go_of_mounts
 boot=/proc/sys/kernel/random/boot_id
 old=$(cat "$boot")
 MOUNT_OPTS=,quiet=3600,drain=0

@@ -10,6 +10,7 @@
     exec env IN_NAMESPACE=1 unshare -m "$0" "$@"
 . "$(dirname "$0")/../lib.sh"
 
+[ -z "${IN_NAMESPACE:-}" ] || let_go_of_mounts
 fs_prepare
 [ -n "${IN_NAMESPACE:-}" ] || skip "needs a mount namespace"
 PICTURES=$XDG_CACHE_HOME/thumbnails/normal
