@@ -33,6 +33,18 @@ say_left(const json_t *o)
 		    cli_size(bytes, size));
 }
 
+static void
+on_line(void *arg, const json_t *o)
+{
+	(void)arg;
+	if (!json_is_true(json_object_get(o, "elsewhere")))
+		return;
+	cli_progress_end();
+	cli_note("not mounted here any more, but still in a container, or in "
+	    "a service with mounts of its own, that was started while it was: "
+	    "waiting until that ends");
+}
+
 /* A mount that nobody answers for: its process has died. */
 static int
 unmount_dead(const char *arg, const char *name, struct err *e)
@@ -78,7 +90,7 @@ run(const struct cmd *cmd, int argc, char **argv)
 		return r < 0 ? cli_fail(r, &e) : 0;
 	}
 	cli_progress("uploading what is queued...");
-	r = client_ask(fd, &q, NULL, NULL, &o, &e);
+	r = client_ask(fd, &q, on_line, NULL, &o, &e);
 	cli_progress_end();
 	if (r == 0)
 		say_left(o);

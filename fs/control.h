@@ -25,7 +25,9 @@ struct control_host {
 	const char *mountpoint;		/* likewise */
 	struct meter *meter;		/* likewise */
 	int64_t since_ns;		/* mounted when, real time */
-	/* Unmount; when it returns 0 the session ends soon. */
+	/* Unmount; when it returns 0 the session ends soon.  1: not mounted
+	 * here any more; another mount namespace has it still, and with that
+	 * the session ends. */
 	int (*unmount)(void *arg, bool is_lazy, struct err *e);
 	int (*unlock)(void *arg, const struct secret *s, bool is_slot,
 	    struct err *e);

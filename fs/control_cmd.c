@@ -194,7 +194,9 @@ do_unmount(struct control_conn *k, const struct control_req *q)
 	if (old >= 0)
 		(void)close(old);
 	r = h->unmount(h->arg, false, &e);
-	if (r == 0) {
+	if (r >= 0) {
+		if (r == 1)
+			control_send(k, json_pack("{s:b}", "elsewhere", 1));
 		k->is_gone = true;	/* end this thread, not the line */
 		return;
 	}

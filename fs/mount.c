@@ -44,6 +44,8 @@
 #define NOFILE_MAX 65536
 #define DRAIN_PIECE_MS 500
 #define IDLE_LOOK_MS 1000
+#define ENDED_LOOK_MS 20
+#define ELSEWHERE_MS 5000	/* a session that does not end is held */
 #define STOP_SPARE_S 30		/* the longest of what stopping does but for
 				 * uploads */
 #define READ_AHEAD_KIB 1024
@@ -212,12 +214,18 @@ static int
 on_unmount(void *arg, bool is_lazy, struct err *e)
 {
 	struct mount *m = arg;
-	int r;
+	int r, ms = 0;
 
 	live_hold(m->live, true);
 	r = mountpoint_unmount(m->mp, is_lazy, e);
 	live_hold(m->live, false);
-	return r;
+	if (r < 0 || is_lazy)
+		return r;
+	while (!m->stage.ctx.is_stopping && ms < ELSEWHERE_MS) {
+		(void)poll(NULL, 0, ENDED_LOOK_MS);
+		ms += ENDED_LOOK_MS;
+	}
+	return m->stage.ctx.is_stopping ? 0 : 1;
 }
 
 static int

@@ -140,4 +140,24 @@ check "which a program gets as it is" is_kept
 refuse "an unknown option is refused" "$COFFRE" mount --nonsense "$NAME"
 
 need "it is mounted" drive_mount
+
+# Who was started meanwhile with mounts of its own has it still.
+cd "$T" || exit 1
+if unshare -m true 2>/dev/null; then
+	unshare -m --propagation private sleep 300 &
+	other=$!
+	need "somebody has it in a namespace of its own" until_ok 10 \
+	    grep -qx sleep "/proc/$other/comm"
+	"$COFFRE" unmount "$NAME" >"$T/unmount.out" 2>&1 &
+	waiter=$!
+	check "who unmounts is told what it waits for" until_ok 30 \
+	    grep -q "still in a container" "$T/unmount.out"
+	check "it is not mounted here" fails is_mounted
+	check "it is for the other one" nsenter -m -t "$other" \
+	    test -d "$T/mnt/work"
+	kill "$other"
+	check "with that it ends" wait "$waiter"
+	need "the daemon ends" daemon_gone 60
+	need "it is mounted" drive_mount
+fi
 fs_end
