@@ -158,7 +158,8 @@ notice_line(enum notice_kind kind, const struct notice_of *o,
 	const struct words *w = &words[kind];
 	char title[TITLE_MAX + 1], name[TITLE_MAX + 1], count[80] = "";
 	char body[1200], what[WHY_MAX + 1] = "";
-	const char *const values[] = { what, name, name };
+	/* A text has three at most. */
+	const char *const values[] = { what, name, name, name };
 
 	clean(o->title, title, TITLE_MAX);
 	clean(o->name, name, TITLE_MAX);

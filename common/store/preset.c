@@ -258,8 +258,10 @@ region_check(const struct pieces *c, struct err *e)
 		for (k = 0; k < p->nregions; k++) {
 			if (strlen(p->regions[k].id) == c->args[i].len &&
 			    memcmp(p->regions[k].id, c->args[i].value,
-			    c->args[i].len) == 0)
+			    c->args[i].len) == 0) {
+				buf_done(&list);
 				return 0;
+			}
 			(void)buf_printf(&list, " %s", p->regions[k].id);
 		}
 		(void)err_set(e, -EINVAL, "%s has no region '%.*s' that is "

@@ -18,6 +18,9 @@ changes_left() {
 	notices | sed -nE 's/.* ([0-9]+) changes? (is|are) left.*/\1/p' |
 	    head -n 1
 }
+left_is_told() {
+	[ -n "$(changes_left)" ]
+}
 mounted_again() {
 	coffre autostart run "$NAME"
 	is_open
@@ -51,6 +54,7 @@ eject_pending() {
 	check "a notice is shown" until_ok 10 notice_is_shown
 	picture "$m-eject-notice"
 	fm_close "$m"
+	until_ok 20 left_is_told
 	n=$(changes_left)
 	check "which tells how much is left" [ "${n:-0}" -gt 0 ]
 	say "$n changes are left"
