@@ -94,7 +94,7 @@ windows_with() {
 	group_asked
 	group_asked
 	group_asked
-	asked "what is usual" usual KEY:Escape
+	asked "what is usual" usual KEY:alt+n
 	asked "the keyring" keyring KEY:Escape
 	asked "the login" login KEY:Escape
 	asked "the mount" now KEY:Return
