@@ -24,6 +24,8 @@ db.close()
 PY
 load() {
 	local who p=()
+	# By one alone: SQLite does not wait for a lock to change the mode.
+	sqlite3 "$1" "PRAGMA journal_mode=$2" >/dev/null || return 1
 	for who in a b c; do
 		python3 "$T/load.py" "$1" "$2" "$who" 60 &
 		p+=("$!")
