@@ -110,6 +110,7 @@ struct pending {
 	uint64_t ino;
 	int64_t first_ms, last_ms;	/* clock_mono_ms of changes */
 	int64_t retry_ms;		/* not before */
+	uint64_t txn;			/* the transaction that made it */
 	uint64_t staged;		/* bytes, about */
 	/* Rows to publish have an index in [lo, hi) (or in that of v): a
 	 * version of a large file need not look at all of them. */

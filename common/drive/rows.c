@@ -81,9 +81,10 @@ content_txn_begin(struct drive *d)
 
 /*
  * Versions are memory, which a rollback does not bring back.  Those that the
- * transaction froze are void at once: their rows may be gone.  Those that it
- * sealed or reaped are no longer known, although their rows wait as before:
- * stage_mend finds these by the outbox, before anything is frozen again.
+ * transaction froze are void at once: their rows may be gone.  What it made
+ * pending may not even be there, and goes.  What it sealed or reaped is no
+ * longer known, although its rows wait as before: stage_mend finds all that
+ * waits by the outbox, before anything is frozen again.
  */
 static void
 stage_rollback(struct drive *d) REQUIRES(d->db_lock)
@@ -93,6 +94,10 @@ stage_rollback(struct drive *d) REQUIRES(d->db_lock)
 
 	s->is_torn = true;
 	HASH_ITER(hh, s->table, p, t) {
+		if (p->txn == s->txn_no) {
+			pending_free(d, p);
+			continue;
+		}
 		if (!p->v)
 			continue;
 		if (p->v->trunc_txn == s->txn_no)

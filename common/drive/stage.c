@@ -79,6 +79,7 @@ stage_changed(struct drive *d, uint64_t ino, uint64_t bytes, uint64_t size)
 			return -ENOMEM;
 		p->ino = ino;
 		p->first_ms = now;
+		p->txn = d->stage->txn_no;
 		p->lo = UINT64_MAX;
 		HASH_ADD(hh, d->stage->table, ino, sizeof(p->ino), p);
 		if (HASH_IS_OUT(p)) {

@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -465,6 +467,45 @@ START_TEST(a_new_file_is_not_seen_before_its_first_byte)
 	(void)fix_write(&f, ROOT, "b", "");
 	fix_publish_all(&f, &jrn);
 	ck_assert_uint_eq(count(last(), OP_CREATE), 1);
+	same_elsewhere();
+}
+END_TEST
+
+/* No file grows: a disk that is full. */
+static void
+disk_full(bool on)
+{
+	static struct rlimit was;
+	struct rlimit none;
+
+	if (on) {
+		ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
+		none = was;
+		none.rlim_cur = 0;
+		(void)signal(SIGXFSZ, SIG_IGN);
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, on ? &none : &was), 0);
+}
+
+START_TEST(files_that_could_not_be_made_hold_up_nobody)
+{
+	struct drive_file *h;
+	struct drive_attr a;
+	char name[16];
+	int k;
+
+	fix_publish_all(&f, &jrn);
+	disk_full(true);
+	for (k = 0; k < 300; k++) {
+		(void)snprintf(name, sizeof(name), "n%d", k);
+		ck_assert_int_lt(drive_create(f.d, &fix_me, ROOT, name, 0644,
+		    O_RDWR, &a, &h), 0);
+	}
+	disk_full(false);
+	(void)fix_write(&f, ROOT, "a", "x");
+	fix_publish_all(&f, &jrn);
+	ck_assert_uint_eq(count(last(), OP_CREATE), 1);
+	ck_assert_uint_eq(count(last(), OP_PUT), 1);
 	same_elsewhere();
 }
 END_TEST
@@ -1106,6 +1147,7 @@ main(void)
 	    what_travels_inside_takes_the_memory_that_it_needs);
 	tcase_add_test(t, a_saved_document_is_never_seen_empty_or_missing);
 	tcase_add_test(t, a_new_file_is_not_seen_before_its_first_byte);
+	tcase_add_test(t, files_that_could_not_be_made_hold_up_nobody);
 	tcase_add_test(t,
 	    a_replacement_of_a_replacement_hands_on_what_it_replaced);
 	tcase_add_test(t,
