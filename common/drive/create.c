@@ -80,10 +80,6 @@ inode_new(struct drive *d, const struct make *m, const struct inode *p,
 	}
 	if (m->target)
 		i->target_len = (uint16_t)strlen(m->target);
-	/* Others see a file once what is written to it next has come to rest,
-	 * not before the first byte. */
-	if (m->kind == OP_KIND_FILE)
-		*ret_marks |= OUTBOX_PUT;
 	return acl_inherit(d, p, i, m->c->umask, ret_marks);
 }
 

@@ -132,8 +132,7 @@ hang_tell(struct fsck *f, const struct inode *i, const struct dentry *x)
 	}
 	if (inode_is_published(i))
 		return outbox_moved(f->d, x, NULL);
-	return r == 1 ? 0 : outbox_added(f->d, x, false,
-	    i->size ? OUTBOX_PUT : 0);
+	return r == 1 ? 0 : outbox_added(f->d, x, false, 0);
 }
 
 int

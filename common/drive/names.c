@@ -34,19 +34,6 @@ link_check(struct drive *d, const struct inode *i, uint64_t parent,
 	return r == 0 ? -EEXIST : r == -ENOENT ? 0 : r;
 }
 
-/* What a row of the outbox says of an inode that gets its first name: all of
- * it is new, and its content is to be looked at. */
-static int
-first_added(struct drive *d, const struct dentry *x, const struct inode *i)
-    REQUIRES(d->db_lock)
-{
-	unsigned extra = i->flags & INODE_XATTR ? OUTBOX_XATTR : 0;
-
-	if (i->kind == OP_KIND_FILE)
-		extra |= OUTBOX_PUT;
-	return outbox_added(d, x, false, extra);
-}
-
 static int
 link_locked(struct drive *d, uint64_t ino, uint64_t parent, const char *name,
     struct drive_attr *ret) REQUIRES(d->db_lock)
@@ -90,8 +77,8 @@ link_locked(struct drive *d, uint64_t ino, uint64_t parent, const char *name,
 	if (r == 0)
 		r = dentry_put(d, &x);
 	if (r == 0)
-		r = is_first ? first_added(d, &x, &i) :
-		    outbox_added(d, &x, true, 0);
+		r = outbox_added(d, &x, !is_first,
+		    is_first && (i.flags & INODE_XATTR) ? OUTBOX_XATTR : 0);
 	if (r == 0)
 		r = outbox_mark(d, ino, OUTBOX_ATTR);
 	if (r == 0)

@@ -194,6 +194,10 @@ outbox_added(struct drive *d, const struct dentry *x, bool is_link,
 	    .ino = x->ino, .since_ns = clock_real_ns() };
 	int r;
 
+	/* Others see a file when its content has come to rest, not before
+	 * the first byte. */
+	if (!is_link && x->kind == OP_KIND_FILE)
+		extra |= OUTBOX_PUT;
 	o.flags = (is_link ? OUTBOX_LINK : OUTBOX_CREATE) | OUTBOX_PLACE |
 	    extra;
 	r = outbox_write(d, &o, true);

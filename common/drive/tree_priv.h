@@ -233,8 +233,8 @@ int outbox_del(struct drive *d, uint64_t num) REQUIRES(d->db_lock);
 /* Rows in order of num from a number on, also bad ones; returns how many. */
 int outbox_scan(struct drive *d, uint64_t from, struct outbox_row *out,
     int max) REQUIRES(d->db_lock);
-/* A new dentry x of i, which is new too unless is_link.  extra: OUTBOX_PUT, its
- * content is to be looked at, and others. */
+/* A new dentry x of an inode which is new too unless is_link.  extra: what
+ * else there is of that. */
 int outbox_added(struct drive *d, const struct dentry *x, bool is_link,
     unsigned extra) REQUIRES(d->db_lock);
 /* x has moved to x->at; over: the entry that it replaced, or NULL. */
