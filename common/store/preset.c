@@ -245,6 +245,18 @@ args_take(struct pieces *c, const char *path, struct err *e)
 	return 0;
 }
 
+static bool
+has_region(const struct preset *p, const char *id, size_t len)
+{
+	size_t k;
+
+	for (k = 0; k < p->nregions; k++)
+		if (strlen(p->regions[k].id) == len &&
+		    memcmp(p->regions[k].id, id, len) == 0)
+			return true;
+	return false;
+}
+
 static int
 region_check(const struct pieces *c, struct err *e)
 {
@@ -253,17 +265,11 @@ region_check(const struct pieces *c, struct err *e)
 	size_t i, k;
 
 	for (i = 0; i < c->nargs; i++) {
-		if (strcmp(c->args[i].name, "region") != 0)
+		if (strcmp(c->args[i].name, "region") != 0 ||
+		    has_region(p, c->args[i].value, c->args[i].len))
 			continue;
-		for (k = 0; k < p->nregions; k++) {
-			if (strlen(p->regions[k].id) == c->args[i].len &&
-			    memcmp(p->regions[k].id, c->args[i].value,
-			    c->args[i].len) == 0) {
-				buf_done(&list);
-				return 0;
-			}
+		for (k = 0; k < p->nregions; k++)
 			(void)buf_printf(&list, " %s", p->regions[k].id);
-		}
 		(void)err_set(e, -EINVAL, "%s has no region '%.*s' that is "
 		    "known here:%s", p->name, (int)c->args[i].len,
 		    c->args[i].value, buf_cstr(&list) ? buf_cstr(&list) : "");
