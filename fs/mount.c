@@ -221,10 +221,9 @@ on_unmount(void *arg, bool is_lazy, struct err *e)
 	live_hold(m->live, false);
 	if (r < 0 || is_lazy)
 		return r;
-	while (!m->stage.ctx.is_stopping && ms < ELSEWHERE_MS) {
+	for (; !m->stage.ctx.is_stopping && ms < ELSEWHERE_MS;
+	    ms += ENDED_LOOK_MS)
 		(void)poll(NULL, 0, ENDED_LOOK_MS);
-		ms += ENDED_LOOK_MS;
-	}
 	return m->stage.ctx.is_stopping ? 0 : 1;
 }
 
