@@ -154,26 +154,23 @@ coffre() {
 	"$COFFRE" "$@" --passphrase-fd 9 9<<<"$PASS"
 }
 
-drive_init() {
-	local url=dir:$T/store
-	mkdir -p "$T/store"
+# on_store init | recover: of the drive, on the store of the case.
+on_store() {
+	local args=("$1" --recovery-file "$T/recovery" "$NAME" --store)
 	if [ -n "$APACHE" ]; then
-		coffre init --store "$APACHE" --insecure-http \
-		    --password-fd 8 8<<<"$DAV_PASS" \
-		    --recovery-file "$T/recovery" "$NAME"
-		return
+		coffre "${args[@]}" "$APACHE" --insecure-http \
+		    --password-fd 8 8<<<"$DAV_PASS"
+	elif [ -n "$SFTP" ]; then
+		coffre "${args[@]}" "$SFTP" "${SFTP_OPTS[@]}"
+	elif [ -n "$CLOUD" ]; then
+		coffre "${args[@]}" "$CLOUD" --password-fd 8 8<<<"$CLOUD_PASS"
+	else
+		coffre "${args[@]}" "dir:$T/store"
 	fi
-	if [ -n "$SFTP" ]; then
-		coffre init --store "$SFTP" "${SFTP_OPTS[@]}" \
-		    --recovery-file "$T/recovery" "$NAME"
-		return
-	fi
-	if [ -n "$CLOUD" ]; then
-		coffre init --store "$CLOUD" --password-fd 8 \
-		    8<<<"$CLOUD_PASS" --recovery-file "$T/recovery" "$NAME"
-		return
-	fi
-	coffre init --store "$url" --recovery-file "$T/recovery" "$NAME"
+}
+drive_init() {
+	mkdir -p "$T/store"
+	on_store init
 }
 
 # drive_mount [MORE]: in the foreground of a child, so its pid is known.

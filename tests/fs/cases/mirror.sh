@@ -169,9 +169,8 @@ check "all of it is there" drive_sync
 # And the machine with it.
 need "it is unmounted" drive_unmount
 need "the machine is lost, too" new_machine
-need "the drive is recovered from the store that is left" \
-    coffre recover --store "$url" "${SFTP_OPTS[@]}" \
-    --recovery-file "$T/recovery" "$NAME"
+SFTP=$url
+need "the drive is recovered from the store that is left" on_store recover
 rm -rf "$T/old.state" "$T/old.config"
 need "it is mounted" drive_mount
 dump "$M" >"$T/dump.4"

@@ -9,7 +9,7 @@
 fs_prepare
 is_plain && skip "is about stores, not about POSIX"
 
-# The second one: url, and what shows of it.
+# What the first is called; the second one is at url.
 first=dir:$T/store
 if [ -n "$CLOUD" ]; then
 	first=$("$COFFRE" store list "$NAME" | sed -n 's/^1  \([^ ]*\).*/\1/p')

@@ -27,26 +27,6 @@ change_tree() {
 	    setfattr -x user.a big && setfattr -n user.b -v 2 moved &&
 	    rm fifo && mkfifo fifo2
 }
-recover() {
-	if [ -n "$APACHE" ]; then
-		coffre recover --store "$APACHE" --insecure-http \
-		    --password-fd 8 --recovery-file "$T/recovery" "$NAME" \
-		    8<<<"$DAV_PASS"
-		return
-	fi
-	if [ -n "$CLOUD" ]; then
-		coffre recover --store "$CLOUD" --password-fd 8 \
-		    --recovery-file "$T/recovery" "$NAME" 8<<<"$CLOUD_PASS"
-		return
-	fi
-	if [ -n "$SFTP" ]; then
-		coffre recover --store "$SFTP" "${SFTP_OPTS[@]}" \
-		    --recovery-file "$T/recovery" "$NAME"
-		return
-	fi
-	coffre recover --store "dir:$T/store" \
-	    --recovery-file "$T/recovery" "$NAME"
-}
 recover_wrongly() {
 	tr 'a-y' 'b-z' <"$T/recovery" >"$T/wrong"
 	coffre recover --store "dir:$T/store" --recovery-file "$T/wrong" \
@@ -69,7 +49,7 @@ need "the machine is lost" new_machine
 if [ -z "$APACHE$CLOUD$SFTP" ]; then
 	refuse "wrong words are refused" recover_wrongly
 fi
-need "the drive is recovered" recover
+need "the drive is recovered" on_store recover
 need "it is mounted" drive_mount
 dump "$M" >"$T/dump.new"
 check "the tree is what it was" diff -u "$T/dump.old" "$T/dump.new"
@@ -81,7 +61,7 @@ dump "$M" >"$T/dump.old"
 need "it is unmounted" drive_unmount
 rm -rf "$T/old.state" "$T/old.config"
 need "the second machine is lost" new_machine
-need "the drive is recovered again" recover
+need "the drive is recovered again" on_store recover
 need "it is mounted" drive_mount
 dump "$M" >"$T/dump.new"
 check "the tree is what it was" diff -u "$T/dump.old" "$T/dump.new"

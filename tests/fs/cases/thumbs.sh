@@ -241,8 +241,7 @@ check "they are gone" fails is_there "$N"
 # ---- on another machine
 
 need "the machine is lost" new_machine
-check "a new machine has the drive" coffre recover --store "dir:$T/store" \
-    --recovery-file "$T/recovery" "$NAME"
+check "a new machine has the drive" on_store recover
 need "it is mounted there" drive_mount
 had=$(down)
 check "the previews are there as well" until_ok 20 comes "$N"
