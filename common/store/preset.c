@@ -290,11 +290,10 @@ piece_put(const struct pieces *c, const char *name, size_t len,
 		(void)buf_put(out, c->user, strlen(c->user));
 	else if (len == 6 && memcmp(name, "prefix", 6) == 0)
 		(void)buf_put(out, c->prefix, strlen(c->prefix));
-	for (i = 0; i < c->nargs; i++) {
+	for (i = 0; i < c->nargs; i++)
 		if (strlen(c->args[i].name) == len &&
 		    memcmp(c->args[i].name, name, len) == 0)
 			(void)buf_put(out, c->args[i].value, c->args[i].len);
-	}
 }
 
 /* A short form without options. */
