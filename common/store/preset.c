@@ -245,36 +245,29 @@ args_take(struct pieces *c, const char *path, struct err *e)
 	return 0;
 }
 
-static bool
-has_region(const struct preset *p, const char *id, size_t len)
-{
-	size_t k;
-
-	for (k = 0; k < p->nregions; k++)
-		if (strlen(p->regions[k].id) == len &&
-		    memcmp(p->regions[k].id, id, len) == 0)
-			return true;
-	return false;
-}
-
 static int
 region_check(const struct pieces *c, struct err *e)
 {
 	struct buf list = BUF_INIT(1024);
 	const struct preset *p = c->p;
-	size_t i, k;
+	size_t i, k, len;
+	int r;
 
 	for (i = 0; i < c->nargs; i++) {
-		if (strcmp(c->args[i].name, "region") != 0 ||
-		    has_region(p, c->args[i].value, c->args[i].len))
+		if (strcmp(c->args[i].name, "region") != 0)
 			continue;
-		for (k = 0; k < p->nregions; k++)
+		len = c->args[i].len;
+		for (k = 0; k < p->nregions; k++) {
+			if (strlen(p->regions[k].id) == len &&
+			    memcmp(p->regions[k].id, c->args[i].value, len) == 0)
+				break;
 			(void)buf_printf(&list, " %s", p->regions[k].id);
-		(void)err_set(e, -EINVAL, "%s has no region '%.*s' that is "
-		    "known here:%s", p->name, (int)c->args[i].len,
+		}
+		r = k < p->nregions ? 0 : err_set(e, -EINVAL, "%s has no "
+		    "region '%.*s' that is known here:%s", p->name, (int)len,
 		    c->args[i].value, buf_cstr(&list) ? buf_cstr(&list) : "");
 		buf_done(&list);
-		return -EINVAL;
+		return r;
 	}
 	return 0;
 }
