@@ -194,11 +194,10 @@ presets_find(const struct presets *s, const char *id, const char *kind)
 {
 	size_t i;
 
-	for (i = 0; i < s->n; i++) {
+	for (i = 0; i < s->n; i++)
 		if (strcmp(s->p[i].id, id) == 0 &&
 		    (!kind || strcmp(s->p[i].kind, kind) == 0))
 			return &s->p[i];
-	}
 	return NULL;
 }
 
@@ -249,23 +248,24 @@ static int
 region_check(const struct pieces *c, struct err *e)
 {
 	struct buf list = BUF_INIT(1024);
-	const struct preset *p = c->p;
-	size_t i, k, len;
+	size_t i, k;
 	int r;
 
 	for (i = 0; i < c->nargs; i++) {
 		if (strcmp(c->args[i].name, "region") != 0)
 			continue;
-		len = c->args[i].len;
-		for (k = 0; k < p->nregions; k++) {
-			if (strlen(p->regions[k].id) == len &&
-			    memcmp(p->regions[k].id, c->args[i].value, len) == 0)
+		for (k = 0; k < c->p->nregions; k++) {
+			const char *id = c->p->regions[k].id;
+
+			if (strlen(id) == c->args[i].len &&
+			    memcmp(id, c->args[i].value, c->args[i].len) == 0)
 				break;
-			(void)buf_printf(&list, " %s", p->regions[k].id);
+			(void)buf_printf(&list, " %s", id);
 		}
-		r = k < p->nregions ? 0 : err_set(e, -EINVAL, "%s has no "
-		    "region '%.*s' that is known here:%s", p->name, (int)len,
-		    c->args[i].value, buf_cstr(&list) ? buf_cstr(&list) : "");
+		r = k < c->p->nregions ? 0 : err_set(e, -EINVAL, "%s has no "
+		    "region '%.*s' that is known here:%s", c->p->name,
+		    (int)c->args[i].len, c->args[i].value, buf_cstr(&list) ?
+		    buf_cstr(&list) : "");
 		buf_done(&list);
 		return r;
 	}
