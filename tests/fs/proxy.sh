@@ -11,16 +11,17 @@ target=${APACHE_HTTP:-${CLOUD_HTTP:-}}
 target=${target#http://}
 target=${target%%/*}
 PROXY=
-PORT=
+# It comes back there: not a port that a connection may have meanwhile.
+# shellcheck source=tests/servers/common.sh
+PORT=$(. "$TOP/tests/servers/common.sh" && free_port)
 
 # proxy OPTION...: from now on requests pass this one, at the same PORT.
 proxy() {
 	proxy_stop
-	"$PROXY_PROG" ${PORT:+--port "$PORT"} --log "$T/requests" "$@" \
-	    "$target" >"$T/proxy.out" 8>&- &
+	"$PROXY_PROG" --port "$PORT" --log "$T/requests" "$@" "$target" \
+	    >"$T/proxy.out" 8>&- &
 	PROXY=$!
-	until_ok 5 grep -q PORT= "$T/proxy.out" || return 1
-	PORT=$(sed -n 's/^PORT=//p' "$T/proxy.out")
+	until_ok 5 grep -q PORT= "$T/proxy.out"
 }
 # The URL of the drive's store by way of the proxy.
 proxied_url() {
