@@ -168,16 +168,10 @@ new_machine() {
 recover_there() (
 	words=$T/recovery
 	new_machine "$1"
-	if [ -n "$APACHE" ]; then
-		coffre recover --store "$URL" --insecure-http --password-fd 8 \
-		    --recovery-file "$words" "$NAME" 8<<<"$DAV_PASS"
-	elif [ -n "$SFTP" ]; then
-		coffre recover --store "$SFTP" "${SFTP_OPTS[@]}" \
-		    --recovery-file "$words" "$NAME"
-	else
-		coffre recover --store "$URL" --password-fd 8 \
-		    --recovery-file "$words" "$NAME" 8<<<"$CLOUD_PASS"
-	fi
+	cp "$words" "$T/recovery"
+	[ -z "$APACHE" ] || APACHE=$URL
+	[ -z "$CLOUD" ] || CLOUD=$URL
+	on_store recover
 ) >"$T/recover.out" 2>&1
 # same_there MACHINE DUMP [FILE]: its tree is that; then FILE is made there.
 same_there() (

@@ -223,8 +223,8 @@ drive_kill() {
 	MPID=
 }
 
-# A new machine: nothing of the old one but the recovery words.
-new_machine() {
+# The machine is lost: a new one has nothing of it but the recovery words.
+lose_machine() {
 	mv "$T/state" "$T/old.state" && mv "$T/config" "$T/old.config" &&
 	    rm -rf "$T/run" "$T/cache" "$T/data" && fs_home
 }

@@ -168,7 +168,7 @@ check "all of it is there" drive_sync
 
 # And the machine with it.
 need "it is unmounted" drive_unmount
-need "the machine is lost, too" new_machine
+need "the machine is lost, too" lose_machine
 SFTP=$url
 need "the drive is recovered from the store that is left" on_store recover
 rm -rf "$T/old.state" "$T/old.config"

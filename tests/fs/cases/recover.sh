@@ -45,7 +45,7 @@ dump "$M" >"$T/dump.old"
 need "it is unmounted" drive_unmount
 check "nothing is readable at rest" nothing_readable
 check "fsck --remote finds nothing" remote_fsck
-need "the machine is lost" new_machine
+need "the machine is lost" lose_machine
 if [ -z "$APACHE$CLOUD$SFTP" ]; then
 	refuse "wrong words are refused" recover_wrongly
 fi
@@ -60,7 +60,7 @@ check "and that reaches the store" drive_sync
 dump "$M" >"$T/dump.old"
 need "it is unmounted" drive_unmount
 rm -rf "$T/old.state" "$T/old.config"
-need "the second machine is lost" new_machine
+need "the second machine is lost" lose_machine
 need "the drive is recovered again" on_store recover
 need "it is mounted" drive_mount
 dump "$M" >"$T/dump.new"

@@ -240,7 +240,7 @@ check "they are gone" fails is_there "$N"
 
 # ---- on another machine
 
-need "the machine is lost" new_machine
+need "the machine is lost" lose_machine
 check "a new machine has the drive" on_store recover
 need "it is mounted there" drive_mount
 had=$(down)
