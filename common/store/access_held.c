@@ -17,6 +17,8 @@
 /* Where no secret is ours to tell whether it has changed (an agent's keys). */
 #define OPEN_MIN_MS 5000
 #define OPEN_MAX_MS 300000
+/* The same password is tried again this often at last. */
+#define AGAIN_MAX_MS (6 * 3600 * 1000LL)
 
 /* ---- backends ---------------------------------------------------------- */
 
@@ -259,18 +261,17 @@ known(struct access *a, struct call *c, int r) REQUIRES(a->lock)
 static void
 refused(struct access *a, struct held *h) REQUIRES(a->lock)
 {
-	int64_t wait = a->again_ms;
+	bool has_secret = who_has_secret(&h->who);
+	int64_t max = has_secret ? AGAIN_MAX_MS : OPEN_MAX_MS;
 
 	if (h->is_refused)
 		return;
 	h->is_refused = true;
-	if (!who_has_secret(&h->who)) {
-		wait = a->again_wait_ms ? 2 * a->again_wait_ms : OPEN_MIN_MS;
-		if (wait > OPEN_MAX_MS)
-			wait = OPEN_MAX_MS;
-		a->again_wait_ms = wait;
-	}
-	a->again_at_ms = clock_mono_ms() + wait;
+	a->again_wait_ms = a->again_wait_ms ? 2 * a->again_wait_ms :
+	    has_secret ? a->again_min_ms : OPEN_MIN_MS;
+	if (a->again_wait_ms > max)
+		a->again_wait_ms = max;
+	a->again_at_ms = clock_mono_ms() + a->again_wait_ms;
 }
 
 static void

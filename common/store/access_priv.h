@@ -35,7 +35,7 @@ struct access {
 	char *address;
 	struct store_conf conf;		/* without who */
 	struct store_source source;	/* get NULL: there is none */
-	int64_t look_min_ms, again_ms;
+	int64_t look_min_ms, again_min_ms;
 
 	struct mutex lock;
 	struct cond changed;

@@ -130,8 +130,9 @@ struct store_source {
 	void (*free)(void *arg);
 	void *arg;
 	int64_t look_min_ms;		/* how often, at most; 0: 30 s */
-	int64_t again_ms;		/* until what was refused is tried
-					 * again unasked; 0: 6 h */
+	int64_t again_min_ms;		/* until what was refused is tried
+					 * again unasked, the first time; it
+					 * doubles to 6 h.  0: 30 min */
 };
 
 /* How to reach a store.  Strings are borrowed during store_open only. */

@@ -20,10 +20,11 @@
 
 /* The source is read again no more often. */
 #define LOOK_MIN_MS 30000
-/* The same password is tried again: a server whose directory of users is out
- * of order refuses everybody for a while, and nobody may be there to ask.  Four
- * times a day locks no account. */
-#define AGAIN_MS (6 * 3600 * 1000LL)
+/* The same password is tried again, for the first time: a server whose
+ * directory of users is out of order refuses everybody for a while, and nobody
+ * may be there to ask.  One try in half an hour, ever more rarely, locks no
+ * account. */
+#define AGAIN_MIN_MS (30 * 60 * 1000LL)
 
 #define CALL(st, what) do {						\
 	struct access *a = (struct access *)(st);			\
@@ -259,7 +260,8 @@ conf_keep(struct access *a, const struct store_conf *conf)
 	}
 	a->look_min_ms = src && src->look_min_ms ? src->look_min_ms :
 	    LOOK_MIN_MS;
-	a->again_ms = src && src->again_ms ? src->again_ms : AGAIN_MS;
+	a->again_min_ms = src && src->again_min_ms ? src->again_min_ms :
+	    AGAIN_MIN_MS;
 	return 0;
 }
 

@@ -225,11 +225,11 @@ source_free(void *arg)
 }
 
 static void
-open_with(const char *first, int64_t look_min_ms, int64_t again_ms,
+open_with(const char *first, int64_t look_min_ms, int64_t again_min_ms,
     struct err *e)
 {
 	struct store_source from = { source_get, source_drop, source_free,
-	    &word, look_min_ms, again_ms };
+	    &word, look_min_ms, again_min_ms };
 	struct store_conf c = { .timeout_s = 10, .source = &from };
 	char text[128];
 
@@ -243,12 +243,12 @@ open_with(const char *first, int64_t look_min_ms, int64_t again_ms,
 }
 
 static void
-begin(enum kind k, int64_t look_min_ms, int64_t again_ms)
+begin(enum kind k, int64_t look_min_ms, int64_t again_min_ms)
 {
 	struct err e = { "" };
 
 	server_start(k, "one");
-	open_with("one", look_min_ms, again_ms, &e);
+	open_with("one", look_min_ms, again_min_ms, &e);
 	ck_assert_str_eq(e.msg, "");
 }
 
@@ -457,7 +457,7 @@ START_TEST(the_user_has_another_taken_up_that_was_not_refused)
 }
 END_TEST
 
-START_TEST(after_hours_the_same_is_tried_once_more)
+START_TEST(after_a_while_the_same_is_tried_once_more)
 {
 	begin(DAV, LONG_MS, 300);
 	good = "two";
@@ -466,6 +466,22 @@ START_TEST(after_hours_the_same_is_tried_once_more)
 	ck_assert_uint_eq(n_refused, 1);
 	until(0);
 	ck_assert_uint_eq(n_refused, 1);
+	end();
+}
+END_TEST
+
+START_TEST(the_same_is_tried_ever_more_rarely)
+{
+	int64_t from;
+
+	begin(DAV, LONG_MS, 50);
+	good = "two";
+	from = clock_mono_ms();
+	while (n_refused < 4) {
+		ck_assert_int_eq(get(), -EACCES);
+		thread_pause_ms(1);
+	}
+	ck_assert_int_ge(clock_mono_ms() - from, 50 + 100 + 200);
 	end();
 }
 END_TEST
@@ -587,7 +603,8 @@ main(void)
 	    SWIFT + 1);
 	tcase_add_test(t,
 	    the_user_has_another_taken_up_that_was_not_refused);
-	tcase_add_test(t, after_hours_the_same_is_tried_once_more);
+	tcase_add_test(t, after_a_while_the_same_is_tried_once_more);
+	tcase_add_test(t, the_same_is_tried_ever_more_rarely);
 	tcase_add_loop_test(t, one_that_cannot_be_opened_is_opened_later,
 	    DAV, SWIFT + 1);
 	tcase_add_test(t, or_when_the_user_asks);
