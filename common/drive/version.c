@@ -332,8 +332,15 @@ version_orphan(struct drive *d, uint64_t ino)
 
 	version_abort(d, ino);
 	p = pending_find(d, ino);
-	if (p && p->v)
+	if (!p)
+		return;
+	if (p->v) {
 		p->v->is_unnamed = true;
+		return;
+	}
+	/* Most are closed soon, and then nothing of it need travel. */
+	p->first_ms = p->last_ms = clock_mono_ms();
+	pending_queue(d, p);
 }
 
 /* ---- ops to rows --------------------------------------------------------- */

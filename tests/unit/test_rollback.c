@@ -4,6 +4,7 @@
  * transaction that changes it cannot be committed.
  */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,9 +13,11 @@
 #include <sys/resource.h>
 
 #include "tests/lib/fix_drive.h"
+#include "util/thread.h"
 
 #define ROOT DRIVE_ROOT_INO
 #define ALL 900000
+#define QUIET_MS 1500
 
 static struct fix f;
 static struct fix_log jrn;
@@ -195,6 +198,31 @@ START_TEST(a_deleted_file_that_grows_while_it_is_sent_keeps_nobody_waiting)
 }
 END_TEST
 
+/* As programs do with a lock of theirs, or a document's last draft. */
+START_TEST(a_file_that_is_closed_soon_after_its_deletion_is_not_sent)
+{
+	struct stage_batch *b;
+	struct drive_attr a;
+	struct drive_file *h;
+
+	ck_assert_int_eq(drive_create(f.d, &fix_me, ROOT, "lock", 0644, O_RDWR,
+	    &a, &h), 0);
+	ck_assert_int_eq(drive_write(h, "mine", 4, 0), 4);
+	ck_assert_int_eq(drive_flush(h), 0);
+	thread_pause_ms(QUIET_MS + 50);
+	/* At rest, and frozen for its put. */
+	ck_assert_int_eq(drive_stage_take(f.d, 8u << 20, QUIET_MS, false, &b),
+	    -EAGAIN);
+	ck_assert_int_eq(drive_unlink(f.d, ROOT, "lock"), 0);
+	ck_assert_int_eq(drive_stage_take(f.d, 8u << 20, QUIET_MS, false, &b),
+	    -EAGAIN);
+	ck_assert_int_eq(drive_file_close(h), 0);
+	fix_publish_all(&f, &jrn);
+	ck_assert_uint_eq(usage().outbox_ops, 0);
+	ck_assert_uint_eq(usage().staged_blocks, 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -206,6 +234,8 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t,
 	    a_publication_that_could_not_be_sealed_is_made_again);
+	tcase_add_test(t,
+	    a_file_that_is_closed_soon_after_its_deletion_is_not_sent);
 	tcase_add_test(t, what_changed_meanwhile_is_in_it);
 	tcase_add_test(t, a_truncation_that_was_rolled_back_does_not_travel);
 	tcase_add_test(t,
