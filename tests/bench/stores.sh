@@ -103,6 +103,8 @@ coffre_rm() {
 # A drive on what COFFRE_TEST_STORE says, and a big file and its pieces.
 begin() {
 	export COFFRE_TEST_STORE=$1
+	# Four copies of the file are on it at once, and those deleted before.
+	export CEPH_GIB=$((9 * mib / 1024 + 1))
 	fs_prepare >>"$LOG" 2>&1 || return 1
 	drive_mount >>"$LOG" 2>&1 || return 1
 	[ ! -s "$T/cloud.vars" ] || . "$T/cloud.vars"

@@ -9,7 +9,8 @@
 #	ceph.sh stop DIR
 #
 # --versions: the bucket keeps versions; --lock: and for a day nobody may
-# delete them; --swift: by the gateway's Swift API, with a container.
+# delete them; --swift: by the gateway's Swift API, with a container.  It holds
+# CEPH_GIB (4) at most.
 set -eu
 # shellcheck source=tests/servers/common.sh
 . "$(dirname "$0")/common.sh"
@@ -96,13 +97,17 @@ mon addr = 127.0.0.1:$mon
 [osd.0]
 osd data = $dir/osd
 osd objectstore = memstore
-memstore device bytes = 4294967296
+memstore device bytes = $((${CEPH_GIB:-4} << 30))
 osd max object name len = 2048
 [client.rgw.x]
 rgw data = $dir/rgw
 rgw frontends = beast endpoint=127.0.0.1:$port
 rgw dns name = s3.localhost
 rgw enable usage log = false
+# What is deleted goes soon.
+rgw gc obj min wait = 1
+rgw gc processor period = 1
+rgw gc processor max time = 60
 rgw swift account in url = true
 rgw swift url = http://127.0.0.1:$port
 CONF
