@@ -143,6 +143,8 @@ $(B)/tests/tools/fault_proxy $(B)/tests/tools/link_proxy: \
 # The program, with another device's changes let in from outside.
 $(B)/tests/tools/coffre_remote: $(FSOBJ)
 $(B)/tests/tools/coffre_remote: ALLL += -Wl,--wrap=drive_set_notify
+# The program, killed before a durable step.
+$(B)/tests/tools/coffre_stop: $(FSOBJ)
 
 # Reads vectors of the merge rules, also those of other implementations.
 $(B)/tests/merge_view: $(B)/tests/tools/merge_view
@@ -263,7 +265,8 @@ prove: deps
 	@B=$(B) JOBS=1 FS_LIMIT=5400 FAULTS=all CASES=faults ALSO_OVER=swift \
 		$(RUN) fs
 	@B=$(B) FS_LIMIT=5400 FAULTS=all CASES=faults-sftp $(RUN) fs
-	@B=$(B) CRASH_RUNS=500 TORTURE_EVERY=1 LIMIT_MOUNTS=1000 LIMIT_PAUSE=60 \
+	@B=$(B) CRASH_RUNS=500 TORTURE_EVERY=1 STEPS_EVERY=1 \
+		LIMIT_MOUNTS=1000 LIMIT_PAUSE=60 \
 		LIMIT_WRITERS=10 LIMIT_MB=200 LIMIT_FILES=100000 \
 		CRASH_LIMIT=86400 $(RUN) crash
 	@B=$(abspath $(B)) tests/conform/prove-random.sh

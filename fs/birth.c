@@ -2,11 +2,14 @@
 #include "fs/birth.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "fs/place.h"
 #include "fs/probed.h"
 #include "fs/setup.h"
 #include "store/store.h"
@@ -53,17 +56,28 @@ birth_keys(struct setup *s, struct vault_birth *b, struct err *e)
 int
 birth_make(struct setup *s, const struct vault_birth *b, struct err *e)
 {
+	char path[PATH_MAX];
 	int r;
 
-	r = setup_save(s, e);
-	if (r == 0)
-		r = sync_create(s->parts.store, b, e);
+	r = parts_save_keys(&s->parts, &s->passphrase, e);
 	if (r < 0)
-		setup_undo(s);
-	else
-		probed_save(s->parts.name, s->parts.opts.store,
-		    s->parts.store);
+		return r;
+	r = sync_create(s->parts.store, b, e);
+	if (r < 0 && place_path(PLACE_KEY, s->parts.name, path, NULL) == 0)
+		(void)unlink(path);
 	return r;
+}
+
+int
+birth_keep(struct setup *s, struct err *e)
+{
+	int r = setup_save(s, e);
+
+	if (r < 0)
+		return err_wrap(e, r, "the drive is made, and 'coffre recover' "
+		    "with its passphrase goes on from there");
+	probed_save(s->parts.name, s->parts.opts.store, s->parts.store);
+	return 0;
 }
 
 size_t

@@ -18,10 +18,13 @@ struct vault_birth;
 int birth_is_free(struct store *store, struct err *e);
 /* New keys, in memory only.  b is to be given to vault_birth_done. */
 int birth_keys(struct setup *s, struct vault_birth *b, struct err *e);
-/* Keys and settings on this machine, then objects on the store: a crash in
- * between leaves keys without a drive, never a drive without keys.  After a
- * failure there is neither here. */
+/* Keys on this machine, then objects on the store.  After a failure there is
+ * neither here. */
 int birth_make(struct setup *s, const struct vault_birth *b, struct err *e);
+/* Then the settings.  Whoever is stopped before has keys without: of no drive,
+ * and the next one of that name replaces them, or of one that is made, and
+ * 'recover' goes on with them as with those of an interrupted recovery. */
+int birth_keep(struct setup *s, struct err *e);
 /* The recovery key, with what one has to know to use it.  Returns its length;
  * the text is to be wiped. */
 size_t birth_text(const struct setup *s, const struct vault_birth *b,

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "crypto/crypto.h"
 #include "fs/birth.h"
@@ -20,6 +21,17 @@ static const struct cli_opt opts[] = {
 	{ NULL, 0, NULL, NULL },
 };
 
+/* What is there may be the key of another drive. */
+static int
+recovery_is_free(const struct setup *s, struct err *e)
+{
+	if (!s->recovery_file || access(s->recovery_file, F_OK) < 0)
+		return 0;
+	return err_set(e, -EEXIST, "'%s' is there already, and may be the "
+	    "recovery key of another drive: name another file",
+	    s->recovery_file);
+}
+
 /* The one time that the recovery key is seen. */
 static int
 recovery_give(const struct setup *s, const struct vault_birth *b,
@@ -30,15 +42,28 @@ recovery_give(const struct setup *s, const struct vault_birth *b,
 	int r = 0;
 
 	if (s->recovery_file) {
-		r = file_write(s->recovery_file, text, n, 0600);
-		if (r < 0)
-			r = err_set(e, r, "recovery key '%s': %s",
+		r = recovery_is_free(s, e);
+		if (r == 0)
+			r = file_write(s->recovery_file, text, n, 0600);
+		if (r < 0 && r != -EEXIST)
+			(void)err_set(e, r, "recovery key '%s': %s",
 			    s->recovery_file, strerror(-r));
 	} else if (fwrite(text, 1, n, stdout) != n || fflush(stdout) != 0) {
 		r = err_set(e, -EIO, "the recovery key could not be shown");
 	}
 	crypto_wipe(text, sizeof(text));
 	return r;
+}
+
+/* The drive did not come to be. */
+static void
+recovery_void(const struct setup *s)
+{
+	if (s->recovery_file)
+		(void)unlink(s->recovery_file);
+	else
+		cli_note("no drive was made: the recovery key above is of no "
+		    "use");
 }
 
 static void
@@ -67,16 +92,18 @@ create(struct setup *s, struct err *e)
 	if (r < 0)
 		return r;
 	probed_tell(s->parts.store);
-	r = birth_keys(s, &b, e);
+	r = birth_is_free(s->parts.store, e);
 	if (r == 0)
-		r = birth_make(s, &b, e);
-	if (r == 0) {
+		r = birth_keys(s, &b, e);
+	if (r == 0)
 		r = recovery_give(s, &b, e);
+	if (r == 0) {
+		r = birth_make(s, &b, e);
 		if (r < 0)
-			(void)err_wrap(e, r, "the drive was made, but without "
-			    "a recovery key kept it is at risk: empty the "
-			    "store and begin anew");
+			recovery_void(s);
 	}
+	if (r == 0)
+		r = birth_keep(s, e);
 	vault_birth_done(&b);
 	return r;
 }
@@ -93,6 +120,8 @@ run(const struct cmd *cmd, int argc, char **argv)
 		return code;
 	}
 	r = setup_check(&s, false, &e);
+	if (r == 0)
+		r = recovery_is_free(&s, &e);
 	if (r == 0)
 		r = setup_passphrase(&s, &e);
 	if (r == 0)

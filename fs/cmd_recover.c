@@ -163,7 +163,7 @@ recover(struct setup *s, struct err *e)
 			    "command goes on with it");
 	}
 	if (r == 0)
-		r = setup_save_rest(s, e);
+		r = setup_save(s, e);
 	sync_found_free(found);
 	return r < 0 ? r : bad;
 }

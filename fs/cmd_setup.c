@@ -320,8 +320,7 @@ mountpoint_ask(struct wizard *w)
 
 /* ---- the drive ----------------------------------------------------------- */
 
-/* All at once: not even a signal comes between keys here and the drive
- * there. */
+/* All at once: not even a signal comes in between. */
 static int
 make(struct wizard *w, const struct vault_birth *b, struct err *e)
 {
@@ -330,6 +329,8 @@ make(struct wizard *w, const struct vault_birth *b, struct err *e)
 	ask_busy(w->ask, "Making the drive ...");
 	signals_hold(SIG_BLOCK);
 	r = birth_make(&w->s, b, e);
+	if (r == 0)
+		r = birth_keep(&w->s, e);
 	signals_set(SIG_DFL);
 	if (r == 0)
 		ask_tell(w->ask, "The drive '%s' is made.", w->name);

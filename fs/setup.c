@@ -175,14 +175,17 @@ setup_check_name(const struct setup *s, struct err *e)
 	r = name_check(name, path, e);
 	if (r < 0)
 		return r;
-	if (is_there(PLACE_CONF, name, "") || is_there(PLACE_KEY, name, ""))
+	if (is_there(PLACE_CONF, name, ""))
 		return err_set(e, -EEXIST, "there is a drive '%s' on this "
 		    "machine: choose another name", name);
-	if (is_there(PLACE_STATE, name, "/drive.db"))
-		return err_set(e, -EEXIST, "'%s' is left of a drive that was "
-		    "called '%s': move that folder away or choose another "
-		    "name", path, name);
-	return 0;
+	if (!is_there(PLACE_STATE, name, "/drive.db"))
+		return 0;
+	if (is_there(PLACE_KEY, name, ""))
+		return err_set(e, -EEXIST, "drive '%s' is being recovered: "
+		    "'coffre recover' goes on with that; choose another name",
+		    name);
+	return err_set(e, -EEXIST, "'%s' is left of a drive that was called "
+	    "'%s': move that folder away or choose another name", path, name);
 }
 
 int
@@ -242,20 +245,6 @@ setup_label(const struct opts *o, char out[static 64])
 int
 setup_save(struct setup *s, struct err *e)
 {
-	int r;
-
-	s->is_saved = true;
-	r = parts_save_keys(&s->parts, &s->passphrase, e);
-	if (r == 0)
-		r = setup_save_rest(s, e);
-	if (r < 0)
-		setup_undo(s);
-	return r;
-}
-
-int
-setup_save_rest(struct setup *s, struct err *e)
-{
 	char path[PATH_MAX];
 	int r = 0;
 
@@ -271,21 +260,4 @@ setup_save_rest(struct setup *s, struct err *e)
 	if (r == 0)
 		r = conf_save(s->parts.name, &s->parts.opts, e);
 	return r;
-}
-
-void
-setup_undo(struct setup *s)
-{
-	static const enum place made[] = { PLACE_CONF, PLACE_CRED,
-	    PLACE_KEY };
-	char path[PATH_MAX];
-	size_t i;
-
-	if (!s->is_saved)
-		return;
-	for (i = 0; i < sizeof(made) / sizeof(*made); i++) {
-		if (place_path(made[i], s->parts.name, path, NULL) == 0)
-			(void)unlink(path);
-	}
-	s->is_saved = false;
 }

@@ -20,7 +20,6 @@ struct setup {
 	int recovery_fd;		/* recover; -1: not given */
 	const char *recovery_file;	/* init: to write; recover: to read */
 	bool has_url;
-	bool is_saved;			/* setup_undo has something to undo */
 	bool is_resumed;		/* a recovery that was interrupted */
 };
 
@@ -49,12 +48,9 @@ int setup_absolute(struct opts *o, struct err *e);
 int setup_passphrase(struct setup *s, struct err *e);
 /* Get the store's password if it wants one, and open it. */
 int setup_store(struct setup *s, struct err *e);
-/* Write keystore, password file and configuration. */
+/* Write password file and configuration, which comes last: a drive without one
+ * is none yet on this machine. */
 int setup_save(struct setup *s, struct err *e);
-/* The same without the keystore. */
-int setup_save_rest(struct setup *s, struct err *e);
-/* Take them away again: the drive did not come to be. */
-void setup_undo(struct setup *s);
 /* This device's label: of the settings, or the host's name. */
 void setup_label(const struct opts *o, char out[static 64]);
 

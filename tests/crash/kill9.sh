@@ -29,13 +29,6 @@ checked() {
 drive_fsck_remote() {
 	drive_unmount && drive_fsck --remote && drive_mount
 }
-new_machine() {
-	rm -rf "$T/state" "$T/config" "$T/run" && fs_home
-}
-recover() {
-	coffre recover --store "dir:$T/store" \
-	    --recovery-file "$T/recovery" "$NAME"
-}
 
 steps=0
 for round in $(seq "$runs"); do
@@ -75,8 +68,8 @@ dump "$M" >"$T/dump.old"
 need "it is unmounted" drive_unmount
 check "fsck finds nothing" drive_fsck
 check "nor on the store" drive_fsck --remote
-need "the machine is lost" new_machine
-need "the drive is recovered" recover
+need "the machine is lost" lose_machine
+need "the drive is recovered" on_store recover
 need "it is mounted" drive_mount
 dump "$M" >"$T/dump.new"
 check "the tree is what it was" diff -u "$T/dump.old" "$T/dump.new"

@@ -24,6 +24,10 @@ init_again() {
 init_on_a_taken_store() {
 	coffre init --store "dir:$T/store" otherdrive
 }
+init_over_a_key() {
+	mkdir "$T/store2"
+	coffre init --store "dir:$T/store2" --recovery-file "$T/recovery" other
+}
 gone() {
 	until_ok 30 fails is_mounted
 }
@@ -49,6 +53,10 @@ refuse "a second mount of the drive is refused" mount_again
 check "the first is still there" test -e "$M/file"
 refuse "a second drive of the same name is refused" init_again
 refuse "a second drive on the same store is refused" init_on_a_taken_store
+cp "$T/recovery" "$T/key"
+refuse "the key of another drive is not written over" init_over_a_key
+check "it is what it was" cmp "$T/recovery" "$T/key"
+check "and no drive was made" sh -c '[ -z "$(ls "$1")" ]' sh "$T/store2"
 check "fsck of a mounted drive answers, or refuses, without a hang" \
     timeout 60 bash -c '"$1" fsck "$2" --passphrase-fd 9 9<<<"$3"; true' \
     bash "$COFFRE" "$NAME" "$PASS"

@@ -1,0 +1,187 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The commands that make a drive, bring it back and change its stores, killed
+# before their durable steps (tests/tools/coffre_stop.c): whoever repeats the
+# command has what was asked for.  STEPS_EVERY=1 takes every step; by default a
+# sample that begins anywhere.
+. "$(dirname "$0")/../fs/lib.sh"
+is_plain && skip "is about commands, not about POSIX"
+every=${STEPS_EVERY:-0}
+seed=${CRASH_SEED:-$RANDOM}
+say "seed $seed"
+RANDOM=$seed
+fs_need_fuse
+T=$(mktemp -d "${TMPDIR:-/tmp}/coffre-steps.XXXXXX")
+chmod 711 "$T"
+trap fs_cleanup EXIT
+trap 'exit 143' TERM INT HUP
+mkdir "$T/bin" && cp "$B/tests/tools/coffre_stop" "$T/bin/coffre" || exit 1
+
+# stopping COMMAND...: with the program that is killed.
+stopping() {
+	COFFRE=$T/bin/coffre COFFRE_STOP=$T/stop "$@"
+}
+
+# at_steps EVERY STORY: STORY_begin, STORY_run killed at its next step, and
+# STORY_again, until nothing is left of it to be killed.
+at_steps() {
+	local gap=$1 k rc n=0
+
+	[ "$every" -eq 0 ] || gap=$every
+	for ((k = 1 + RANDOM % gap; ; k += gap)); do
+		rm -rf "$T/state" "$T/config" "$T/run" "$T/cache" "$T/data" \
+		    "$T/store" "$T/second" "$T/recovery"
+		fs_home
+		need "$2: it begins" "$2_begin"
+		echo "$k" >"$T/stop"
+		rc=0
+		"$2_run" >"$T/run.out" 2>&1 || rc=$?
+		rm "$T/stop"
+		[ "$rc" -eq 137 ] || break
+		n=$((n + 1))
+		check "$2, killed at step $k: done once more, it is done" \
+		    "$2_again"
+	done
+	say "$2: killed $n times, at one step in $gap"
+	check "$2: it was killed, and came to its end" ends "$n" "$rc"
+}
+ends() {
+	if [ "$1" -eq 0 ] || [ "$2" -ne 0 ]; then
+		cat "$T/run.out"
+		return 1
+	fi
+	[ -z "$MPID" ] || drive_unmount
+}
+
+# All but the top folder, which the test changes.
+tree() {
+	dump "$T/mnt" | grep -v '^\.\(/after\)\? ' || :
+}
+# works TREE: what every drive is asked for in the end.
+works() {
+	drive_mount || { show_daemon; return 1; }
+	echo "$MARK" >"$T/mnt/after" && drive_sync &&
+	    tree >"$T/tree" && drive_unmount || return 1
+	heard drive_fsck --remote && diff "$1" "$T/tree"
+}
+
+# heard COMMAND...: it succeeds, or what it says is shown.
+heard() {
+	"$@" >"$T/heard" 2>&1 || { cat "$T/heard"; return 1; }
+}
+
+is_made() {
+	grep -q "there is a drive '$NAME' on this machine" "$T/again"
+}
+
+# ---- a new drive
+
+make_begin() {
+	mkdir "$T/store"
+}
+make_run() {
+	stopping on_store init
+}
+# What its user would do who reads what is said.
+make_again() {
+	rm -f "$T/recovery"
+	heard on_store init >"$T/again" || is_made || {
+		grep -q "'coffre recover'" "$T/again" &&
+		    heard coffre recover --store "dir:$T/store" "$NAME"
+	} || { cat "$T/again"; return 1; }
+	works "$T/tree.none"
+}
+
+# ---- a drive that is brought back
+
+recover_begin() {
+	cp -a "$T/whole/store" "$T/whole/recovery" "$T"
+}
+recover_run() {
+	stopping on_store recover
+}
+recover_again() {
+	heard on_store recover >"$T/again" || is_made || {
+		cat "$T/again"
+		return 1
+	}
+	works "$T/tree.old"
+}
+
+# ---- one store more, and one less
+
+add_begin() {
+	cp -a "$T/whole/"* "$T" && mkdir "$T/second"
+}
+add_run() {
+	stopping coffre store add "$NAME" "dir:$T/second"
+}
+add_again() {
+	heard coffre store add "$NAME" "dir:$T/second" >"$T/again" ||
+	    grep -q "already" "$T/again" || {
+		cat "$T/again"
+		return 1
+	}
+	works "$T/tree.old" && diff -rq "$T/store" "$T/second"
+}
+leave_begin() {
+	add_begin && heard coffre store add "$NAME" "dir:$T/second"
+}
+leave_run() {
+	stopping coffre store remove "$NAME" 2
+}
+leave_again() {
+	[ "$(coffre store list "$NAME" | grep -c '^[0-9]')" -eq 1 ] ||
+	    heard coffre store remove "$NAME" 2 || return 1
+	works "$T/tree.old" && [ "$(coffre store list "$NAME" |
+	    grep -c '^[0-9]')" -eq 1 ]
+}
+
+# The same of a drive that is mounted: it is the daemon that is killed.
+died() {
+	local rc=0
+
+	kill -0 "$MPID" 2>/dev/null && return 0
+	wait "$MPID" || rc=$?
+	MPID=
+	return "$rc"
+}
+add_mounted_begin() {
+	add_begin && stopping drive_mount
+}
+add_mounted_run() {
+	coffre store add "$NAME" "dir:$T/second"
+	died
+}
+add_mounted_again() {
+	drive_mount && add_again_mounted && drive_unmount && add_again
+}
+add_again_mounted() {
+	heard coffre store add "$NAME" "dir:$T/second" >"$T/again" ||
+	    grep -q "already" "$T/again"
+}
+
+# ---- the drive that all but the first have
+
+fs_home
+need "a drive is made" drive_init
+need "it is mounted" drive_mount
+cp -a "$TOP/common/util" "$TOP/tests/unit/test_big.c" "$T/mnt"
+head -c 3000000 /dev/urandom >"$T/mnt/long"
+ln -s long "$T/mnt/link"
+check "it reaches the store" drive_sync
+tree >"$T/tree.old"
+need "it is unmounted" drive_unmount
+mkdir "$T/whole"
+mv "$T/store" "$T/state" "$T/config" "$T/recovery" "$T/whole"
+: >"$T/tree.none"
+
+at_steps 9 make
+at_steps 23 recover
+at_steps 9 add
+at_steps 9 leave
+at_steps 9 add_mounted
+
+fs_count
+[ "$N_FAILED" -eq 0 ]
