@@ -178,7 +178,7 @@ op_write_buf(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *in,
 	const struct fuse_buf *b = &in->buf[0];
 	ssize_t n;
 
-	(void)ino;
+	req_kill_mark(req, ino);
 	if (in->count == 1 && !(b->flags & FUSE_BUF_IS_FD) && in->idx == 0 &&
 	    in->off == 0)
 		n = drive_write(file_of(fi), b->mem, b->size, (uint64_t)off);
@@ -215,7 +215,7 @@ void
 op_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t len,
     struct fuse_file_info *fi)
 {
-	(void)ino;
+	req_kill_mark(req, ino);
 	reply_err(req, drive_fallocate(file_of(fi), mode, (uint64_t)off,
 	    (uint64_t)len));
 }
@@ -240,7 +240,6 @@ op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 {
 	struct ops_wait w;
 
-	(void)ino_out;
 	if (virtual_is(ino_in)) {
 		reply_err(req, -EXDEV);	/* the kernel reads and writes */
 		return;
@@ -249,6 +248,7 @@ op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		reply_err(req, -EINVAL);
 		return;
 	}
+	req_kill_mark(req, ino_out);
 	reply_count(req, drive_copy_range(file_of(in), (uint64_t)off_in,
 	    file_of(out), (uint64_t)off_out, len, req_wait(req,
 	    handle_of(in), &w)));

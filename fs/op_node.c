@@ -101,12 +101,10 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 		{ FUSE_SET_ATTR_MTIME, DRIVE_SET_MTIME },
 		{ FUSE_SET_ATTR_MTIME_NOW, DRIVE_SET_MTIME },
 		{ FUSE_SET_ATTR_CTIME, DRIVE_SET_CTIME },
-		{ FUSE_SET_ATTR_KILL_SUID, DRIVE_SET_KILLPRIV },
-		{ FUSE_SET_ATTR_KILL_SGID, DRIVE_SET_KILLPRIV },
-		{ FUSE_SET_ATTR_KILL_PRIV, DRIVE_SET_KILLPRIV },
 	};
 	struct drive_attr in, a;
 	struct req_cred cred;
+	bool with_groups;
 	unsigned to = 0;
 	int64_t now;
 	size_t i;
@@ -142,9 +140,14 @@ op_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
 		in.ctime_ns = now;
 		to |= DRIVE_SET_CTIME;
 	}
-	r = drive_setattr(drive_of(req), req_cred(req, (set &
-	    (FUSE_SET_ATTR_MODE | FUSE_SET_ATTR_GID)) != 0, &cred), ino, &in,
-	    to, &a);
+	with_groups = (to & (DRIVE_SET_MODE | DRIVE_SET_GID)) != 0;
+	if ((to & (DRIVE_SET_SIZE | DRIVE_SET_UID | DRIVE_SET_GID)) &&
+	    req_is_marked(req, ino)) {
+		with_groups = true;
+		to |= DRIVE_SET_KILLPRIV;
+	}
+	r = drive_setattr(drive_of(req), req_cred(req, with_groups, &cred),
+	    ino, &in, to, &a);
 	if (r == 0 && (to & (DRIVE_SET_SIZE | DRIVE_SET_MTIME)))
 		thumbs_written(ctx_of(req)->thumbs, ino);
 	reply_attr(req, r, &a);

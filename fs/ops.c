@@ -77,6 +77,26 @@ req_cred(fuse_req_t req, bool with_groups, struct req_cred *ret)
 	return &ret->c;
 }
 
+bool
+req_is_marked(fuse_req_t req, fuse_ino_t ino)
+{
+	return fuse_req_ctx(req)->uid != 0 &&
+	    drive_is_marked(drive_of(req), ino);
+}
+
+void
+req_kill_mark(fuse_req_t req, fuse_ino_t ino)
+{
+	struct drive_attr in, a;
+	struct req_cred cred;
+
+	if (!req_is_marked(req, ino))
+		return;
+	memset(&in, 0, sizeof(in));
+	(void)drive_setattr(drive_of(req), req_cred(req, true, &cred), ino, &in,
+	    DRIVE_SET_KILLPRIV, &a);
+}
+
 void
 ops_make_real(fuse_req_t req)
 {

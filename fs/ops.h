@@ -77,6 +77,10 @@ struct req_cred {
  * only where the answer may depend on them. */
 const struct drive_cred *req_cred(fuse_req_t req, bool with_groups,
     struct req_cred *ret);
+/* See drive_is_marked; who is privileged takes nothing away. */
+bool req_is_marked(fuse_req_t req, fuse_ino_t ino);
+/* Before a write of any kind. */
+void req_kill_mark(fuse_req_t req, fuse_ino_t ino);
 /* Answer what would change the file that is made up: a real one takes its
  * place, and the kernel asks again. */
 void ops_make_real(fuse_req_t req);

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "drive/perm.h"
 #include "drive/tree_priv.h"
@@ -39,6 +40,23 @@ owner_to_gid(const struct drive *d, uint32_t id)
 }
 
 /* ---- reading ------------------------------------------------------------ */
+
+void
+mode_note(struct drive *d, uint32_t mode)
+{
+	if (S_ISREG(mode) && perm_is_marked(mode))
+		__atomic_store_n(&d->has_marked, true, __ATOMIC_RELAXED);
+}
+
+bool
+drive_is_marked(struct drive *d, uint64_t ino)
+{
+	struct drive_attr a;
+
+	return __atomic_load_n(&d->has_marked, __ATOMIC_RELAXED) &&
+	    drive_getattr(d, ino, &a) == 0 && S_ISREG(a.mode) &&
+	    perm_is_marked(a.mode);
+}
 
 int
 drive_getattr(struct drive *d, uint64_t ino, struct drive_attr *ret)
@@ -89,20 +107,23 @@ set_locked(struct drive *d, const struct drive_cred *c, uint64_t ino,
     REQUIRES(d->db_lock)
 {
 	unsigned marks = OUTBOX_ATTR;
+	uint32_t was_mode;
+	gid_t was_gid;
 	struct inode i;
 	int r;
 
 	r = inode_load(d, ino, &i);
 	if (r == 0 && (set & DRIVE_SET_SIZE) && i.kind != OP_KIND_FILE)
 		r = i.kind == OP_KIND_DIR ? -EISDIR : -EINVAL;
-	if (r == 0)
-		r = set_owner(d, in, set, &i);
+	if (r < 0)
+		return r;
+	was_mode = i.mode;
+	was_gid = owner_to_gid(d, i.gid);
+	r = set_owner(d, in, set, &i);
 	if (r < 0)
 		return r;
 	i.atime_ns = atime_of(d, &i);
 	i.read_ns = 0;
-	if ((set & DRIVE_SET_KILLPRIV) && i.kind == OP_KIND_FILE)
-		i.mode = perm_killpriv(c, owner_to_gid(d, i.gid), i.mode);
 	if (set & DRIVE_SET_MODE) {
 		i.mode = perm_chmod(c, owner_to_gid(d, i.gid),
 		    in->mode & 07777);
@@ -111,6 +132,12 @@ set_locked(struct drive *d, const struct drive_cred *c, uint64_t ino,
 			return r;
 		if (r == 1)
 			marks |= OUTBOX_XATTR;
+	}
+	if ((set & DRIVE_SET_KILLPRIV) && i.kind == OP_KIND_FILE)
+		i.mode = perm_killpriv(c, was_gid, i.mode);
+	if (set == DRIVE_SET_KILLPRIV && i.mode == was_mode) {
+		inode_attr(d, &i, ret);
+		return 0;
 	}
 	if (set & DRIVE_SET_ATIME)
 		i.atime_ns = in->atime_ns;

@@ -98,6 +98,10 @@ enum drive_set {
 	DRIVE_SET_CTIME = 1 << 6,
 	DRIVE_SET_KILLPRIV = 1 << 7,	/* clear setuid/setgid as write does */
 };
+/* Has the file setgid and no group execution?  From such a one the kernel takes
+ * nothing away when somebody of another group writes to it: that is to be done
+ * with DRIVE_SET_KILLPRIV.  Cheap where there is none. */
+bool drive_is_marked(struct drive *d, uint64_t ino);
 /* Fields of in named by set are taken; *ret is the result. */
 int drive_setattr(struct drive *d, const struct drive_cred *c, uint64_t ino,
     const struct drive_attr *in, unsigned set, struct drive_attr *ret);

@@ -122,6 +122,7 @@ struct drive {
 	struct drive_pager pager GUARDED_BY(conf_lock);
 	uint64_t remote_total, remote_free GUARDED_BY(conf_lock);
 	bool is_readonly;	/* atomic */
+	bool has_marked;	/* atomic: see drive_is_marked */
 
 	pthread_t keeper;	/* housekeeping: aged content, checkpoints */
 	bool is_keeping;
@@ -220,6 +221,8 @@ bool is_forgotten(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 void forgotten_drop(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 /* The type as in a mode; 0: there is no such kind. */
 uint32_t kind_mode(uint8_t kind);
+/* See drive_is_marked: such a mode is about. */
+void mode_note(struct drive *d, uint32_t mode);
 /* attr as the caller sees it, with what open files have not committed. */
 void inode_attr(struct drive *d, const struct inode *i,
     struct drive_attr *ret) REQUIRES(d->db_lock);

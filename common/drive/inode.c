@@ -409,6 +409,7 @@ inode_attr(struct drive *d, const struct inode *i, struct drive_attr *ret)
 	memset(ret, 0, sizeof(*ret));
 	ret->ino = i->ino;
 	ret->mode = kind_mode(i->kind) | (i->mode & 07777);
+	mode_note(d, ret->mode);
 	ret->nlink = i->nlink;
 	ret->uid = owner_to_uid(d, i->uid);
 	ret->gid = owner_to_gid(d, i->gid);

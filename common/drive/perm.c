@@ -52,6 +52,12 @@ perm_chown(uint32_t mode, bool is_dir)
 	return mode;
 }
 
+bool
+perm_is_marked(uint32_t mode)
+{
+	return (mode & (S_ISGID | S_IXGRP)) == S_ISGID;
+}
+
 uint32_t
 perm_killpriv(const struct drive_cred *c, gid_t gid, uint32_t mode)
 {

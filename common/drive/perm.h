@@ -25,7 +25,11 @@ uint32_t perm_chmod(const struct drive_cred *c, gid_t gid, uint32_t mode);
  * where it means execution. */
 uint32_t perm_chown(uint32_t mode, bool is_dir);
 
-/* The mode after a write or truncation by c. */
+/* Setgid without group execution: it means mandatory locking. */
+bool perm_is_marked(uint32_t mode);
+
+/* The mode after a write or truncation by c (Linux: setattr_should_drop_sgid,
+ * from 6.2 on). */
 uint32_t perm_killpriv(const struct drive_cred *c, gid_t gid, uint32_t mode);
 
 #endif

@@ -253,18 +253,15 @@ say(const char *path, int r, int e)
 }
 
 /*
- * A file with setgid and no right to execute for its group: FUSE's part of
- * the kernel leaves that bit when somebody writes, cuts or gives away the
- * file who is neither in its group nor root.  It gives nobody any right.
+ * A file with setgid and no right to execute for its group, whose owner and
+ * group are set to what they are: ext4 takes the bit away for that, and refuses
+ * it to who is not the owner.  FUSE's part of the kernel asks us nothing.
  */
 static bool
 is_left_to_kernel(mode_t mode, const struct acl *a, const struct call *c)
 {
 	return (mode & S_ISGID) && (a->n || !(mode & S_IXGRP)) &&
-	    (c->fn == c_trunc || c->fn == c_rtrunc || c->fn == c_truncate ||
-	    c->fn == c_ftrunc || c->fn == c_falloc || c->fn == c_pwrite ||
-	    c->fn == c_chownme || c->fn == c_chownsame ||
-	    c->fn == c_chownno || c->fn == c_chgrp || c->fn == c_chgrpx);
+	    c->fn == c_chownno;
 }
 
 static void
@@ -275,7 +272,6 @@ on_file(const struct who *w, mode_t mode, const struct acl *a,
 
 	if (is_left_to_kernel(mode, a, c))
 		return;
-
 	must(posix_puts("open/f", "0123456789") == 0, "a file");
 	must(setxattr("open/f", "user.old", "o", 1, 0) == 0, "an xattr");
 	must(chown("open/f", OWNER, GROUP) == 0, "its owner");

@@ -459,6 +459,20 @@ START_TEST(setgid_is_only_for_members_and_goes_with_owners)
 	ck_assert_int_eq(drive_setattr(f.d, &fix_me, ino, &in,
 	    DRIVE_SET_KILLPRIV, &a), 0);
 	ck_assert_uint_eq(a.mode & 07777, 0755);
+	/* Without group execution the kernel leaves it to us. */
+	ck_assert(!drive_is_marked(f.d, ino));
+	ck_assert_uint_eq(chmod_as(&fix_root, ino, 02745), 02745);
+	ck_assert(drive_is_marked(f.d, ino));
+	in.gid = 1000;
+	ck_assert_int_eq(drive_setattr(f.d, &fix_me, ino, &in, DRIVE_SET_GID |
+	    DRIVE_SET_KILLPRIV, &a), 0);
+	ck_assert_uint_eq(a.gid, 1000);
+	ck_assert_uint_eq(a.mode & 07777, 0745);
+	ck_assert_uint_eq(chmod_as(&fix_me, ino, 02745), 02745);
+	in.gid = 77;
+	ck_assert_int_eq(drive_setattr(f.d, &fix_me, ino, &in,
+	    DRIVE_SET_KILLPRIV, &a), 0);
+	ck_assert_uint_eq(a.mode & 07777, 02745);
 	/* a folder keeps it */
 	ino = fix_mkdir(&f, ROOT, "d");
 	ck_assert_uint_eq(chmod_as(&fix_root, ino, 02775), 02775);
