@@ -288,7 +288,9 @@ drive_free(struct drive *d) NO_TSA
 static int
 reconcile(struct drive *d) NO_TSA
 {
+	struct buf b = BUF_INIT(VAULT_SEGMENT_MAX * 2);
 	struct vault_seen v;
+	uint64_t seq;
 	int r;
 
 	r = orphans_reap(d);
@@ -301,6 +303,12 @@ reconcile(struct drive *d) NO_TSA
 		if (r == -ENOENT)
 			r = 0;
 	}
+	/* One that is damaged is told of when it is to go. */
+	mutex_lock(&d->db_lock);
+	if (r == 0)
+		d->sealed_ops = segment_pending(d, &seq, &b) != -ENOENT;
+	mutex_unlock(&d->db_lock);
+	buf_done(&b);
 	return r;
 }
 

@@ -264,7 +264,7 @@ struct drive_usage {
 	uint64_t inodes, file_bytes;
 	uint64_t staged_bytes, staged_blocks;	/* not on the store yet */
 	uint64_t clean_bytes;			/* cache, with pins */
-	uint64_t outbox_ops;			/* changes not published */
+	uint64_t outbox_ops;	/* changes not published, sealed ones too */
 	uint64_t disk_free_bytes;
 	int64_t oldest_unpublished_ns;		/* real time; 0: none */
 	uint64_t lost_commits;		/* at the start: behind a damaged one */

@@ -90,6 +90,10 @@ struct drive {
 	uint64_t pub_gen GUARDED_BY(db_lock);	/* publications begun */
 	bool is_seal_flushed GUARDED_BY(db_lock);
 	uint64_t done_seq;	/* atomic: last segment on the store */
+	/* Atomic: changes in the segment that is sealed and not there yet,
+	 * and the oldest of them (0: not known). */
+	uint64_t sealed_ops;
+	int64_t sealed_since_ns;
 	struct rebuild *rebuild GUARDED_BY(db_lock);
 	struct lost *lost GUARDED_BY(db_lock);
 	void (*lost_tell)(void *arg, const char *path) GUARDED_BY(db_lock);

@@ -346,6 +346,13 @@ seal_flush(struct drive *d)
 	return 0;
 }
 
+static void
+sealed_note(struct drive *d, uint64_t ops, int64_t since_ns)
+{
+	__atomic_store_n(&d->sealed_ops, ops, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->sealed_since_ns, since_ns, __ATOMIC_RELAXED);
+}
+
 int
 drive_publish_seal(struct drive *d, uint64_t ticket,
     const struct segment *s, const uint8_t hash[static VAULT_HASH_LEN],
@@ -360,11 +367,15 @@ drive_publish_seal(struct drive *d, uint64_t ticket,
 	p = d->publish;
 	if (!p || p->ticket != ticket)
 		return drive_end(d, -EINVAL);
+	/* Before it leaves the outbox, or drive_usage would see neither. */
+	sealed_note(d, p->npicks, d->usage.oldest_unpublished_ns);
 	r = seal_locked(d, p, s, hash, object, len);
 	/* Nobody else takes it away: the caller has the ticket. */
 	r = drive_end(d, r);
-	if (r < 0)
+	if (r < 0) {
+		sealed_note(d, 0, 0);
 		return r;
+	}
 	mutex_lock(&d->db_lock);
 	d->publish = NULL;
 	d->is_seal_flushed = false;
@@ -447,9 +458,11 @@ drive_publish_done(struct drive *d, uint64_t seq) NO_TSA
 	if (r < 0)
 		return r;
 	r = drive_end(d, done_locked(d, seq));
-	if (r == 0)
-		__atomic_store_n(&d->done_seq, seq, __ATOMIC_RELAXED);
-	return r;
+	if (r < 0)
+		return r;
+	__atomic_store_n(&d->done_seq, seq, __ATOMIC_RELAXED);
+	sealed_note(d, 0, 0);
+	return 0;
 }
 
 int

@@ -87,16 +87,23 @@ notify_conflicts(struct drive *d, unsigned count)
 void
 drive_usage(struct drive *d, struct drive_usage *ret)
 {
+	uint64_t sealed;
+	int64_t since;
+
 	memset(ret, 0, sizeof(*ret));
 	ret->inodes = __atomic_load_n(&d->usage.inodes, __ATOMIC_RELAXED);
 	ret->file_bytes = __atomic_load_n(&d->usage.file_bytes,
 	    __ATOMIC_RELAXED);
 	ret->outbox_ops = __atomic_load_n(&d->usage.outbox_ops,
 	    __ATOMIC_RELAXED);
-	ret->oldest_unpublished_ns = __atomic_load_n(
-	    &d->usage.oldest_unpublished_ns, __ATOMIC_RELAXED);
-	if (ret->outbox_ops == 0)
-		ret->oldest_unpublished_ns = 0;
+	if (ret->outbox_ops)
+		ret->oldest_unpublished_ns = __atomic_load_n(
+		    &d->usage.oldest_unpublished_ns, __ATOMIC_RELAXED);
+	sealed = __atomic_load_n(&d->sealed_ops, __ATOMIC_RELAXED);
+	since = __atomic_load_n(&d->sealed_since_ns, __ATOMIC_RELAXED);
+	ret->outbox_ops += sealed;
+	if (sealed && since)
+		ret->oldest_unpublished_ns = since;
 	ret->lost_commits = d->lost_commits;
 	content_usage(d, ret);
 }

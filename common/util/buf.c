@@ -63,7 +63,7 @@ buf_reserve(struct buf *b, size_t len)
 		cap = b->cap ? b->cap : 256;
 		while (cap < b->len + len)
 			cap *= 2;
-		if (cap > b->max + 1)
+		if (cap - 1 > b->max)
 			cap = b->max + 1;
 		/* Not realloc: what moves may be secret. */
 		p = cap < BIG_MIN ? malloc(cap) : big_get(cap, &cap);

@@ -632,7 +632,7 @@ START_TEST(changes_during_a_publication_come_in_the_next)
 	uint64_t ticket, a, b, d;
 	struct drive_attr at;
 	struct buf obj = BUF_INIT(100);
-	uint64_t seq;
+	uint64_t seq, n, rest;
 	size_t k;
 
 	a = fix_write(&f, ROOT, "a", "1");
@@ -657,15 +657,20 @@ START_TEST(changes_during_a_publication_come_in_the_next)
 	sha256("object", 6, hash);
 	ck_assert_int_eq(drive_publish_seal(f.d, ticket, &s, hash, "object",
 	    6), 0);
+	/* What is sealed counts until it is on the store. */
+	n = waiting();
 	/* the sealed object outlives the process, and nothing else is
 	 * published before it */
 	fix_crash(&f);
+	rest = waiting();
+	ck_assert_uint_lt(rest, n);
 	ck_assert_int_eq(drive_publish_pending(f.d, &seq, &obj), 0);
 	ck_assert_uint_eq(seq, 1);
 	ck_assert_str_eq(buf_cstr(&obj), "object");
 	ck_assert_uint_eq(publish_held(), 0);
 	ck_assert_int_eq(drive_publish_done(f.d, 2), -ENOENT);
 	ck_assert_int_eq(drive_publish_done(f.d, 1), 0);
+	ck_assert_uint_eq(waiting(), rest - 1);
 	ck_assert_int_eq(drive_publish_pending(f.d, &seq, &obj), -ENOENT);
 	jrn.segs = calloc(4, sizeof(*jrn.segs));
 	jrn.cap = 4;

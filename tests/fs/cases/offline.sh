@@ -82,6 +82,12 @@ for round in 1 2 3; do
 	wait "$stopper"
 done
 check "the queue drains again" drive_sync 180
+check "the server goes away once more" apache_stop
+rm "$M/a.1" "$R/a.1"
+sleep 3
+refuse "a deletion that has not gone is not said to be there" nothing_queued
+need "the server comes back" apache_again
+check "then it goes" until_ok 150 nothing_queued
 check "all is equal" all_equal
 
 fs_end
