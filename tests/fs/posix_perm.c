@@ -200,7 +200,7 @@ static int c_link(const char *p) { return link(p, "open/link"); }
 static int
 writes(const char *path, int how)
 {
-	int fd = open(path, O_WRONLY), r = -1;
+	int fd = open(path, O_WRONLY), from = -1, r = -1;
 
 	if (fd < 0)
 		return -1;
@@ -212,6 +212,10 @@ writes(const char *path, int how)
 		r = fallocate(fd, 0, 0, 4);
 	else if (how == 3)
 		r = pwrite(fd, "", 0, 0) == 0 ? 0 : -1;
+	else if ((from = open("open/from", O_RDONLY)) >= 0)
+		r = copy_file_range(from, NULL, fd, NULL, 3, 0) == 3 ? 0 : -1;
+	if (from >= 0)
+		close(from);
 	close(fd);
 	return r;
 }
@@ -219,6 +223,7 @@ static int c_pwrite(const char *p) { return writes(p, 0); }
 static int c_ftrunc(const char *p) { return writes(p, 1); }
 static int c_falloc(const char *p) { return writes(p, 2); }
 static int c_nothing(const char *p) { return writes(p, 3); }
+static int c_copy(const char *p) { return writes(p, 4); }
 
 struct call {
 	const char *name;
@@ -232,7 +237,7 @@ static const struct call calls[] = {
 	C(chgrpbad), C(touch), C(utimens), C(utimehalf), C(setxattr),
 	C(getxattr), C(rmxattr), C(setacl), C(shortacl), C(defacl), C(rmacl),
 	C(getacl), C(trusted), C(link), C(pwrite), C(ftrunc), C(falloc),
-	C(nothing),
+	C(nothing), C(copy),
 };
 
 /* What there is now, ids and times left to the other programs. */
@@ -297,6 +302,7 @@ files(void)
 	size_t w, m, a, c;
 
 	must(mkdir("open", 0777) == 0 && chmod("open", 0777) == 0, "open");
+	must(posix_puts("open/from", "abc") == 0, "what is copied");
 	for (w = 0; w < N(whos); w++) {
 		for (c = 0; c < N(calls); c++) {
 			for (m = 0; m < N(modes); m++)
