@@ -224,6 +224,8 @@ sync_check(struct store *s, const struct vault_keys *k, struct drive *d,
 
 	r = devices_load(d, k, &c.found);
 	if (r == 0)
+		r = check_who(&c);
+	if (r == 0)
 		r = check_journals(&c);
 	if (r == 0)
 		r = drive_walk_refs(d, on_ref, &c);

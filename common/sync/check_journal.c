@@ -7,25 +7,26 @@
 #include "crypto/crypto.h"
 #include "util/tr.h"
 
-/* What does not verify or is not there is a finding, not a failure. */
-static bool
-is_finding(int r)
+bool
+check_is_finding(int r)
 {
 	return r == -ENOENT || r == -EBADMSG || r == -EPROTO || r == -EFBIG;
 }
 
-/* is_needed: that it is not there is a finding, too. */
-static int
+int
 check_object(struct check *c, const struct check_want *w, bool is_needed)
 {
 	struct buf o = BUF_INIT(w->max);
 	int r;
 
-	r = object_get(c->store, w->name, OBJECT_PATIENT, &o);
+	r = object_get(c->store, w->name, c->tries ? c->tries : OBJECT_PATIENT,
+	    &o);
 	if (r == 0)
 		r = w->open(c, w->arg, &o);
+	if (r == 0 && c->good)
+		r = c->good(c, w, &o);
 	buf_done(&o);
-	if (is_finding(r) && c->other && (r != -ENOENT || is_needed))
+	if (check_is_finding(r) && c->other && (r != -ENOENT || is_needed))
 		r = c->other(c, w, r);
 	return r;
 }
@@ -107,7 +108,7 @@ check_checkpoint(struct check *c, const struct vault_device *dev,
 	vault_device_tag(c->keys, &dev->id, &tag);
 	vault_name_page(&c->keys->rtag, &tag, h->ckpt_n, h->ckpt_rand, name);
 	r = check_object(c, &w, true);
-	if (is_finding(r)) {
+	if (check_is_finding(r)) {
 		check_say(c, r == -ENOENT ?
 		    N_("missing on the store: the checkpoint of '%s'") :
 		    N_("altered on the store: the checkpoint of '%s'"),
@@ -116,7 +117,7 @@ check_checkpoint(struct check *c, const struct vault_device *dev,
 	}
 	for (i = 0; i < root->npages && r == 0; i++) {
 		r = check_page(c, &root->pages[i]);
-		if (is_finding(r)) {
+		if (check_is_finding(r)) {
 			bad++;
 			r = 0;
 		}
@@ -205,7 +206,7 @@ check_start(struct check *c, const struct vault_device *dev,
 
 	segment_name(c, dev, at->seq, name);
 	r = check_object(c, &w, true);
-	if (!is_finding(r))
+	if (!check_is_finding(r))
 		return r;
 	check_say(c, r == -ENOENT ? N_("missing on the store: segment %llu "
 	    "of the journal of '%s'") : N_("altered on the store: segment "
@@ -237,7 +238,7 @@ check_chain(struct check *c, const struct vault_device *dev,
 	} while (r == 0);
 	if (r == -ENOENT && at->seq >= need)
 		return 0;
-	if (!is_finding(r))
+	if (!check_is_finding(r))
 		return r;
 	check_say(c, r == -ENOENT ? N_("missing on the store: segment %llu "
 	    "of %llu of the journal of '%s'") : N_("altered on the store: "
@@ -281,7 +282,7 @@ check_device(struct check *c, const struct vault_device *dev)
 	vault_device_tag(c->keys, &dev->id, &tag);
 	vault_name_head(&c->keys->rtag, &tag, name);
 	r = check_object(c, &w, pin.seq > 0);
-	if (is_finding(r)) {
+	if (check_is_finding(r)) {
 		if (r != -ENOENT)
 			check_say(c, "altered on the store: the head of '%s'",
 			    dev->label);
@@ -299,35 +300,12 @@ check_device(struct check *c, const struct vault_device *dev)
 	return r;
 }
 
-/* Another drive's is none that is wrong. */
-static int
-genesis_open(struct check *c, void *arg, const struct buf *o)
-{
-	struct vault_genesis g;
-	int r;
-
-	(void)arg;
-	r = vault_genesis_open(o->data, o->len, &g);
-	if (r == 0 && !vault_id_eq(&g.drive, &c->keys->drive))
-		r = -EMEDIUMTYPE;
-	return r;
-}
-
 int
 check_journals(struct check *c)
 {
-	char name[VAULT_PATH_MAX];
-	struct check_want w = { name, SYNC_SMALL_MAX, genesis_open, NULL };
 	size_t i;
-	int r;
+	int r = 0;
 
-	vault_name_genesis(name);
-	r = check_object(c, &w, true);
-	if (is_finding(r) || r == -EMEDIUMTYPE) {
-		check_say(c, r == -ENOENT ? N_("the store holds no drive") :
-		    N_("the store holds another drive, or an altered one"));
-		r = 0;
-	}
 	for (i = 0; i < c->found.n && r == 0; i++)
 		if (!c->found.devices[i].is_paper)
 			r = check_device(c, &c->found.devices[i]);

@@ -26,6 +26,7 @@ struct check_want {
 
 struct check {
 	struct store *store;
+	struct store *all;	/* with the others; lists what they have */
 	const struct vault_keys *keys;
 	struct drive *drive;
 	struct sync_found found;
@@ -36,11 +37,15 @@ struct check {
 	void *arg;
 	int findings;
 	size_t first_lost;	/* accept.c */
+	unsigned tries;		/* to get an object; 0: OBJECT_PATIENT */
 	struct buf *pack;	/* what check_pack read stays here; NULL */
 	/* The store has it not right (why).  0: what is wanted was taken from
 	 * another one, and the finding told; why: none has it right.  NULL:
 	 * there is no other. */
 	int (*other)(struct check *c, const struct check_want *w, int why);
+	/* The store has it right: what o holds.  NULL: not of interest. */
+	int (*good)(struct check *c, const struct check_want *w,
+	    const struct buf *o);
 };
 
 void check_say(struct check *c, const char *fmt, ...)
@@ -58,8 +63,16 @@ int check_pack(struct check *c, const struct check_ref *refs, size_t n);
 /* A finding: n blocks of the file of r, from that one on. */
 void check_say_blocks(struct check *c, const struct check_ref *r, size_t n,
     const char *what);
-/* Genesis, journals and checkpoints of every device; collects the manifest
- * pages that they need. */
+/* Of the object that w names, by w->open; from another store if this one has it
+ * not right, and there is one.  is_needed: that it is not there counts, too. */
+int check_object(struct check *c, const struct check_want *w, bool is_needed);
+/* What does not verify or is not there is a finding, not a failure. */
+bool check_is_finding(int r);
+/* Genesis, who is who and the grants of the keys: without one of them no
+ * recovery key opens the drive. */
+int check_who(struct check *c);
+/* Journals and checkpoints of every device; collects the manifest pages that
+ * they need. */
 int check_journals(struct check *c);
 
 #endif

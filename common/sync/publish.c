@@ -339,6 +339,7 @@ publish_step(struct sync *s)
 		if (r < 0)
 			return r;
 	}
+	who_tend(s);
 	do {
 		r = publish_pending(s);
 		if (r == 0)

@@ -8,9 +8,8 @@
 #include "util/err.h"
 #include "util/log.h"
 
-/* Records of a user chain, as the vault has it, and grants that are looked at,
- * at most: a record may have some, of enrolments that were broken off. */
-#define CHAIN_MAX 4096
+/* That are looked at, at most: a record of the chain may have some, of
+ * enrolments that were broken off. */
 #define GRANTS_MAX (4 * CHAIN_MAX)
 
 /* ---- a new drive ---- */
@@ -113,15 +112,10 @@ recover_chain(struct store *s, struct vault_recovery *v, struct err *e)
 	    (unsigned long long)seq);
 }
 
-struct names {
-	char (*name)[VAULT_PATH_MAX];
-	size_t n, cap;
-};
-
 static int
 on_grant_name(void *arg, const char *name, uint64_t size)
 {
-	struct names *l = arg;
+	struct grant_names *l = arg;
 	size_t cap;
 	void *p;
 
@@ -142,6 +136,23 @@ on_grant_name(void *arg, const char *name, uint64_t size)
 	return 0;
 }
 
+int
+grant_names_get(struct store *s, const struct vault_tag *rtag,
+    struct grant_names *ret)
+{
+	char prefix[VAULT_PATH_MAX];
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	vault_name_grants(rtag, prefix);
+	r = store_list(s, prefix, on_grant_name, ret);
+	if (r < 0) {
+		free(ret->name);
+		ret->name = NULL;
+	}
+	return r;
+}
+
 /* Whatever lies under the prefix: what does not verify is passed over, for
  * anybody who can write to the store may have put it there. */
 static int
@@ -149,13 +160,11 @@ recover_grants(struct store *s, struct vault_recovery *v, struct err *e)
 {
 	const struct vault_genesis *g = vault_recover_genesis(v);
 	struct buf b = BUF_INIT(SYNC_RECORD_MAX);
-	struct names l = { .n = 0 };
-	char prefix[VAULT_PATH_MAX];
+	struct grant_names l;
 	size_t i, bad = 0;
 	int r;
 
-	vault_name_grants(&g->rtag, prefix);
-	r = store_list(s, prefix, on_grant_name, &l);
+	r = grant_names_get(s, &g->rtag, &l);
 	if (r < 0)
 		err_wrap(e, r, "cannot list '%s'", store_url(s));
 	for (i = 0; i < l.n && r == 0; i++) {

@@ -306,15 +306,16 @@ on_pages(struct check *c, const struct check_ref *refs, size_t n)
 	return group_scrub(s, &g);
 }
 
-/* Journals and checkpoints, as this member has them. */
+/* What fn looks at, as this member has it. */
 static int
-member_journals(struct scrub *s)
+member_check(struct scrub *s, int (*fn)(struct check *c))
 {
 	struct check c = { .store = member_of(s, s->at),
+	    .all = s->conf->store,
 	    .keys = s->conf->keys, .drive = s->conf->drive,
 	    .found = s->check.found, .say = say_member, .arg = s,
 	    .other = s->is_mirror ? on_other : NULL };
-	int r = check_journals(&c);
+	int r = fn(&c);
 
 	s->res.findings += (unsigned)c.findings;
 	if (r == 0)
@@ -368,8 +369,10 @@ scrub_run(struct scrub *s, struct err *e)
 		shuffle(s);
 		r = member_here(s);
 		is_here = r == 0;
+		if (r == 0)
+			r = member_check(s, check_who);
 		if (r == 0 && (!s->conf->budget || s->conf->has_leaving))
-			r = member_journals(s);
+			r = member_check(s, check_journals);
 		if (r == 0)
 			r = member_scrub(s);
 		if (r == -ECANCELED || r == -ENOMEM)

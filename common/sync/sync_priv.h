@@ -27,6 +27,7 @@
 #define SYNC_SMALL_MAX (8u * 1024 * 1024)
 /* A chain record or a grant, sealed. */
 #define SYNC_RECORD_MAX (128u * 1024)
+#define CHAIN_MAX 4096	/* records of a user chain, as the vault has it */
 /* The largest of all, a checkpoint root: 16 MiB of body and its envelope. */
 #define SYNC_ROOT_MAX (17u * 1024 * 1024)
 #define SYNC_NUMBERS 64		/* numbers of packs reserved at a time */
@@ -42,6 +43,7 @@
 #define SYNC_KV_DEVICES "devices"
 #define SYNC_KV_REBUILD "rebuild"	/* 1 byte: '1' while it is under way */
 #define SYNC_KV_ACCEPT "accept"
+#define SYNC_KV_WHO "who"		/* see who_kept.c */
 #define SYNC_KV_MEND "mend"	/* 1 byte: '1' while it is not done */
 
 /* ---- devices.c: who else writes here ---- */
@@ -58,6 +60,18 @@ struct sync_found {
  * with sync_found_free(). */
 int found_follow(struct store *s, const struct vault_keys *k,
     struct sync_found **ret, struct err *e);
+/* By the publisher, when the store is known to be ours: once in a run keep
+ * copies of what a recovery begins with, and put back what is gone. */
+void who_tend(struct sync *s);
+
+/* The names under the prefix of grants, whatever lies there. */
+struct grant_names {
+	char (*name)[VAULT_PATH_MAX];	/* to be freed */
+	size_t n, cap;
+};
+int grant_names_get(struct store *s, const struct vault_tag *rtag,
+    struct grant_names *ret);
+
 int devices_save(struct drive *d, const struct sync_found *f);
 /* Those kept, or this device alone.  *ret is done with devices_done(). */
 int devices_load(struct drive *d, const struct vault_keys *k,
@@ -265,6 +279,7 @@ struct sync {
 	int ckpt_owed_r;	/* ... in this round, and it was owed; or 0 */
 	struct ckpt_known *ckpt_kept;	/* of one broken off; or NULL */
 	int64_t trust_at_ms;	/* when to look at our journal again */
+	bool is_who_tended;
 	bool is_probe_due;	/* the store did other than it had promised */
 };
 

@@ -365,6 +365,12 @@ vault_recover_keys(const struct vault_recovery *r)
 	return r->has_key ? r->k : NULL;
 }
 
+bool
+vault_recover_has_grant(const struct vault_recovery *r)
+{
+	return r->has_grant;
+}
+
 void
 vault_recover_free(struct vault_recovery *r)
 {

@@ -181,6 +181,8 @@ const struct vault_device *vault_recover_devices(
 /* The keys as the paper device sees them (to open segments before
  * enrolment); borrowed from r, NULL before step 3 succeeded. */
 const struct vault_keys *vault_recover_keys(const struct vault_recovery *r);
+/* Was one of the grants good?  Without one no recovery key opens the drive. */
+bool vault_recover_has_grant(const struct vault_recovery *r);
 void vault_recover_free(struct vault_recovery *r);
 
 /* The seed as pronounceable words with a checksum ("proquints": 16 bits each,

@@ -125,6 +125,8 @@ static const struct {
 	{ "*/s/*", true, true },
 	{ "*/d/*", false, false },
 	{ "b/drive", false, true },
+	{ "b/u/*", false, true },
+	{ "b/r/*/k/*", false, true },
 };
 
 static void
@@ -182,6 +184,47 @@ START_TEST(what_no_store_has_right_is_not_mended)
 }
 END_TEST
 
+/* Without it a recovery would come to nothing; no other object refers to it. */
+static const char *const first[] = { "u", "r/*/k" };
+
+START_TEST(what_a_recovery_begins_with_is_looked_for)
+{
+	struct scrub_conf c = { .budget = 1 };
+	struct scrub_result s;
+	struct err e = { "" };
+
+	begin(false);
+	ck_assert_int_eq(sh("find a b -type f -path '?/%s/*' -delete",
+	    first[_i]), 0);
+	s = scrub();
+	ck_assert_uint_eq(s.findings, 2);
+	ck_assert_uint_eq(s.mended, 0);
+	ck_assert_uint_eq(s.whole, 0);
+	ck_assert_msg(strstr(said, "no recovery key") != NULL, "%s", said);
+	/* However little is to be read. */
+	c.store = rig.store;
+	c.keys = rig.keys;
+	c.drive = rig.drive;
+	c.say = on_finding;
+	ck_assert_int_eq(sync_scrub(&c, &s, &e), 0);
+	ck_assert_uint_eq(s.findings, 2);
+	said[0] = '\0';
+	ck_assert_int_eq(sync_check(rig.store, rig.keys, rig.drive, on_finding,
+	    NULL, NULL, &e), 1);
+	/* The next run has copies. */
+	rig_start(&rig);
+	rig_write(&rig, "again", 0, 1000, 4);
+	rig_wait(&rig);
+	rig_stop(&rig, 30000);
+	ck_assert_int_eq(store_mirror_wait(rig.store, clock_mono_ms() + 60000,
+	    NULL, NULL), 0);
+	s = scrub();
+	ck_assert_msg(s.findings == 0, "%s", said);
+	ck_assert_int_eq(sh("diff -r a b"), 0);
+	end();
+}
+END_TEST
+
 /* The folder under a disk that is not mounted. */
 START_TEST(an_empty_folder_is_not_filled)
 {
@@ -214,6 +257,8 @@ main(void)
 	tcase_add_loop_test(t, what_one_store_lacks_is_copied_from_the_other,
 	    0, 4);
 	tcase_add_test(t, what_no_store_has_right_is_not_mended);
+	tcase_add_loop_test(t, what_a_recovery_begins_with_is_looked_for, 0,
+	    2);
 	tcase_add_loop_test(t, an_empty_folder_is_not_filled, 0, 2);
 	suite_add_tcase(suite, t);
 	sr = srunner_create(suite);

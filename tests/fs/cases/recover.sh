@@ -36,6 +36,10 @@ remote_fsck() {
 	drive_fsck --remote
 }
 
+is_kept() {
+	find "$T/store" -type f -path "$T/store/$1/*" | grep -q .
+}
+
 need "a tree is made" make_tree
 check "it reaches the store" drive_sync 300
 check "it is changed" change_tree
@@ -45,6 +49,19 @@ dump "$M" >"$T/dump.old"
 need "it is unmounted" drive_unmount
 check "nothing is readable at rest" nothing_readable
 check "fsck --remote finds nothing" remote_fsck
+# What only a recovery reads.
+if [ -z "$APACHE$CLOUD$SFTP" ]; then
+	for what in u 'r/*/k'; do
+		find "$T/store" -type f -path "$T/store/$what/*" -delete
+		refuse "fsck --remote misses what is gone of $what" remote_fsck
+		check "so does a scrub" grep -q "no recovery key opens" \
+		    <(coffre scrub "$NAME" 2>&1)
+		need "it is mounted" drive_mount
+		check "and puts that back" until_ok 20 is_kept "$what"
+		need "it is unmounted" drive_unmount
+		check "fsck --remote finds nothing then" remote_fsck
+	done
+fi
 need "the machine is lost" lose_machine
 if [ -z "$APACHE$CLOUD$SFTP" ]; then
 	refuse "wrong words are refused" recover_wrongly
