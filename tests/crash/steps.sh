@@ -142,7 +142,8 @@ leave_again() {
 died() {
 	local rc=0
 
-	kill -0 "$MPID" 2>/dev/null && return 0
+	# It may be about to.
+	until_ok 2 fails kill -0 "$MPID" 2>/dev/null || return 0
 	wait "$MPID" || rc=$?
 	MPID=
 	return "$rc"
@@ -151,8 +152,10 @@ add_mounted_begin() {
 	add_begin && stopping drive_mount
 }
 add_mounted_run() {
-	coffre store add "$NAME" "dir:$T/second"
-	died
+	local rc=0
+
+	coffre store add "$NAME" "dir:$T/second" || rc=$?
+	died && return "$rc"
 }
 add_mounted_again() {
 	drive_mount && add_again_mounted && drive_unmount && add_again
