@@ -338,8 +338,8 @@ publish_step(struct sync *s)
 		r = trust_check(s);
 		if (r < 0)
 			return r;
+		who_tend(s);
 	}
-	who_tend(s);
 	do {
 		r = publish_pending(s);
 		if (r == 0)

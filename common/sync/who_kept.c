@@ -114,7 +114,7 @@ who_tend(struct sync *s)
 	}
 	if (n == 0 && good.err == 0 && (r < 0 || !is_same(&kept, &good)))
 		n = drive_kv_set(s->drive, SYNC_KV_WHO, good.data, good.len);
-	/* What has not answered is asked in the next round. */
+	/* What has not answered is asked after the next look at our journal. */
 	s->is_who_tended = !store_transient(n) && n != -ECANCELED;
 	if (n < 0 && s->is_who_tended)
 		log_warn("sync: who is who on the store was not looked at: "

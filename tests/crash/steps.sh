@@ -11,11 +11,7 @@ every=${STEPS_EVERY:-29}
 seed=${CRASH_SEED:-$RANDOM}
 say "seed $seed"
 RANDOM=$seed
-fs_need_fuse
-T=$(mktemp -d "${TMPDIR:-/tmp}/coffre-steps.XXXXXX")
-chmod 711 "$T"
-trap fs_cleanup EXIT
-trap 'exit 143' TERM INT HUP
+fs_prepare
 mkdir "$T/bin" && cp "$B/tests/tools/coffre_stop" "$T/bin/coffre" || exit 1
 
 # stopping COMMAND...: with the program that is killed.
@@ -116,13 +112,16 @@ add_begin() {
 add_run() {
 	stopping coffre store add "$NAME" "dir:$T/second"
 }
-add_again() {
+is_added() {
 	heard coffre store add "$NAME" "dir:$T/second" >"$T/again" ||
 	    grep -q "already" "$T/again" || {
 		cat "$T/again"
 		return 1
 	}
-	works "$T/tree.old" && diff -rq -x probe -x '.tmp-*' "$T/store" "$T/second"
+}
+add_again() {
+	is_added && works "$T/tree.old" &&
+	    diff -rq -x probe -x '.tmp-*' "$T/store" "$T/second"
 }
 leave_begin() {
 	add_begin && heard coffre store add "$NAME" "dir:$T/second"
@@ -158,17 +157,11 @@ add_mounted_run() {
 	died && return "$rc"
 }
 add_mounted_again() {
-	drive_mount && add_again_mounted && drive_unmount && add_again
-}
-add_again_mounted() {
-	heard coffre store add "$NAME" "dir:$T/second" >"$T/again" ||
-	    grep -q "already" "$T/again"
+	drive_mount && is_added && drive_unmount && add_again
 }
 
 # ---- the drive that all but the first have
 
-fs_home
-need "a drive is made" drive_init
 need "it is mounted" drive_mount
 cp -a "$TOP/common/util" "$TOP/tests/unit/test_big.c" "$T/mnt"
 head -c 3000000 /dev/urandom >"$T/mnt/long"

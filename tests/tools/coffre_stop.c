@@ -99,20 +99,6 @@ fdatasync(int fd)
 }
 
 int
-rename(const char *from, const char *to)
-{
-	step();
-	return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
-}
-
-int
-renameat(int fd, const char *from, int to_fd, const char *to)
-{
-	step();
-	return (int)syscall(SYS_renameat2, fd, from, to_fd, to, 0);
-}
-
-int
 renameat2(int fd, const char *from, int to_fd, const char *to, unsigned flags)
 {
 	step();
@@ -120,10 +106,15 @@ renameat2(int fd, const char *from, int to_fd, const char *to, unsigned flags)
 }
 
 int
-link(const char *from, const char *to)
+renameat(int fd, const char *from, int to_fd, const char *to)
 {
-	step();
-	return (int)syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+	return renameat2(fd, from, to_fd, to, 0);
+}
+
+int
+rename(const char *from, const char *to)
+{
+	return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int
@@ -134,10 +125,9 @@ linkat(int fd, const char *from, int to_fd, const char *to, int flags)
 }
 
 int
-unlink(const char *path)
+link(const char *from, const char *to)
 {
-	step();
-	return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+	return linkat(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int
@@ -148,10 +138,9 @@ unlinkat(int fd, const char *path, int flags)
 }
 
 int
-mkdir(const char *path, mode_t mode)
+unlink(const char *path)
 {
-	step();
-	return (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+	return unlinkat(AT_FDCWD, path, 0);
 }
 
 int
@@ -159,4 +148,10 @@ mkdirat(int fd, const char *path, mode_t mode)
 {
 	step();
 	return (int)syscall(SYS_mkdirat, fd, path, mode);
+}
+
+int
+mkdir(const char *path, mode_t mode)
+{
+	return mkdirat(AT_FDCWD, path, mode);
 }
