@@ -73,9 +73,12 @@ int
 drive_block_again(struct drive *d, uint64_t ino, uint64_t idx,
     const struct block_ref *lost)
 {
-	struct node *n = node_ref(d, ino, true);
+	struct node *n;
 	int r;
 
+	if (__atomic_load_n(&d->is_readonly, __ATOMIC_RELAXED))
+		return -EROFS;
+	n = node_ref(d, ino, true);
 	if (!n)
 		return -ENOMEM;
 	r = node_lock_clean(d, n);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Nodes: open inodes, their dirty blocks, and the commit that makes rows of
- * them.
+ * What open files have dirty, and the commit that makes rows of it.
  */
 #include "drive/content.h"
 
@@ -16,108 +15,7 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-/* ---- nodes --------------------------------------------------------------- */
-
-struct node *
-node_ref(struct drive *d, uint64_t ino, bool make)
-{
-	struct node *n;
-
-	mutex_lock(&d->nodes->lock);
-	HASH_FIND(hh, d->nodes->table, &ino, sizeof(ino), n);
-	if (!n && make) {
-		n = calloc(1, sizeof(*n));
-		if (n) {
-			n->ino = ino;
-			mutex_init(&n->lock, RANK_NODE);
-			HASH_ADD(hh, d->nodes->table, ino, sizeof(n->ino), n);
-		}
-		if (n && HASH_IS_OUT(n)) {
-			mutex_done(&n->lock);
-			free(n);
-			n = NULL;
-		}
-	}
-	if (n) {
-		n->refs++;
-		if (make)
-			n->is_forgotten = false;
-	}
-	mutex_unlock(&d->nodes->lock);
-	return n;
-}
-
-static void
-node_free(struct drive *d, struct node *n) NO_TSA
-{
-	struct fresh *f, *ft;
-	struct dirty *b, *bt;
-
-	HASH_ITER(hh, n->dirty, b, bt)
-		dirty_free(d, n, b);
-	HASH_ITER(hh, n->fresh, f, ft) {
-		slab_cancel(d->slab, f->frame);
-		HASH_DEL(n->fresh, f);
-		free(f);
-	}
-	aead_free(n->key);
-	crypto_wipe(n->file_key, sizeof(n->file_key));
-	mutex_done(&n->lock);
-	free(n);
-}
-
-/* The last handle is gone: what is dirty was committed before. */
-void
-node_unref(struct drive *d, struct node *n)
-{
-	bool forgotten = false, last;
-
-	mutex_lock(&d->nodes->lock);
-	last = --n->refs == 0;
-	if (last) {
-		HASH_DEL(d->nodes->table, n);
-		forgotten = n->is_forgotten;
-	}
-	mutex_unlock(&d->nodes->lock);
-	if (!last)
-		return;
-	if (forgotten)
-		drive_forget(d, n->ino);
-	node_free(d, n);
-}
-
-int
-node_lock(struct drive *d, struct node *n)
-{
-	struct inode i;
-	int r;
-
-	mutex_lock(&n->lock);
-	if (n->is_loaded)
-		return 0;
-	mutex_lock(&d->db_lock);
-	r = inode_load(d, n->ino, &i);
-	mutex_unlock(&d->db_lock);
-	if (r == 0 && i.kind != OP_KIND_FILE)
-		r = i.kind == OP_KIND_DIR ? -EISDIR : -EINVAL;
-	if (r < 0) {
-		mutex_unlock(&n->lock);
-		return r;
-	}
-	n->id = i.id;
-	memcpy(n->file_key, i.key, sizeof(n->file_key));
-	crypto_wipe(i.key, sizeof(i.key));
-	n->size = i.size;
-	n->row_end = (i.size + BLOCK_SIZE - 1) / BLOCK_SIZE;
-	n->is_loaded = true;
-	return 0;
-}
-
-int
-node_key(struct node *n)
-{
-	return n->key ? 0 : vault_file_key(n->file_key, &n->key);
-}
+/* ---- dirty blocks ------------------------------------------------------- */
 
 void
 dirty_drop(struct drive *d, struct dirty *b)
@@ -337,8 +235,10 @@ commit_rows(struct drive *d, struct node *n, struct making *m, size_t nm)
 	return r;
 }
 
+/* Nothing is dirty any more: it was committed, or is given up. */
 static void
-commit_clean(struct drive *d, struct node *n) REQUIRES(n->lock)
+node_clean(struct drive *d, struct node *n, bool is_committed)
+    REQUIRES(n->lock)
 {
 	struct fresh *f, *ft;
 	struct dirty *b, *bt;
@@ -346,17 +246,23 @@ commit_clean(struct drive *d, struct node *n) REQUIRES(n->lock)
 	HASH_ITER(hh, n->dirty, b, bt)
 		dirty_free(d, n, b);
 	HASH_ITER(hh, n->fresh, f, ft) {
+		if (!is_committed)
+			slab_cancel(d->slab, f->frame);
 		HASH_DEL(n->fresh, f);
 		free(f);
 	}
 	n->held = 0;
 	n->dirty_ms = 0;
 	n->mtime_ns = 0;
-	if (n->row_end < (n->size + BLOCK_SIZE - 1) / BLOCK_SIZE)
-		n->row_end = (n->size + BLOCK_SIZE - 1) / BLOCK_SIZE;
 	mutex_lock(&d->db_lock);
 	__atomic_store_n(&n->is_live, false, __ATOMIC_RELAXED);
 	mutex_unlock(&d->db_lock);
+}
+
+void
+node_undo(struct drive *d, struct node *n)
+{
+	node_clean(d, n, false);
 }
 
 int
@@ -381,12 +287,16 @@ node_commit(struct drive *d, struct node *n)
 		r = making_seal(d, n, b, &m[nm++]);
 	for (f = n->fresh; f && r == 0; f = f->hh.next)
 		making_fresh(n, f, &m[nm++]);
+	/* It was accepted when the drive could still be written to. */
 	if (r == 0)
-		r = drive_begin(d);
+		r = drive_begin_accepted(d);
 	if (r == 0)
 		r = drive_end(d, commit_rows(d, n, m, nm));
-	if (r == 0)
-		commit_clean(d, n);
+	if (r == 0) {
+		node_clean(d, n, true);
+		if (n->row_end < (n->size + BLOCK_SIZE - 1) / BLOCK_SIZE)
+			n->row_end = (n->size + BLOCK_SIZE - 1) / BLOCK_SIZE;
+	}
 	for (k = 0; k < nm; k++) {
 		if (r < 0 && m[k].is_new_frame)
 			slab_cancel(d->slab, m[k].b.frame);

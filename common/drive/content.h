@@ -45,6 +45,7 @@ struct node {
 	uint64_t ino;
 	unsigned refs;		/* nodes->lock */
 	bool is_forgotten;	/* nodes->lock: by the kernel */
+	bool is_kept;		/* nodes->lock: one of refs is nobody's */
 	UT_hash_handle hh;
 
 	struct mutex lock;	/* RANK_NODE; guards what follows */
@@ -163,12 +164,21 @@ struct stage {
 
 struct node *node_ref(struct drive *d, uint64_t ino, bool make);
 void node_unref(struct drive *d, struct node *n);
+/* The same when what is dirty could not be committed: it is kept, and the
+ * commit tried again, until node_let_go. */
+void node_keep(struct drive *d, struct node *n);
+/* Nothing of it is to be committed any more, if it was kept. */
+void node_let_go(struct drive *d, struct node *n);
+/* With all that is dirty; it is in no table any more. */
+void node_free(struct drive *d, struct node *n);
 /* Lock it; the first time reads its row. */
 int node_lock(struct drive *d, struct node *n) NO_TSA;
 /* As above with the db lock free; ready n->key. */
 int node_key(struct node *n) REQUIRES(n->lock);
 /* Make rows of what is dirty. */
 int node_commit(struct drive *d, struct node *n) REQUIRES(n->lock);
+/* Drop what is dirty.  For a call that found the node clean and failed. */
+void node_undo(struct drive *d, struct node *n) REQUIRES(n->lock);
 void node_touch(struct drive *d, struct node *n, bool set_mtime)
     REQUIRES(n->lock);
 /* What block idx has its part of in n->held, if it is not committed. */

@@ -74,8 +74,8 @@ share_blocks(struct drive_file *ff, uint64_t from, struct drive_file *ft,
 	struct share s = { .cap = n, .end = from + n };
 	struct drive *d = ft->d;
 	struct inode fi, ti;
+	size_t k, nrefs = 0;
 	uint64_t next;
-	size_t k;
 	int r;
 
 	s.v = calloc(n, sizeof(*s.v));
@@ -87,6 +87,10 @@ share_blocks(struct drive_file *ff, uint64_t from, struct drive_file *ft,
 	r = inode_load(d, ff->n->ino, &fi);
 	if (r == 0)
 		r = inode_load(d, ft->n->ino, &ti);
+	/* Its last block may have got longer since. */
+	if (r == 0 && size % BLOCK_SIZE &&
+	    fi.size != from * BLOCK_SIZE + (size - to * BLOCK_SIZE))
+		r = -EAGAIN;
 	if (r == 0)
 		r = block_each(d, fi.ino, from, UINT64_MAX, false, share_row,
 		    &s);
@@ -94,9 +98,11 @@ share_blocks(struct drive_file *ff, uint64_t from, struct drive_file *ft,
 		r = clear_rows(d, &ti, to, to + n, &next);
 	if (r == 1)
 		r = -EAGAIN;	/* n <= CLEAR_STEP: cannot be */
-	for (k = 0; k < s.n && r == 0; k++)
+	for (k = 0; k < s.n && r == 0; k++) {
 		r = share_put(d, &ti, &fi, &s.v[k],
 		    to + (s.v[k].idx - from));
+		nrefs += r == 0;
+	}
 	if (r == 0) {
 		if (ti.size < size)
 			ti.size = size;
@@ -112,6 +118,10 @@ share_blocks(struct drive_file *ff, uint64_t from, struct drive_file *ft,
 		ft->n->size = ti.size;
 		ft->n->row_end = (ti.size + BLOCK_SIZE - 1) / BLOCK_SIZE;
 	}
+	/* No row that stays refers to them. */
+	for (k = 0; k < nrefs && r < 0; k++)
+		if (s.v[k].frame != SLAB_NONE)
+			slab_free(d->slab, s.v[k].frame);
 out:
 	free(s.v);
 	return r;

@@ -148,6 +148,8 @@ struct drive {
  * answer before; if a group then fails, so does every begin of the rebuild.
  */
 int drive_begin(struct drive *d) ACQUIRE(d->db_lock);
+/* For a change that a call was told to be done. */
+int drive_begin_accepted(struct drive *d) ACQUIRE(d->db_lock);
 int drive_end(struct drive *d, int r) RELEASE(d->db_lock);
 /* The same for the engine's own housekeeping, allowed when read-only. */
 int drive_begin_internal(struct drive *d) ACQUIRE(d->db_lock);

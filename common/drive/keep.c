@@ -10,36 +10,69 @@
 #include "util/clock.h"
 #include "util/log.h"
 
-/* Commit what has been dirty for too long; up to 64 files a round. */
+/* Inodes with something to commit, and those kept for that: their number, or
+ * -ENOMEM.  The caller frees. */
+static ssize_t
+live_inos(struct drive *d, uint64_t **ret)
+{
+	struct node *n, *nt;
+	ssize_t c = 0;
+
+	mutex_lock(&d->nodes->lock);
+	*ret = malloc((HASH_COUNT(d->nodes->table) + 1) * sizeof(**ret));
+	if (*ret)
+		HASH_ITER(hh, d->nodes->table, n, nt)
+			if (n->is_kept ||
+			    __atomic_load_n(&n->is_live, __ATOMIC_RELAXED))
+				(*ret)[c++] = n->ino;
+	mutex_unlock(&d->nodes->lock);
+	return *ret ? c : -ENOMEM;
+}
+
+static bool
+is_deleted(struct drive *d, uint64_t ino)
+{
+	struct inode i;
+	int r;
+
+	mutex_lock(&d->db_lock);
+	r = inode_load(d, ino, &i);
+	mutex_unlock(&d->db_lock);
+	return r == -ENOENT || (r == 0 && i.flags & INODE_ORPHAN);
+}
+
+/* Commit what has been dirty for too long. */
+static void
+commit_aged(struct drive *d, uint64_t ino)
+{
+	struct node *n = node_ref(d, ino, false);
+	bool is_clean;
+	int r = 0;
+
+	if (!n)
+		return;
+	mutex_lock(&n->lock);
+	if (n->dirty_ms && clock_mono_ms() - n->dirty_ms >= DIRTY_AGE_MS)
+		r = node_commit(d, n);
+	is_clean = !n->dirty_ms;
+	mutex_unlock(&n->lock);
+	if (r < 0)
+		log_warn("drive: op=commit-aged r=%d", r);
+	/* On a full disk a deleted one is to give its room back. */
+	if (is_clean || is_deleted(d, ino))
+		node_let_go(d, n);
+	node_unref(d, n);
+}
+
 void
 content_tick(struct drive *d)
 {
-	uint64_t inos[64];
-	struct node *n, *nt;
-	size_t k, c = 0;
-	int r;
+	uint64_t *inos;
+	ssize_t k, c = live_inos(d, &inos);
 
-	mutex_lock(&d->nodes->lock);
-	HASH_ITER(hh, d->nodes->table, n, nt)
-		if (c < 64 && __atomic_load_n(&n->is_live, __ATOMIC_RELAXED))
-			inos[c++] = n->ino;
-	mutex_unlock(&d->nodes->lock);
-	for (k = 0; k < c; k++) {
-		int64_t since;
-
-		n = node_ref(d, inos[k], false);
-		if (!n)
-			continue;
-		mutex_lock(&n->lock);
-		since = n->dirty_ms;
-		r = 0;
-		if (since && clock_mono_ms() - since >= DIRTY_AGE_MS)
-			r = node_commit(d, n);
-		mutex_unlock(&n->lock);
-		if (r < 0)
-			log_warn("drive: op=commit-aged r=%d", r);
-		node_unref(d, n);
-	}
+	for (k = 0; k < c; k++)
+		commit_aged(d, inos[k]);
+	free(inos);
 	atime_tick(d, false);
 	(void)content_evict(d, d->conf.cache_max ? d->conf.cache_max :
 	    UINT64_C(10) << 30);
@@ -48,20 +81,12 @@ content_tick(struct drive *d)
 int
 drive_commit_all(struct drive *d)
 {
-	struct node *n, *nt;
-	size_t k, c = 0;
 	uint64_t *inos;
+	ssize_t k, c = live_inos(d, &inos);
 	int r, ret = 0;
 
-	mutex_lock(&d->nodes->lock);
-	inos = malloc((HASH_COUNT(d->nodes->table) + 1) * sizeof(*inos));
-	if (inos)
-		HASH_ITER(hh, d->nodes->table, n, nt)
-			if (__atomic_load_n(&n->is_live, __ATOMIC_RELAXED))
-				inos[c++] = n->ino;
-	mutex_unlock(&d->nodes->lock);
-	if (!inos)
-		return -ENOMEM;
+	if (c < 0)
+		return (int)c;
 	for (k = 0; k < c; k++) {
 		r = content_flush(d, inos[k]);
 		if (r < 0)

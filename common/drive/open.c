@@ -91,7 +91,11 @@ drive_file_close(struct drive_file *f)
 {
 	int r = drive_flush(f);
 
-	node_unref(f->d, f->n);
+	/* What was accepted stays, if the disk takes it a moment later. */
+	if (r == 0)
+		node_unref(f->d, f->n);
+	else
+		node_keep(f->d, f->n);
 	free(f);
 	return r;
 }

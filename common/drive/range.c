@@ -212,15 +212,17 @@ truncate_tail(struct drive *d, struct node *n, uint64_t size)
 
 	r = zero_part(d, n, idx, (uint32_t)(size % BLOCK_SIZE),
 	    (uint32_t)(old - idx * BLOCK_SIZE));
-	if (r < 0)
-		return r;
-	if (!n->dirty && !n->fresh)
+	if (r == 0 && !n->dirty && !n->fresh)
 		return truncate_rows(d, n, size, idx + 1);
-	n->size = size;
-	node_touch(d, n, true);
-	r = node_commit(d, n);
-	if (r < 0)
+	if (r == 0) {
+		n->size = size;
+		node_touch(d, n, true);
+		r = node_commit(d, n);
+	}
+	if (r < 0) {
 		n->size = old;
+		node_undo(d, n);
+	}
 	return r;
 }
 
@@ -280,13 +282,15 @@ zero_range(struct drive *d, struct node *n, uint64_t off, uint64_t end)
 		last = (end + BLOCK_SIZE - 1) / BLOCK_SIZE;
 	else if (r == 0 && tail && last >= first)
 		r = zero_part(d, n, last, 0, tail);
-	if (r < 0)
+	if (r == 0) {
+		node_touch(d, n, true);
+		r = node_commit(d, n);
+	}
+	if (r < 0) {
+		node_undo(d, n);
 		return r;
-	node_touch(d, n, true);
-	r = node_commit(d, n);
-	if (r == 0 && first < last)
-		r = clear_range(d, n, first, last);
-	return r;
+	}
+	return first < last ? clear_range(d, n, first, last) : 0;
 }
 
 /* The times of a call that changed nothing else. */

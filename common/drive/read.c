@@ -345,6 +345,8 @@ patch_complete(struct drive *d, struct node *n, uint64_t idx)
 			}
 		}
 	}
+	if (r < 0 && !n->dirty_ms)
+		node_undo(d, n);
 	mutex_unlock(&n->lock);
 out:
 	explicit_bzero(base, BLOCK_SIZE);

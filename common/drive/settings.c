@@ -127,8 +127,6 @@ drive_statfs(struct drive *d, struct drive_statfs *ret)
 		total = u.file_bytes + left;
 		if (statvfs(d->conf.state_dir, &vfs) == 0)
 			total = (uint64_t)vfs.f_blocks * vfs.f_frsize;
-		left = left > d->conf.free_floor ?
-		    left - d->conf.free_floor : 0;
 	} else {
 		/* What waits here will need room there. */
 		left = left > u.staged_bytes ? left - u.staged_bytes : 0;

@@ -83,12 +83,18 @@ drive_begin_internal(struct drive *d) NO_TSA
 }
 
 int
+drive_begin_accepted(struct drive *d) NO_TSA
+{
+	(void)__atomic_add_fetch(&d->nchanges, 1, __ATOMIC_RELAXED);
+	return drive_begin_internal(d);
+}
+
+int
 drive_begin(struct drive *d) NO_TSA
 {
 	if (__atomic_load_n(&d->is_readonly, __ATOMIC_RELAXED))
 		return -EROFS;
-	(void)__atomic_add_fetch(&d->nchanges, 1, __ATOMIC_RELAXED);
-	return drive_begin_internal(d);
+	return drive_begin_accepted(d);
 }
 
 uint64_t

@@ -210,9 +210,10 @@ part_write(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
 		have_set(b->have, o, o + len);
 		return 0;
 	}
-	/* A writer that goes forward has filled it: seal it now. */
+	/* A writer that goes forward has filled it: seal it now.  If that
+	 * cannot be, the commit tries again. */
 	if (b->len == BLOCK_SIZE && o + len == BLOCK_SIZE && o > 0)
-		return fresh_write(d, n, idx, b->buf);
+		(void)fresh_write(d, n, idx, b->buf);
 	return 0;
 }
 
