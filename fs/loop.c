@@ -97,8 +97,14 @@ lead_give(struct loop *l, struct worker *w) REQUIRES(l->lock)
 static void
 lead_pass(struct loop *l) REQUIRES(l->lock)
 {
-	struct worker *w = SLIST_FIRST(&l->spares);
+	struct worker *w;
 
+	/* Those that waited leave by themselves. */
+	if (l->is_ended) {
+		lead_give(l, NULL);
+		return;
+	}
+	w = SLIST_FIRST(&l->spares);
 	if (w) {
 		SLIST_REMOVE_HEAD(&l->spares, spare);
 		l->nspares--;
