@@ -273,6 +273,9 @@ apply_delete(struct apply *a, const struct vault_id *id)
 		/* Nobody has it open while a drive is rebuilt. */
 		if (r == 0 && d->is_rebuilding)
 			r = inode_reap(d, i.ino);
+		/* The rest goes at the end. */
+		if (r == 1)
+			r = 0;
 	} else {
 		i.nlink--;
 		r = inode_save(d, &i);

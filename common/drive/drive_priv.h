@@ -212,7 +212,8 @@ int inode_save(struct drive *d, const struct inode *i) REQUIRES(d->db_lock);
 /* Forget cached rows (after a rollback). */
 void inode_cache_drop(struct drive *d) REQUIRES(d->db_lock);
 /* The inode has no name, no handle and no kernel reference: delete its rows,
- * xattrs and blocks, inside the caller's transaction. */
+ * xattrs and blocks, inside the caller's transaction.  1: there are more of
+ * them than go into one; call again in the next. */
 int inode_reap(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 /* forget.c: reap all that was forgotten; at a tick, when nobody is at work or
  * they have waited long enough. */
@@ -288,7 +289,7 @@ int content_truncate(struct drive *d, uint64_t ino, uint64_t size);
 /* Is it open; if so remember that the kernel has forgotten it, so that the
  * last close reaps it. */
 bool content_forgotten(struct drive *d, uint64_t ino);
-/* Delete all blocks of an inode. */
+/* Delete all blocks of an inode; 1: as many as one transaction should. */
 int content_reap(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 /* The put of ino can be published now: its blocks are on the store, or it is
  * small.  Freezes a version if it is quiet (see stage.c). 1, 0 or errno. */

@@ -53,13 +53,15 @@ reap_some(struct drive *d) NO_TSA
 	r = drive_begin_internal(d);
 	if (r == 0) {
 		for (k = 0; k < REAP_BATCH && d->gone.n > 0 && r == 0; k++) {
-			r = inode_reap(d, d->gone.ino[--d->gone.n]);
+			r = inode_reap(d, d->gone.ino[d->gone.n - 1]);
+			if (r != 1)
+				d->gone.n--;
 			/* It stays an orphan, and the others go. */
 			if (unread_is(r))
 				r = 0;
 		}
 		is_more = d->gone.n > 0;
-		r = drive_end(d, r);
+		r = drive_end(d, r > 0 ? 0 : r);
 	}
 	if (r < 0)
 		log_warn("drive: op=reap r=%d", r);

@@ -117,7 +117,7 @@ published_check(struct fsck *f) NO_TSA
 		r = inode_load(f->d, n->ino, &i);
 		if (r < 0)
 			return r;
-		if (!inode_is_published(&i))
+		if (!inode_is_published(&i) || i.flags & INODE_ORPHAN)
 			continue;
 		r = inode_by_id(f->d, &i.id, &ino);
 		if (r < 0 && r != -ENOENT)

@@ -357,6 +357,9 @@ inode_reap(struct drive *d, uint64_t ino)
 	if (!(i.flags & INODE_ORPHAN))
 		return 0;
 	r = pin_gone(d, ino);
+	/* Nobody finds it again when a part is gone. */
+	if (r == 0)
+		r = inode_id_drop(d, &i);
 	if (r == 0)
 		r = content_reap(d, ino);
 	if (r == 0 && (i.flags & INODE_XATTR))
@@ -368,12 +371,6 @@ inode_reap(struct drive *d, uint64_t ino)
 		r = stmt_run(s);
 	}
 	if (r == 0) {
-		s = db_stmt(d->db, STMT_INODE_ID_DEL,
-		    "DELETE FROM inode_id WHERE id = ?1");
-		stmt_blob(s, 1, i.id.b, VAULT_ID_LEN);
-		r = stmt_run(s);
-	}
-	if (r == 0) {
 		s = db_stmt(d->db, STMT_INODE_DEL,
 		    "DELETE FROM inode WHERE ino = ?1");
 		stmt_i64(s, 1, (int64_t)ino);
@@ -382,7 +379,7 @@ inode_reap(struct drive *d, uint64_t ino)
 	/* Last: as long as it is an orphan, what is left of it is found. */
 	if (r == 0)
 		r = orphan_del(d, &i);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	atime_drop(d, ino);
 	cache_del(d, ino);

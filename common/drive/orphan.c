@@ -72,6 +72,18 @@ orphan_del(struct drive *d, struct inode *i)
 }
 
 int
+inode_id_drop(struct drive *d, const struct inode *i)
+{
+	struct stmt *s;
+
+	s = db_stmt(d->db, STMT_INODE_ID_DEL,
+	    "DELETE FROM inode_id WHERE id = ?1 AND ino = ?2");
+	stmt_blob(s, 1, i->id.b, VAULT_ID_LEN);
+	stmt_i64(s, 2, (int64_t)i->ino);
+	return stmt_run(s);
+}
+
+int
 inode_unorphan(struct drive *d, struct inode *i)
 {
 	if (!(i->flags & INODE_ORPHAN))
@@ -113,7 +125,9 @@ orphans_reap(struct drive *d) NO_TSA
 		is_one = r == 1;
 		if (is_one)
 			r = inode_reap(d, ino);
-		r = drive_end(d, r);
+		if (is_one && r == 1)
+			ino--;		/* the next one is this one again */
+		r = drive_end(d, r > 0 ? 0 : r);
 		if (is_one && unread_is(r)) {
 			log_error("drive: inode %llu was deleted and cannot "
 			    "be read: r=%d", (unsigned long long)ino, r);

@@ -351,9 +351,13 @@ drive_fallocate(struct drive_file *f, int mode, uint64_t off, uint64_t len)
 
 /* ---- lseek --------------------------------------------------------------- */
 
+#define SEEK_STEP 1024		/* rows looked at without giving way */
+
 struct seek {
 	uint64_t idx;		/* next index that would continue the run */
 	uint64_t found;
+	uint64_t from;		/* where the next step begins */
+	unsigned n;		/* rows of this one */
 	bool want_data;
 };
 
@@ -362,6 +366,9 @@ seek_row(void *arg, const struct block *b)
 {
 	struct seek *s = arg;
 
+	if (s->n++ == SEEK_STEP)
+		return 2;
+	s->from = b->idx + 1;
 	if (b->state == BLOCK_HOLE)
 		return 0;
 	if (s->want_data) {
@@ -392,10 +399,14 @@ drive_lseek(struct drive_file *f, int64_t off, int whence)
 		mutex_unlock(&f->n->lock);
 		return -ENXIO;
 	}
-	s.idx = (uint64_t)off / BLOCK_SIZE;
-	mutex_lock(&d->db_lock);
-	r = block_each(d, f->n->ino, s.idx, UINT64_MAX, false, seek_row, &s);
-	mutex_unlock(&d->db_lock);
+	s.idx = s.from = (uint64_t)off / BLOCK_SIZE;
+	do {
+		s.n = 0;
+		mutex_lock(&d->db_lock);
+		r = block_each(d, f->n->ino, s.from, UINT64_MAX, false,
+		    seek_row, &s);
+		mutex_unlock(&d->db_lock);
+	} while (r == 2);
 	at = (s.want_data ? s.found : s.idx);
 	if (r >= 0 && s.want_data && at == UINT64_MAX)
 		r = -ENXIO;

@@ -10,6 +10,7 @@
 #include "drive/slab.h"
 
 #define REAP_ROWS 16
+#define REAP_MAX 4096		/* in one transaction: others wait for it */
 
 int
 gones_add(struct gones *g, const struct gone *e)
@@ -227,14 +228,20 @@ content_reap(struct drive *d, uint64_t ino)
 	struct pending *p;
 	int n, k, r = 0;
 
+	p = pending_find(d, ino);
+	if (p)
+		pending_free(d, p);
 	/* Rows may not change under a cursor. */
 	do {
 		n = block_tail(d, ino, v, REAP_ROWS);
 		if (n < 0)
 			return n;
 		for (k = 0; k < n && r == 0; k++) {
-			if (v[k].idx != idx)
+			if (v[k].idx != idx) {
+				if (d->stage->txn.n >= REAP_MAX)
+					return 1;
 				is_covered = is_patched = false;
+			}
 			idx = v[k].idx;
 			/* Superseded rows left the counters when they were. */
 			if (is_covered ||
@@ -245,9 +252,6 @@ content_reap(struct drive *d, uint64_t ino)
 			r = block_gone(d, &v[k], false);
 		}
 	} while (n == REAP_ROWS && r == 0);
-	p = pending_find(d, ino);
-	if (p)
-		pending_free(d, p);
 	return r;
 }
 

@@ -198,7 +198,8 @@ int target_give(struct drive *d, const struct inode *i, uint8_t **ret,
 /* Save i as without a name (nlink 0). */
 int inode_orphan(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
 int inode_unorphan(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
-/* The row alone, for who reaps it. */
+/* The way to it by its id, and the row alone, for who reaps it. */
+int inode_id_drop(struct drive *d, const struct inode *i) REQUIRES(d->db_lock);
 int orphan_del(struct drive *d, struct inode *i) REQUIRES(d->db_lock);
 /* Reap the orphans there are (at open, after a rebuild), but those that
  * cannot be read; each is a transaction. */
