@@ -91,4 +91,21 @@ rm -f "$T/state/filler" "$M/no-room"
 check "when they go there is room again" until_ok 20 write_again
 check "and nothing is lost" what_was_told_is_there
 
+# What was written when there was room, and closed when there was none.
+write_then_fill() {
+	exec 9>"$M/late" && head -c 1000000 "$R/f1" >&9 && fill_disk
+	exec 9>&-
+	rm -f "$T/state/filler"
+}
+late_is_there() {
+	head -c 1000000 "$R/f1" | cmp - "$M/late"
+}
+write_then_fill
+check "a file closed on a full disk has what was written" late_is_there
+sleep 7
+cd "$T" || exit 1
+need "it is killed" drive_kill
+need "and mounted" drive_mount
+check "and keeps it" late_is_there
+
 fs_end
