@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 #include "crypto/internal.h"
@@ -105,14 +106,15 @@ blocks(const struct aead *a, uint8_t *p, size_t len)
 }
 
 static int
-message_key(const struct aead *a, const uint8_t *nonce, uint8_t out[32])
+message_key(const struct aead *a, char label, const uint8_t *nonce,
+    uint8_t out[32])
 {
 	int i, j;
 
 	for (i = 0; i < 2; i++) {
 		out[16 * i] = 0;
 		out[16 * i + 1] = (uint8_t)(i + 1);
-		out[16 * i + 2] = 'X';
+		out[16 * i + 2] = (uint8_t)label;
 		out[16 * i + 3] = 0;
 		memcpy(out + 16 * i + 4, nonce, 12);
 		for (j = 0; j < 16; j++)
@@ -161,7 +163,7 @@ aead_seal(const struct aead *a, const uint8_t nonce[static 24],
 	uint8_t key[32];
 	int r;
 
-	r = message_key(a, nonce, key);
+	r = message_key(a, 'X', nonce, key);
 	if (r == 0)
 		r = gcm_seal(key, nonce + 12, aad, aad_len, in, len, out, tag);
 	crypto_wipe(key, sizeof(key));
@@ -176,10 +178,102 @@ aead_open(const struct aead *a, const uint8_t nonce[static 24],
 	uint8_t key[32];
 	int r;
 
-	r = message_key(a, nonce, key);
+	r = message_key(a, 'X', nonce, key);
 	if (r == 0)
 		r = gcm_open(key, nonce + 12, aad, aad_len, in, len, tag, out);
 	crypto_wipe(key, sizeof(key));
+	return r;
+}
+
+/* ---- parts -------------------------------------------------------------- */
+
+static void
+counter_add(uint8_t p[static 4], uint32_t n)
+{
+	uint32_t v = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	    (uint32_t)p[2] << 8 | p[3];
+
+	v += n;
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
+
+/* The sums of parts n and on. */
+static int
+part_sums(const struct aead *a, const uint8_t *nonce, size_t n,
+    const uint8_t *in, size_t len, uint8_t (*sums)[16])
+{
+	EVP_CIPHER_CTX *c = crypto_thread()->gcm;
+	uint8_t key[32], iv[12], none[16];
+	size_t k, at;
+	int r, done;
+
+	r = message_key(a, 'P', nonce, key);
+	for (k = 0; r == 0 && k < AEAD_PARTS(len); k++) {
+		memcpy(iv, nonce + 12, sizeof(iv));
+		counter_add(iv + 8, (uint32_t)(n + k));
+		at = k * AEAD_PART;
+		/* The key's schedule is made once. */
+		if (EVP_CipherInit_ex2(c, NULL, k ? NULL : key, iv, 1,
+		    NULL) != 1 || gcm_feed(c, in + at, len - at < AEAD_PART ?
+		    len - at : AEAD_PART, NULL) < 0 ||
+		    EVP_CipherFinal_ex(c, none, &done) != 1 ||
+		    EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, 16,
+		    sums[k]) != 1)
+			r = -EIO;
+	}
+	crypto_wipe(key, sizeof(key));
+	return r;
+}
+
+int
+aead_part_sums(const struct aead *a, const uint8_t nonce[static 24],
+    const uint8_t *in, size_t len, uint8_t (*sums)[16])
+{
+	return part_sums(a, nonce, 0, in, len, sums);
+}
+
+/* The key stream of GCM: the first of its counters after the one of the tag
+ * is 2 (SP 800-38D, 7.1). */
+static int
+part_decrypt(const struct aead *a, const uint8_t *nonce, size_t n,
+    const uint8_t *in, size_t len, uint8_t *out)
+{
+	EVP_CIPHER_CTX *c = crypto_thread()->ctr;
+	uint8_t key[32], iv[16] = { 0 };
+	int r, done;
+
+	memcpy(iv, nonce + 12, 12);
+	counter_add(iv + 12, (uint32_t)(2 + n * (AEAD_PART / 16)));
+	r = message_key(a, 'X', nonce, key);
+	if (r == 0 && (EVP_CipherInit_ex2(c, NULL, key, iv, 0, NULL) != 1 ||
+	    EVP_CipherUpdate(c, out, &done, in, (int)len) != 1))
+		r = -EIO;
+	crypto_wipe(key, sizeof(key));
+	return r;
+}
+
+int
+aead_part_open(const struct aead *a, const uint8_t nonce[static 24],
+    size_t n, const uint8_t *in, size_t len, const uint8_t (*sums)[16],
+    uint8_t *out)
+{
+	uint8_t sum[AEAD_PARTS_MAX][16];
+	size_t k;
+	int r;
+
+	if (AEAD_PARTS(len) > AEAD_PARTS_MAX)
+		return -EINVAL;
+	r = part_sums(a, nonce, n, in, len, sum);
+	for (k = 0; r == 0 && k < AEAD_PARTS(len); k++)
+		if (CRYPTO_memcmp(sum[k], sums[k], 16) != 0)
+			r = -EBADMSG;
+	if (r == 0)
+		r = part_decrypt(a, nonce, n, in, len, out);
+	if (r < 0)
+		crypto_wipe(out, len);
 	return r;
 }
 

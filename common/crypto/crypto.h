@@ -79,6 +79,25 @@ int aead_open(const struct aead *a, const uint8_t nonce[static 24],
     const void *aad, size_t aad_len, const void *in, size_t len,
     const uint8_t tag[static 16], void *out);
 /* nonce | ciphertext | tag with a fresh random nonce: len + AEAD_OVERHEAD. */
+/*
+ * A sealed message in parts of AEAD_PART bytes, so that a few bytes of a long
+ * one can be had for less than all of it.  Sums are GMAC (SP 800-38D) of the
+ * parts' ciphertext under a key that is made from the message's nonce as
+ * XAES-256-GCM makes the message's own, with another label; they are of use
+ * to who has the key only, and bound to the message and the place in it.
+ */
+#define AEAD_PART 4096
+#define AEAD_PARTS(len) (((len) + AEAD_PART - 1) / AEAD_PART)
+#define AEAD_PARTS_MAX 32	/* opened in one call */
+/* One for each part. */
+int aead_part_sums(const struct aead *a, const uint8_t nonce[static 24],
+    const uint8_t *in, size_t len, uint8_t (*sums)[16]);
+/* len bytes from the beginning of part n on; the last part may be cut short
+ * only where the message ends.  -EBADMSG: not what the sums are of; out is
+ * wiped. */
+int aead_part_open(const struct aead *a, const uint8_t nonce[static 24],
+    size_t n, const uint8_t *in, size_t len, const uint8_t (*sums)[16],
+    uint8_t *out);
 int aead_seal_box(const struct aead *a, const void *aad, size_t aad_len,
     const void *in, size_t len, uint8_t *out);
 /* box_len is that of the box; out has box_len - AEAD_OVERHEAD bytes. */

@@ -80,6 +80,7 @@ thread_free(void *p)
 	EVP_CIPHER_CTX_free(t->ecb);
 	EVP_CIPHER_CTX_free(t->cbc);
 	EVP_CIPHER_CTX_free(t->gcm);
+	EVP_CIPHER_CTX_free(t->ctr);
 	EVP_MD_CTX_free(t->md);
 	EVP_MAC_CTX_free(t->hmac);
 	free(t);
@@ -104,6 +105,7 @@ algs_fetch(void)
 	algs.ecb = EVP_CIPHER_fetch(NULL, "AES-256-ECB", NULL);
 	algs.cbc = EVP_CIPHER_fetch(NULL, "AES-256-CBC", NULL);
 	algs.gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
+	algs.ctr = EVP_CIPHER_fetch(NULL, "AES-256-CTR", NULL);
 	algs.sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
 	algs.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	algs.scrypt = EVP_KDF_fetch(NULL, "SCRYPT", NULL);
@@ -117,8 +119,8 @@ static int
 algs_ready(void)
 {
 	(void)pthread_once(&once, algs_fetch);
-	return algs.ecb && algs.cbc && algs.gcm && algs.sha256 && algs.hmac &&
-	    algs.scrypt ? 0 : -EIO;
+	return algs.ecb && algs.cbc && algs.gcm && algs.ctr && algs.sha256 &&
+	    algs.hmac && algs.scrypt ? 0 : -EIO;
 }
 
 int
@@ -158,16 +160,18 @@ thread_new(void)
 	t->ecb = EVP_CIPHER_CTX_new();
 	t->cbc = EVP_CIPHER_CTX_new();
 	t->gcm = EVP_CIPHER_CTX_new();
+	t->ctr = EVP_CIPHER_CTX_new();
 	t->md = EVP_MD_CTX_new();
 	t->hmac = EVP_MAC_CTX_new(a->hmac);
 	p[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
 	    digest, 0);
 	p[1] = OSSL_PARAM_construct_end();
-	if (!t->ecb || !t->cbc || !t->gcm || !t->md || !t->hmac ||
+	if (!t->ecb || !t->cbc || !t->gcm || !t->ctr || !t->md || !t->hmac ||
 	    !EVP_MAC_CTX_set_params(t->hmac, p) ||
 	    !EVP_EncryptInit_ex2(t->ecb, a->ecb, NULL, NULL, NULL) ||
 	    !EVP_EncryptInit_ex2(t->cbc, a->cbc, NULL, NULL, NULL) ||
 	    !EVP_EncryptInit_ex2(t->gcm, a->gcm, NULL, NULL, NULL) ||
+	    !EVP_EncryptInit_ex2(t->ctr, a->ctr, NULL, NULL, NULL) ||
 	    !EVP_CIPHER_CTX_set_padding(t->ecb, 0) ||
 	    !EVP_CIPHER_CTX_set_padding(t->cbc, 0)) {
 		thread_free(t);

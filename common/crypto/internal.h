@@ -18,6 +18,7 @@ struct crypto_algs {
 	EVP_CIPHER *ecb;	/* AES-256, for the XAES key derivation */
 	EVP_CIPHER *cbc;	/* AES-256, for CMAC */
 	EVP_CIPHER *gcm;	/* AES-256 */
+	EVP_CIPHER *ctr;	/* AES-256, for a part of what GCM made */
 	EVP_MD *sha256;
 	EVP_MAC *hmac;
 	EVP_KDF *scrypt;
@@ -27,6 +28,7 @@ struct crypto_thread {
 	EVP_CIPHER_CTX *ecb;
 	EVP_CIPHER_CTX *cbc;
 	EVP_CIPHER_CTX *gcm;
+	EVP_CIPHER_CTX *ctr;
 	EVP_MD_CTX *md;
 	EVP_MAC_CTX *hmac;
 	/* Which key (see crypto_serial) the first two contexts hold now. */

@@ -11,6 +11,7 @@
 
 #include "drive/cache.h"
 #include "drive/slab.h"
+#include "drive/sums.h"
 #include "util/buf.h"
 #include "util/clock.h"
 #include "util/log.h"
@@ -190,7 +191,10 @@ making_seal(struct drive *d, struct node *n, const struct dirty *b,
 		return r;
 	}
 	ret->is_new_frame = true;
-	return slab_write(d->slab, ret->b.frame, ct, b->len);
+	r = slab_write(d->slab, ret->b.frame, ct, b->len);
+	if (r == 0)
+		sums_make(d, n->key, ret->b.nonce, ret->b.frame, ct, b->len);
+	return r;
 }
 
 static void
@@ -346,6 +350,8 @@ content_open_all(struct drive *d, struct err *e)
 		r = slab_open(d->conf.state_dir, d->conf.free_floor, &d->slab,
 		    e);
 	if (r == 0)
+		d->sums = sums_open(d->conf.state_dir);
+	if (r == 0)
 		r = content_scan(d);
 	return r;
 }
@@ -383,8 +389,10 @@ content_close_all(struct drive *d)
 	}
 	cache_free(d->cache);
 	slab_close(d->slab);
+	sums_close(d->sums);
 	d->nodes = NULL;
 	d->stage = NULL;
 	d->cache = NULL;
 	d->slab = NULL;
+	d->sums = NULL;
 }

@@ -189,6 +189,9 @@ void dirty_free(struct drive *d, struct node *n, struct dirty *b)
     REQUIRES(n->lock);
 int dirty_grow(struct drive *d, struct dirty *b, uint32_t cap);
 
+/* Bytes [o, o + len) of a block that has so many: the rest are zeros. */
+void copy_part(const uint8_t *p, uint32_t have, uint32_t o, uint32_t len,
+    uint8_t *out);
 /* Decrypt the ciphertext of row b. id and key are the inode's own. */
 int block_open(struct drive *d, const struct block *b,
     const struct vault_id *id, const struct aead *key, const uint8_t *ct,
@@ -197,6 +200,18 @@ int block_open(struct drive *d, const struct block *b,
  * was reused meanwhile; look the row up again. */
 int block_load(struct drive *d, const struct block *b,
     const struct vault_id *id, const struct aead *key, uint8_t *out);
+/* The same for few bytes, [o, o + len), without the rest of the block: 1;
+ * else it is to be loaded, and if there were no sums that fit (< 0) be given
+ * some. */
+int block_load_part(struct drive *d, const struct block *b,
+    const struct aead *key, uint32_t o, uint32_t len, uint8_t *out);
+/* Write the sums by which that is done, of the ciphertext in a frame. */
+void sums_make(struct drive *d, const struct aead *key,
+    const uint8_t nonce[static AEAD_NONCE_LEN], uint32_t frame,
+    const uint8_t *ct, uint32_t len);
+/* ... and those of one that block_load has read last in this thread. */
+void sums_mend(struct drive *d, const struct block *b,
+    const struct aead *key);
 /* Seal len bytes as (id, idx): fills nonce, tag, and writes ct. */
 int block_seal(struct drive *d, const struct vault_id *id,
     const struct aead *key, uint64_t idx, const uint8_t *p, uint32_t len,

@@ -55,7 +55,7 @@ struct drive_attr {
 };
 
 struct drive_conf {
-	const char *state_dir;	/* holds drive.db, blocks.dat, lock */
+	const char *state_dir;	/* drive.db, blocks.dat and .sum, lock */
 	const struct vault_id *drive, *realm;
 	const uint8_t *local_key;	/* 32 bytes; seals what is kept here */
 	uint32_t dev_index;	/* first 4 bytes of new ids, with dev below */

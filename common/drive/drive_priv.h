@@ -101,6 +101,7 @@ struct drive {
 
 	struct nodes *nodes;	/* content.c: open inodes */
 	struct slab *slab;	/* slab.c: the block file */
+	struct sums *sums;	/* sums.c: for parts of its blocks */
 	struct cache *cache;	/* cache.c: opened blocks */
 	struct stage *stage;	/* stage.c: what waits for upload */
 	struct pins *pins;	/* pin.c: what is to stay here */

@@ -15,28 +15,17 @@
 
 #define AHEAD_MAX 128		/* blocks: 16 MiB */
 #define READ_TRIES 8
+#define JUMP_MAX 16384		/* bytes that are read without their block */
 #define NEAR 8			/* blocks asked for together: 1 MiB */
 
 /* How a block that is not here is got. */
 struct ask {
 	const struct drive_wait *w;
 	size_t n;		/* blocks asked for, from it on */
+	bool is_jump;		/* few bytes anywhere: not the rest of it */
 };
 
 /* ---- one block ----------------------------------------------------------- */
-
-static void
-copy_part(const uint8_t *p, uint32_t have, uint32_t o, uint32_t len,
-    uint8_t *out)
-{
-	uint32_t n = have > o ? have - o : 0;
-
-	if (n > len)
-		n = len;
-	if (n)
-		memcpy(out, p + o, n);
-	memset(out + n, 0, len - n);
-}
 
 static bool
 have_all(const uint8_t *map, uint32_t from, uint32_t to)
@@ -120,11 +109,12 @@ read_memory(struct drive *d, struct node *n, uint64_t idx, uint32_t o,
 /* From the opened blocks or from disk: 1 done, 0 not here. */
 static int
 read_row(struct drive *d, const struct block *b, const struct vault_id *id,
-    const struct aead *key, uint32_t o, uint32_t len, uint8_t *out)
+    const struct aead *key, uint32_t o, uint32_t len, uint8_t *out,
+    bool is_jump)
 {
 	const struct opened *op;
+	int r, part = 0;
 	uint8_t *p;
-	int r;
 
 	op = cache_get(d->cache, b->ino, b->idx, b->bid);
 	if (op) {
@@ -141,6 +131,10 @@ read_row(struct drive *d, const struct block *b, const struct vault_id *id,
 			memset(out + b->len, 0, len - b->len);
 		return r < 0 ? r : 1;
 	}
+	if (is_jump)
+		part = block_load_part(d, b, key, o, len, out);
+	if (part == 1)
+		return 1;
 	p = malloc(b->len ? b->len : 1);
 	if (!p)
 		return -ENOMEM;
@@ -149,6 +143,8 @@ read_row(struct drive *d, const struct block *b, const struct vault_id *id,
 		free(p);
 		return r;
 	}
+	if (part < 0)
+		sums_mend(d, b, key);
 	copy_part(p, b->len, o, len, out);
 	cache_add(d->cache, b->ino, b->idx, b->bid, p, b->len);
 	return 1;
@@ -222,7 +218,8 @@ read_block(const struct drive_file *f, uint64_t idx, uint32_t o,
 				return r;
 			continue;
 		}
-		r = read_row(d, &b, &n->id, n->key, o, len, out);
+		r = read_row(d, &b, &n->id, n->key, o, len, out,
+		    ask->is_jump);
 		if (r == 1)
 			return 0;
 		if (r == -EAGAIN && tries >= 3)
@@ -260,7 +257,7 @@ base_read(struct drive *d, struct node *n, uint64_t idx, uint8_t *out,
 			*ret_len = 0;
 			return 0;
 		}
-		r = read_row(d, &b, &n->id, n->key, 0, BLOCK_SIZE, out);
+		r = read_row(d, &b, &n->id, n->key, 0, BLOCK_SIZE, out, false);
 		if (r == 1) {
 			*ret_len = b.len;
 			return 0;
@@ -413,7 +410,7 @@ drive_read(struct drive_file *f, void *out, size_t size, uint64_t off,
 {
 	uint8_t *at = out;
 	uint64_t pos = off, row_end;
-	struct ask ask = { w, 1 };
+	struct ask ask = { w, 1, false };
 	bool is_first;
 	size_t left;
 	int r;
@@ -427,6 +424,8 @@ drive_read(struct drive_file *f, void *out, size_t size, uint64_t off,
 		size = (size_t)(f->n->size - off);
 	row_end = f->n->row_end;
 	mutex_unlock(&f->n->lock);
+	ask.is_jump = off != 0 && size <= JUMP_MAX && off !=
+	    __atomic_load_n(&f->next_off, __ATOMIC_RELAXED);
 	is_first = f->is_sparing || !__atomic_load_n(&f->has_read,
 	    __ATOMIC_RELAXED);
 	if (size && off == 0 && !f->is_sparing)

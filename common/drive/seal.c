@@ -8,6 +8,7 @@
 
 #include "drive/content.h"
 #include "drive/slab.h"
+#include "drive/sums.h"
 #include "util/buf.h"
 
 #define SCRATCHES 2
@@ -60,22 +61,35 @@ block_seal(struct drive *d, const struct vault_id *id, const struct aead *key,
 	return aead_seal(key, nonce, aad, sizeof(aad), p, len, ct, tag);
 }
 
+/* The key it was sealed under: of its own file, or made into *ret_other. */
+static int
+key_of(const struct block *b, const struct aead **key,
+    struct aead **ret_other)
+{
+	int r = 0;
+
+	*ret_other = NULL;
+	if (b->is_shared)
+		r = vault_file_key(b->from_key, ret_other);
+	if (*ret_other)
+		*key = *ret_other;
+	return r;
+}
+
 int
 block_open(struct drive *d, const struct block *b, const struct vault_id *id,
     const struct aead *key, const uint8_t *ct, uint8_t *out)
 {
 	uint8_t aad[VAULT_BLOCK_AAD_LEN];
-	struct aead *other = NULL;
-	int r = 0;
+	struct aead *other;
+	int r = key_of(b, &key, &other);
 
-	if (b->is_shared)
-		r = vault_file_key(b->from_key, &other);
 	if (r < 0)
 		return r;
 	vault_block_aad(&d->drive_id, &d->realm_id,
 	    b->is_shared ? &b->from : id, VAULT_CLASS_DATA,
 	    b->is_shared ? b->from_idx : b->idx, aad);
-	r = aead_open(other ? other : key, b->nonce, aad, sizeof(aad), ct,
+	r = aead_open(key, b->nonce, aad, sizeof(aad), ct,
 	    b->len, b->tag, out);
 	aead_free(other);
 	return r;
@@ -103,6 +117,72 @@ block_load(struct drive *d, const struct block *b, const struct vault_id *id,
 	if (r == 0)
 		r = block_open(d, b, id, key, ct, out);
 	return r == -EBADMSG ? -EAGAIN : r;
+}
+
+void
+copy_part(const uint8_t *p, uint32_t have, uint32_t o, uint32_t len,
+    uint8_t *out)
+{
+	uint32_t n = have > o ? have - o : 0;
+
+	if (n > len)
+		n = len;
+	if (n)
+		memcpy(out, p + o, n);
+	memset(out + n, 0, len - n);
+}
+
+/* ---- parts of a block ---------------------------------------------------- */
+
+void
+sums_make(struct drive *d, const struct aead *key,
+    const uint8_t nonce[static AEAD_NONCE_LEN], uint32_t frame,
+    const uint8_t *ct, uint32_t len)
+{
+	uint8_t sums[SUMS_PARTS][SUM_LEN];
+
+	if (aead_part_sums(key, nonce, ct, len, sums) == 0)
+		sums_write(d->sums, frame, sums, AEAD_PARTS(len));
+}
+
+void
+sums_mend(struct drive *d, const struct block *b, const struct aead *key)
+{
+	const uint8_t *ct = content_scratch(0);
+	struct aead *other;
+
+	if (b->frame == SLAB_NONE || !ct || key_of(b, &key, &other) < 0)
+		return;
+	sums_make(d, key, b->nonce, b->frame, ct, b->len);
+	aead_free(other);
+}
+
+int
+block_load_part(struct drive *d, const struct block *b,
+    const struct aead *key, uint32_t o, uint32_t len, uint8_t *out)
+{
+	uint32_t from = o / AEAD_PART, to = (uint32_t)AEAD_PARTS(o + len);
+	uint8_t *ct = content_scratch(0), *p = content_scratch(1);
+	uint8_t sums[SUMS_PARTS][SUM_LEN];
+	uint32_t at = from * AEAD_PART, end = to * AEAD_PART;
+	struct aead *other;
+	int r;
+
+	if (end > b->len)
+		end = b->len;
+	if (b->frame == SLAB_NONE || !ct || !p || at >= end ||
+	    !slab_in_parts(d->slab, b->frame) || key_of(b, &key, &other) < 0)
+		return 0;
+	r = sums_read(d->sums, b->frame, from, to - from, sums);
+	if (r == 0)
+		r = slab_read_part(d->slab, b->frame, at, ct, end - at);
+	if (r == 0)
+		r = aead_part_open(key, b->nonce, from, ct, end - at, sums, p);
+	aead_free(other);
+	if (r < 0)
+		return r;
+	copy_part(p, end - at, o - at, len, out);
+	return 1;
 }
 
 int

@@ -16,6 +16,7 @@
 #include "util/thread.h"
 
 #define AHEAD_FRAMES 16	/* 2 MiB */
+#define PARTS_READ 3		/* of a frame, before all of it is */
 #define WARM_MAX 256		/* free frames that keep their disk space */
 #define LOOK_MS 500		/* how old the free-space figure may be */
 #define LOOK_BYTES (16u << 20)	/* or how much may be written since */
@@ -24,6 +25,7 @@ struct frame {
 	uint32_t refs;
 	uint8_t is_waiting;	/* freed, not settled */
 	uint8_t is_touched;
+	uint8_t parts;		/* read since all of it was */
 };
 
 struct slab {
@@ -191,6 +193,7 @@ slab_alloc(struct slab *s, uint32_t *ret)
 		/* Warm frames are free though not in nfree: refs tell. */
 		s->frames[i].refs = 1;
 		s->frames[i].is_touched = 1;
+		s->frames[i].parts = 0;
 		s->since_look += SLAB_FRAME;
 		*ret = i;
 	}
@@ -309,11 +312,18 @@ slab_ahead(struct slab *s, uint32_t frame)
 int
 slab_read(struct slab *s, uint32_t frame, void *p, size_t len)
 {
-	off_t off = (off_t)frame * SLAB_FRAME;
+	slab_ahead(s, frame);
+	return slab_read_part(s, frame, 0, p, len);
+}
+
+int
+slab_read_part(struct slab *s, uint32_t frame, uint32_t from, void *p,
+    size_t len)
+{
+	off_t off = (off_t)frame * SLAB_FRAME + from;
 	uint8_t *b = p;
 	ssize_t n;
 
-	slab_ahead(s, frame);
 	while (len > 0) {
 		n = pread(s->fd, b, len, off);
 		if (n < 0 && errno == EINTR)
@@ -418,6 +428,21 @@ slab_settle_end(struct slab *s, uint64_t mark)
 	s->nwaiting -= n;
 	s->settled += n;
 	mutex_unlock(&s->lock);
+}
+
+bool
+slab_in_parts(struct slab *s, uint32_t frame)
+{
+	bool is = false;
+
+	mutex_lock(&s->lock);
+	if (frame < s->n) {
+		s->frames[frame].is_touched = 1;
+		is = s->frames[frame].parts < PARTS_READ;
+		s->frames[frame].parts = is ? s->frames[frame].parts + 1 : 0;
+	}
+	mutex_unlock(&s->lock);
+	return is;
 }
 
 void

@@ -2,6 +2,7 @@
 #ifndef DRIVE_SLAB_H
 #define DRIVE_SLAB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,13 @@ void slab_free(struct slab *s, uint32_t frame);
 void slab_cancel(struct slab *s, uint32_t frame);
 int slab_write(struct slab *s, uint32_t frame, const void *p, size_t len);
 int slab_read(struct slab *s, uint32_t frame, void *p, size_t len);
+/* The same from offset off of the frame on; it says nothing about what comes
+ * next. */
+int slab_read_part(struct slab *s, uint32_t frame, uint32_t off, void *p,
+    size_t len);
+/* Somebody wants a few bytes of the frame: are they to be read alone?  Not
+ * when that was so several times: then the rest will be wanted too. */
+bool slab_in_parts(struct slab *s, uint32_t frame);
 
 /* Is there room on the disk for so many bytes more, above the floor? */
 int slab_room(struct slab *s, uint64_t bytes);

@@ -177,6 +177,8 @@ fresh_write(struct drive *d, struct node *n, uint64_t idx, const uint8_t *p)
 	    f->tag, ct);
 	if (r == 0)
 		r = slab_write(d->slab, f->frame, ct, BLOCK_SIZE);
+	if (r == 0)
+		sums_make(d, n->key, f->nonce, f->frame, ct, BLOCK_SIZE);
 	if (r < 0) {
 		slab_cancel(d->slab, f->frame);
 		HASH_DEL(n->fresh, f);

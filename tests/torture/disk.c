@@ -83,7 +83,8 @@ static bool
 is_state(const char *name)
 {
 	return strncmp(name, "drive.db", 8) == 0 ||
-	    strcmp(name, "blocks.dat") == 0;
+	    strcmp(name, "blocks.dat") == 0 ||
+	    strcmp(name, "blocks.sum") == 0;
 }
 
 /* "" if it is none of ours. */

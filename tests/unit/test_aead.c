@@ -169,6 +169,63 @@ START_TEST(aead_gives_the_accumulated_answer_of_c2sp)
 }
 END_TEST
 
+#define LONG (9 * AEAD_PART + 777)
+
+START_TEST(a_part_is_opened_without_the_rest)
+{
+	static uint8_t in[LONG], ct[LONG], out[LONG];
+	uint8_t key[32] = { 7 }, nonce[24], tag[16], sums[10][16], bad[16];
+	struct aead *a;
+	size_t n, len;
+
+	ck_assert_int_eq(aead_new(key, &a), 0);
+	crypto_random(in, sizeof(in));
+	crypto_random(nonce, sizeof(nonce));
+	/* A counter that does not wrap into the part before it. */
+	memset(nonce + 20, 0xff, 4);
+	ck_assert_int_eq(aead_seal(a, nonce, "x", 1, in, LONG, ct, tag), 0);
+	ck_assert_int_eq(aead_part_sums(a, nonce, ct, LONG, sums), 0);
+	for (n = 0; n < 10; n++) {
+		const uint8_t *at = ct + n * AEAD_PART;
+
+		/* It and all behind it, then it alone. */
+		len = LONG - n * AEAD_PART;
+		ck_assert_int_eq(aead_part_open(a, nonce, n, at, len,
+		    sums + n, out), 0);
+		ck_assert_mem_eq(out, in + n * AEAD_PART, len);
+		if (len > AEAD_PART)
+			len = AEAD_PART;
+		ck_assert_int_eq(aead_part_open(a, nonce, n, at, len,
+		    sums + n, out), 0);
+		ck_assert_mem_eq(out, in + n * AEAD_PART, len);
+		/* Not as another part, nor shorter, nor of another message. */
+		ck_assert_int_eq(aead_part_open(a, nonce, n + 1, at, len,
+		    sums + n, out), -EBADMSG);
+		ck_assert_int_eq(aead_part_open(a, nonce, n, at, len - 1,
+		    sums + n, out), -EBADMSG);
+		nonce[n] ^= 1;
+		ck_assert_int_eq(aead_part_open(a, nonce, n, at, len,
+		    sums + n, out), -EBADMSG);
+		nonce[n] ^= 1;
+		ct[n * AEAD_PART + len - 1] ^= 0x80;
+		ck_assert_int_eq(aead_part_open(a, nonce, n, at, len,
+		    sums + n, out), -EBADMSG);
+		ct[n * AEAD_PART + len - 1] ^= 0x80;
+		memcpy(bad, sums[n], 16);
+		bad[15] ^= 1;
+		ck_assert_int_eq(aead_part_open(a, nonce, n, at, len,
+		    (const uint8_t (*)[16])&bad, out), -EBADMSG);
+	}
+	/* The sums are no sums of the message, and the same each time. */
+	ck_assert_int_ne(memcmp(sums[0], tag, 16), 0);
+	ck_assert_int_ne(memcmp(sums[0], sums[1], 16), 0);
+	/* The thread's contexts seal and open as before. */
+	ck_assert_int_eq(aead_open(a, nonce, "x", 1, ct, LONG, tag, out), 0);
+	ck_assert_mem_eq(out, in, LONG);
+	aead_free(a);
+}
+END_TEST
+
 START_TEST(aead_refuses_every_flipped_bit_and_gives_nothing_out)
 {
 	uint8_t key[32] = { 7 }, box[32 + AEAD_OVERHEAD], aad[4] = "aad";
@@ -329,6 +386,7 @@ suite(void)
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, aead_gives_the_answers_of_c2sp);
+	tcase_add_test(t, a_part_is_opened_without_the_rest);
 	tcase_add_test(t, aead_gives_the_accumulated_answer_of_c2sp);
 	tcase_add_test(t,
 	    aead_refuses_every_flipped_bit_and_gives_nothing_out);
