@@ -187,8 +187,10 @@ http_call_result(struct http_call *c)
 		return -ECANCELED;
 	status = http_call_status(c);
 	/* The status comes first: a refusal is one, even if the server then
-	 * hangs up on the body that it does not want. */
-	if (c->rc != CURLE_OK && c->fail == 0 && status < 300)
+	 * hangs up on the body that it does not want.  But a 401 is what
+	 * digest authentication begins with. */
+	if (c->rc != CURLE_OK && c->fail == 0 && (status < 300 ||
+	    (status == 401 && c->auth == CURLAUTH_DIGEST)))
 		return transport_result(c);
 	if (status < 200) {
 		http_say(a, "%s sent no status", c->h->host);

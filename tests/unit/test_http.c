@@ -533,6 +533,37 @@ START_TEST(a_write_without_an_answer_is_uncertain)
 }
 END_TEST
 
+/* Nor is it a refusal of the password, though a 401 was the last that was
+ * heard: it asked for the digest that was then on its way. */
+START_TEST(a_digest_without_an_answer_is_uncertain)
+{
+	static const char *const a[] = {
+	    "HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"dav\", "
+	    "nonce=\"abc\", algorithm=MD5, qop=\"auth\"\r\n"
+	    "Content-Length: 0\r\n\r\n", OK("0", ""),
+	    "HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=\"dav\", "
+	    "nonce=\"def\", stale=true, algorithm=MD5, qop=\"auth\"\r\n"
+	    "Content-Length: 0\r\n\r\n", "!" };
+	struct http_conf conf = { .host = "127.0.0.1", .user = "alice",
+	    .password = "secret", .timeout_s = 3 };
+	struct http_req q = { .method = "PUT", .url = url, .body = "abc",
+	    .body_len = 3, .is_write = true };
+	struct http_resp ans;
+
+	/* To this machine the password would be sent first. */
+	conf.host = "cloud.example";
+	BEGIN(a, &conf);
+	ck_assert_int_eq(get(NULL, &ans), 0);
+	ck_assert_int_eq(ans.status, 200);
+	ck_assert_int_eq(_i == 0 ? http_do(h, &q, &ans) : get(NULL, &ans),
+	    _i == 0 ? -ETIMEDOUT : -EHOSTUNREACH);
+	ck_assert_int_ge(n_seen, 4);
+	ck_assert_ptr_null(strstr(ans.msg, "refused"));
+	ck_assert(!http_is_refused(h));
+	end();
+}
+END_TEST
+
 /* The status of an easy handle's last request must not count for its next,
  * which reached nobody. */
 START_TEST(nobody_there_is_not_what_was_before)
@@ -724,6 +755,7 @@ main(void)
 	tcase_add_test(t, digest_is_used_where_it_is_asked_for);
 	tcase_add_test(t, a_long_upload_asks_first_and_waits_briefly);
 	tcase_add_test(t, a_write_without_an_answer_is_uncertain);
+	tcase_add_loop_test(t, a_digest_without_an_answer_is_uncertain, 0, 2);
 	tcase_add_test(t, nobody_there_is_not_what_was_before);
 	tcase_add_test(t, no_more_connections_than_allowed);
 	tcase_add_loop_test(t, who_trickles_is_late, 0,
