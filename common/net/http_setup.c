@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/url.h"
 #include "util/buf.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -96,6 +97,10 @@ setup_once(struct http *h, CURL *x)
 	SET(CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(CURLOPT_BUFFERSIZE, BODY_BUFFER);
 	SET(CURLOPT_USERAGENT, "coffre/" VERSION);
+	/* What goes in clear because it does not leave this machine is not
+	 * given to a proxy. */
+	if (url_is_loopback(h->host))
+		SET(CURLOPT_PROXY, "");
 	SET(CURLOPT_OPENSOCKETFUNCTION, http_on_socket);
 	SET(CURLOPT_OPENSOCKETDATA, h);
 	SET(CURLOPT_CLOSESOCKETFUNCTION, http_on_close);

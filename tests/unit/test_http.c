@@ -451,6 +451,38 @@ START_TEST(a_password_goes_in_clear_only_if_that_is_allowed)
 }
 END_TEST
 
+/* What goes in clear because it stays here does not go to a proxy. */
+START_TEST(no_proxy_stands_before_this_machine)
+{
+	static const char *const a[] = { OK("0", "") };
+	struct http_conf conf = { .host = "127.0.0.1", .user = "alice",
+	    .password = "secret" };
+	struct http_resp ans;
+	char away[64];
+
+	(void)unsetenv("no_proxy");
+	(void)unsetenv("NO_PROXY");
+	ck_assert_int_eq(setenv("http_proxy", "http://127.0.0.1:1", 1), 0);
+	BEGIN(a, &conf);
+	ck_assert_int_eq(get(NULL, &ans), 0);
+	ck_assert_int_eq(ans.status, 200);
+	ck_assert_int_eq(strncmp(seen[0], "GET /x ", 7), 0);
+	http_free(h);
+
+	/* Before others it does. */
+	(void)snprintf(away, sizeof(away), "http://127.0.0.1:%u", port);
+	ck_assert_int_eq(setenv("http_proxy", away, 1), 0);
+	conf.host = "cloud.example";
+	(void)snprintf(url, sizeof(url), "http://cloud.example/x");
+	ck_assert_int_eq(http_new(&conf, &h, NULL), 0);
+	ck_assert_int_eq(get(NULL, &ans), 0);
+	ck_assert_int_eq(ans.status, 200);
+	ck_assert_int_eq(strncmp(seen[1], "GET http://cloud.example/x ", 27),
+	    0);
+	end();
+}
+END_TEST
+
 START_TEST(digest_is_used_where_it_is_asked_for)
 {
 	static const char *const a[] = {
@@ -752,6 +784,7 @@ main(void)
 	    sizeof(elsewhere) / sizeof(elsewhere[0]));
 	tcase_add_test(t, only_a_listing_follows_an_added_slash);
 	tcase_add_test(t, a_password_goes_in_clear_only_if_that_is_allowed);
+	tcase_add_test(t, no_proxy_stands_before_this_machine);
 	tcase_add_test(t, digest_is_used_where_it_is_asked_for);
 	tcase_add_test(t, a_long_upload_asks_first_and_waits_briefly);
 	tcase_add_test(t, a_write_without_an_answer_is_uncertain);
