@@ -45,6 +45,12 @@ swift_put_once(struct swift *s, const char *object, const void *p,
 		swift_say(s, "%s refuses an upload for no reason (status %d)",
 		    s->host, ret->status);
 		r = -EPROTO;
+	} else if (r == 0 && ret->status == 202) {
+		/* Not kept: the machines behind have one that they take for
+		 * newer.  It does so when their clocks differ. */
+		swift_say(s, "%s has not kept what it was sent (status 202): "
+		    "its clocks may differ", s->host);
+		r = -EHOSTUNREACH;
 	} else if (r == 0 && sum[0] && etag[0] &&
 	    !http_etag_same(sum, etag)) {
 		swift_say(s, "%s keeps other bytes than it was sent",

@@ -202,14 +202,15 @@ END_TEST
 static struct {
 	int fd;
 	unsigned port;
-	atomic_int logins;
+	const char *answer;	/* to all else; NULL: an object */
+	atomic_int logins, others;
 	pthread_t thread;
 } busy;
 
 static void
 busy_answer(int fd)
 {
-	char head[8192] = "", text[256];
+	char head[8192] = "", text[512];
 	size_t len = 0;
 	ssize_t n;
 
@@ -218,15 +219,17 @@ busy_answer(int fd)
 		len += (size_t)n;
 		head[len] = '\0';
 	}
-	if (strncmp(head, "GET /auth/", 10) != 0)
-		n = snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\n"
+	if (strncmp(head, "GET /auth/", 10) != 0) {
+		atomic_fetch_add(&busy.others, 1);
+		n = snprintf(text, sizeof(text), "%s", busy.answer ?
+		    busy.answer : "HTTP/1.1 200 OK\r\n"
 		    "Connection: close\r\nContent-Length: 1\r\n\r\nx");
-	else if (atomic_fetch_add(&busy.logins, 1) == 0)
+	} else if (atomic_fetch_add(&busy.logins, 1) == 0)
 		n = snprintf(text, sizeof(text), "HTTP/1.1 204 No Content\r\n"
 		    "Connection: close\r\nX-Auth-Token: t\r\n"
-		    "X-Auth-Token-Expires: 1\r\n"
+		    "X-Auth-Token-Expires: %u\r\n"
 		    "X-Storage-Url: http://127.0.0.1:%u/v1/AUTH_a\r\n\r\n",
-		    busy.port);
+		    busy.answer ? 3600 : 1, busy.port);
 	else
 		n = snprintf(text, sizeof(text), "HTTP/1.1 503 Busy\r\n"
 		    "Connection: close\r\nContent-Length: 0\r\n\r\n");
@@ -246,12 +249,16 @@ busy_serve(void *arg)
 }
 
 static void
-busy_start(void)
+busy_start(const char *text)
 {
+	struct store_conf conf = { .password = "pa55word", .timeout_s = 10 };
 	struct sockaddr_in a = { .sin_family = AF_INET,
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(a);
+	struct err e = { "" };
+	char url[128];
 
+	busy.answer = text;
 	busy.fd = socket(AF_INET, SOCK_STREAM, 0);
 	ck_assert_int_eq(bind(busy.fd, (struct sockaddr *)&a, len), 0);
 	ck_assert_int_eq(listen(busy.fd, 20), 0);
@@ -260,21 +267,27 @@ busy_start(void)
 	busy.port = ntohs(a.sin_port);
 	ck_assert_int_eq(thread_start(&busy.thread, "busy", busy_serve, NULL),
 	    0);
+	(void)snprintf(url, sizeof(url),
+	    "swift://u@127.0.0.1:%u/bucket?auth=1&tls=no", busy.port);
+	ck_assert_msg(store_open(url, &conf, &s, &e) == 0, "%s", e.msg);
+}
+
+static void
+busy_end(void)
+{
+	store_close(s);
+	(void)shutdown(busy.fd, SHUT_RDWR);
+	thread_join(busy.thread);
+	(void)close(busy.fd);
 }
 
 START_TEST(a_renewal_that_fails_is_not_tried_by_every_request)
 {
-	struct store_conf conf = { .password = "pa55word", .timeout_s = 10 };
 	int64_t until = clock_mono_ms() + 30000;
 	struct buf b = BUF_INIT(10);
-	struct err e = { "" };
-	char url[128];
 	int i;
 
-	busy_start();
-	(void)snprintf(url, sizeof(url),
-	    "swift://u@127.0.0.1:%u/bucket?auth=1&tls=no", busy.port);
-	ck_assert_msg(store_open(url, &conf, &s, &e) == 0, "%s", e.msg);
+	busy_start(NULL);
 	/* Until four fifths of its life are over. */
 	while (atomic_load(&busy.logins) < 2) {
 		ck_assert_int_lt(clock_mono_ms(), until);
@@ -287,10 +300,24 @@ START_TEST(a_renewal_that_fails_is_not_tried_by_every_request)
 	}
 	ck_assert_int_eq(atomic_load(&busy.logins), 2);
 	buf_done(&b);
-	store_close(s);
-	(void)shutdown(busy.fd, SHUT_RDWR);
-	thread_join(busy.thread);
-	(void)close(busy.fd);
+	busy_end();
+}
+END_TEST
+
+/* A proxy says so when the servers behind it have what they take for newer:
+ * nothing was kept. */
+START_TEST(an_upload_that_is_only_accepted_is_not_kept)
+{
+	struct store_stats st;
+
+	busy_start("HTTP/1.1 202 Accepted\r\nConnection: close\r\n"
+	    "Content-Length: 0\r\n\r\n");
+	ck_assert_int_eq(store_put(s, "a", "x", 1, 0), -EHOSTUNREACH);
+	store_get_stats(s, &st);
+	ck_assert_ptr_nonnull(strstr(st.last_error, "not kept"));
+	ck_assert_int_eq(store_put(s, "a", "x", 1, STORE_IF_ABSENT),
+	    -EHOSTUNREACH);
+	busy_end();
 }
 END_TEST
 
@@ -623,6 +650,7 @@ main(void)
 	tcase_add_test(t, a_server_without_conditions_is_asked_first);
 	tcase_add_loop_test(t, a_busy_log_in_is_left_alone, 0, 2);
 	tcase_add_test(t, a_renewal_that_fails_is_not_tried_by_every_request);
+	tcase_add_test(t, an_upload_that_is_only_accepted_is_not_kept);
 	tcase_add_test(t, a_refused_key_is_not_tried_again);
 	tcase_add_test(t, bad_addresses_are_refused_with_a_reason);
 	tcase_add_test(t, an_address_is_shown_without_the_key);
