@@ -85,6 +85,7 @@ sftp_sock_new(const char *host, unsigned port, int64_t deadline_ms,
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 	    .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV }, *all, *a;
 	int fd = -1, r, one = 1;
+	int64_t now, until_ms;
 	char service[16];
 
 	(void)snprintf(service, sizeof(service), "%u", port);
@@ -103,7 +104,11 @@ sftp_sock_new(const char *host, unsigned port, int64_t deadline_ms,
 			continue;
 		}
 		on_sock(arg, fd);
-		r = sock_connect(fd, a, deadline_ms);
+		/* One that is dead leaves time for the others. */
+		now = clock_mono_ms();
+		until_ms = a->ai_next && now < deadline_ms ?
+		    now + (deadline_ms - now) / 2 : deadline_ms;
+		r = sock_connect(fd, a, until_ms);
 		if (r < 0) {
 			on_sock(arg, -1);
 			(void)close(fd);
