@@ -11,8 +11,8 @@
  * A bucket may keep what is deleted or replaced: a delete then only puts a
  * marker before it.  Here each version is deleted, the current one last, so
  * that no earlier one comes to light meanwhile and a delete that breaks off
- * can be made again.  Where a lock forbids it a marker has to do, and the
- * probe says so.
+ * can be made again.  Where a lock forbids it, or nobody says which versions
+ * there are, a marker has to do, and the probe says so.
  */
 
 #define PAGES_MAX 10000
@@ -24,6 +24,7 @@ struct sweep {
 	struct buf found;		/* of a page: latest, id */
 	char latest[256];		/* id; "" if not seen yet */
 	bool is_over;			/* a key behind ours was seen */
+	bool is_unlisted;		/* it failed because of the listing */
 	struct buf text;
 };
 
@@ -130,6 +131,7 @@ sweep(struct sweep *w)
 
 	for (n = 0; n < PAGES_MAX; n++) {
 		r = page_read(w);
+		w->is_unlisted = r < 0;
 		if (r == 0)
 			r = page_sweep(w);
 		if (r < 0)
@@ -161,9 +163,11 @@ versions_delete(struct s3 *s, const char *key)
 	buf_init(&w->found, S3_LIST_MAX);
 	buf_init(&w->text, (size_t)2 * S3_TOKEN_MAX);
 	r = sweep(w);
-	/* Under a lock, without the right, or without the call: gone from
-	 * sight is what can be had. */
-	if (r == -EACCES || r == -EOPNOTSUPP) {
+	/* Under a lock, without the right, or without the call, which a server
+	 * may not know and take for another: gone from sight is what can be
+	 * had. */
+	if (r == -EACCES || r == -EOPNOTSUPP ||
+	    (w->is_unlisted && (r == -EPROTO || r == -ENOENT))) {
 		r = version_delete(s, key, NULL);
 		if (r == 0) {
 			mutex_lock(&s->lock);

@@ -26,7 +26,8 @@ while [ $# -gt 0 ]; do
 	--token) opts+=("$1" "$2"); token=$2; shift ;;
 	--path) opts+=("$1" "$2"); query="$query&path=$2"; shift ;;
 	--tls) tls=1 ;;
-	--skew|--page|--log|--lifecycle|--deny) opts+=("$1" "$2"); shift ;;
+	--skew|--page|--log|--lifecycle|--deny|--blind)
+		opts+=("$1" "$2"); shift ;;
 	--sig2) opts+=("$1"); query="$query&sig=2" ;;
 	--virtual) opts+=("$1"); query="$query&style=virtual" host=localhost ;;
 	*) opts+=("$1") ;;

@@ -18,6 +18,8 @@ standard form says is refused with a code that names the fault.  One bucket,
     --uncond        501 to a condition;  --ignore  ignores it
     --versions      keeps versions;  --lock  and lets nobody delete them, and
                     takes nothing without Content-MD5
+    --blind STATUS  answers that to a listing of versions; 200: with one of
+                    objects
     --lifecycle P,P a rule for each of these prefixes deletes by age
     --deny A,A      403 to these of the bucket's settings
     --tls PEM KEY   speaks TLS; reads them anew at SIGHUP
@@ -346,7 +348,10 @@ class Handler(BaseHTTPRequestHandler):
                 "<Rule><Filter><Prefix>%s</Prefix></Filter><Status>Enabled"
                 "</Status><Expiration><Days>30</Days></Expiration></Rule>"
                 % escape(p) for p in conf.lifecycle.split(",")))
-        if "versions" in sub:
+        if "versions" in sub and conf.blind not in (0, 200):
+            raise Refusal(conf.blind, "NoSuchKey" if conf.blind == 404
+                          else "InvalidArgument")
+        if "versions" in sub and not conf.blind:
             return self.versions(sub)
         self.list(sub)
 
@@ -449,6 +454,7 @@ def main():
     a.add_argument("--path", default="")
     a.add_argument("--skew", type=int, default=0)
     a.add_argument("--page", type=int, default=1000)
+    a.add_argument("--blind", type=int, default=0)
     a.add_argument("--tls", nargs=2)
     a.add_argument("--log")
     a.add_argument("port", nargs="?", type=int, default=0)

@@ -555,6 +555,26 @@ START_TEST(under_a_lock_a_delete_hides_and_the_probe_says_so)
 }
 END_TEST
 
+/* Not every server that keeps versions can list them. */
+START_TEST(versions_that_are_not_shown_are_hidden_and_told_of)
+{
+	static const char *const options[] = { "--versions --blind 200",
+	    "--versions --blind 400", "--versions --blind 404",
+	    "--versions --blind 501" };
+	struct buf b = BUF_INIT(100);
+
+	double_open(options[_i]);
+	put("a", "one");
+	put("a", "two");
+	ck_assert_int_eq(store_delete(s, "a"), 0);
+	ck_assert_int_eq(store_get(s, "a", &b), -ENOENT);
+	/* Two versions and a marker. */
+	ck_assert_int_eq(kept(), 3);
+	notes_have("versions could not be removed", true);
+	double_close();
+}
+END_TEST
+
 START_TEST(under_a_lock_what_is_put_has_its_md5)
 {
 	struct err e = { "" };
@@ -657,6 +677,8 @@ main(void)
 	suite_add_tcase(suite, t);
 	tcase_add_test(d, a_delete_removes_every_version_and_no_others);
 	tcase_add_test(d, under_a_lock_a_delete_hides_and_the_probe_says_so);
+	tcase_add_loop_test(d,
+	    versions_that_are_not_shown_are_hidden_and_told_of, 0, 4);
 	tcase_add_loop_test(d, under_a_lock_what_is_put_has_its_md5, 0, 2);
 	tcase_add_loop_test(d,
 	    a_rule_that_would_destroy_the_drive_is_warned_of, 0,
