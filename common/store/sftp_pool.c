@@ -21,6 +21,9 @@
 
 /* For so long there are no more connections than the server let in. */
 #define FEW_MS 60000
+/* And for so long if it refused who we are: hosts shut out who is refused
+ * often, within ten minutes or a day. */
+#define FEW_REFUSED_MS (6 * 3600 * 1000)
 
 void
 sftp_say(struct sftp_conn *c, const char *fmt, ...)
@@ -129,13 +132,15 @@ opened(struct sftp_conn *c, int r)
 		s->opens_failed++;
 		s->open_result = r;
 	}
-	/* Hosts shut out who tries too often: for good. */
-	if (r == -EACCES)
+	/* Hosts shut out who tries too often: for good.  But those that were
+	 * let in before go on. */
+	if (r == -EACCES && s->nready == 0)
 		s->hint.is_refused = true;
 	/* Many servers let in so many at once and no more. */
-	if (r == -EHOSTUNREACH && s->nready > 0) {
+	if ((r == -EHOSTUNREACH || r == -EACCES) && s->nready > 0) {
 		s->few = s->nready;
-		s->few_until_ms = clock_mono_ms() + FEW_MS;
+		s->few_until_ms = clock_mono_ms() + (r == -EACCES ?
+		    FEW_REFUSED_MS : FEW_MS);
 	}
 	if (c->is_first)
 		s->is_opening = false;
@@ -327,7 +332,7 @@ sftp_run(struct sftp *s, int (*fn)(struct sftp_conn *c, void *arg),
 			is_again = r == -EHOSTUNREACH && c->is_broken &&
 			    c->is_old;
 			r = verdict(c, r);
-		} else if (r == -EHOSTUNREACH) {
+		} else if (r == -EHOSTUNREACH || r == -EACCES) {
 			is_again = has_others(s);
 		}
 		give(c);

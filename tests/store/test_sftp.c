@@ -156,9 +156,9 @@ START_TEST(a_strangers_key_is_refused)
 }
 END_TEST
 
-START_TEST(the_agent_lets_in)
+static void
+agent_start(void)
 {
-	struct store_conf c = { .pin = d.pin };
 	char sock[128];
 
 	(void)snprintf(sock, sizeof(sock), "%s/agent", d.home);
@@ -167,10 +167,29 @@ START_TEST(the_agent_lets_in)
 	ck_assert_int_eq(setenv("SSH_AUTH_SOCK", sock, 1), 0);
 	ck_assert_int_eq(setenv("HOME", d.home, 1), 0);
 	ck_assert_int_eq(sh("ssh-add -q %s 2>%s/err", d.key, d.home), 0);
-	works(&c);
+}
+
+static void
+agent_forget(void)
+{
 	ck_assert_int_eq(sh("ssh-add -qD 2>%s/err", d.home), 0);
-	fails_with(&c, -EACCES, "agent");
+}
+
+static void
+agent_stop(void)
+{
 	ck_assert_int_eq(sh("kill $(cat %s/pid)", d.home), 0);
+}
+
+START_TEST(the_agent_lets_in)
+{
+	struct store_conf c = { .pin = d.pin };
+
+	agent_start();
+	works(&c);
+	agent_forget();
+	fails_with(&c, -EACCES, "agent");
+	agent_stop();
 }
 END_TEST
 
@@ -275,6 +294,61 @@ getter(void *arg)
 	get_result = store_get(s, "big", &b);
 	buf_done(&b);
 }
+
+static void
+getter_of(void *arg)
+{
+	struct buf b = BUF_INIT(16 * MIB);
+
+	*(int *)arg = store_get(s, "big", &b);
+	buf_done(&b);
+}
+
+static unsigned
+log_ins(void)
+{
+	return sshd_log_count(&d, "Connection from");
+}
+
+/* The agent was locked, say: those that were let in do the work. */
+START_TEST(a_further_connection_that_is_refused_takes_none_away)
+{
+	struct store_conf c = { .pin = d.pin, .connections = 4 };
+	char *p = calloc(1, 8 * MIB);
+	pthread_t t[4];
+	int r[4], round, i;
+	unsigned before;
+
+	agent_start();
+	open_with(&c);
+	ck_assert_int_eq(store_put(s, "big", p, 8 * MIB, 0), 0);
+	agent_forget();
+	before = log_ins();
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < 4; i++)
+			ck_assert_int_eq(thread_start(&t[i], "getter",
+			    getter_of, &r[i]), 0);
+		for (i = 0; i < 4; i++)
+			thread_join(t[i]);
+		for (i = 0; i < 4; i++)
+			ck_assert_msg(r[i] == 0, "%s: %s", strerror(-r[i]),
+			    last_error());
+		/* Who was refused has not come again. */
+		if (round == 0)
+			ck_assert_uint_gt(log_ins(), before);
+		else
+			ck_assert_uint_eq(log_ins(), before);
+		before = log_ins();
+	}
+	/* With none that was let in it counts. */
+	sshd_again(&d, "");
+	getter_of(&r[0]);
+	ck_assert_int_eq(r[0], -EACCES);
+	agent_stop();
+	free(p);
+	store_close(s);
+}
+END_TEST
 
 /* Stop (or let go on) what serves the sessions. */
 static void
@@ -403,6 +477,8 @@ main(void)
 	tcase_add_test(t, a_connection_that_died_while_idle_is_made_again);
 	tcase_add_test(t,
 	    a_server_that_is_away_is_not_reached_and_comes_back);
+	tcase_add_test(t,
+	    a_further_connection_that_is_refused_takes_none_away);
 	tcase_add_test(t, a_wait_can_be_interrupted);
 	tcase_add_test(t, a_server_that_is_silent_runs_into_the_deadline);
 	tcase_add_test(t, a_folder_that_is_gone_is_not_made_again);
