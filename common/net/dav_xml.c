@@ -23,6 +23,7 @@ enum tag {
 	TAG_LENGTH,
 	TAG_FREE,
 	TAG_USED,
+	TAG_MODIFIED,
 	TAG_LOCATION,
 };
 
@@ -79,6 +80,7 @@ tag_of(enum tag in, const char *name)
 		{ TAG_PROP, "getcontentlength", TAG_LENGTH },
 		{ TAG_PROP, "quota-available-bytes", TAG_FREE },
 		{ TAG_PROP, "quota-used-bytes", TAG_USED },
+		{ TAG_PROP, "getlastmodified", TAG_MODIFIED },
 	};
 	size_t i;
 
@@ -172,6 +174,10 @@ propstat_end(struct parse *p)
 		en->has_used = true;
 		en->used_bytes = prop->used_bytes;
 	}
+	if (prop->has_modified) {
+		en->has_modified = true;
+		en->modified_s = prop->modified_s;
+	}
 }
 
 static void
@@ -220,6 +226,8 @@ text_end(struct parse *p, enum tag tag, enum tag in, const char *text)
 		prop->has_free = http_quota(text, &prop->free_bytes) == 0;
 	} else if (tag == TAG_USED) {
 		prop->has_used = http_quota(text, &prop->used_bytes) == 0;
+	} else if (tag == TAG_MODIFIED) {
+		prop->has_modified = http_date(text, &prop->modified_s) == 0;
 	} else if (tag == TAG_LOCATION) {
 		buf_reset(&p->prop_location);
 		if (buf_put(&p->prop_location, text, strlen(text)) < 0)

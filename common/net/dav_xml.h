@@ -25,6 +25,8 @@ struct dav_entry {
 	uint64_t size;
 	bool has_free, has_used;
 	int64_t free_bytes, used_bytes;	/* may be negative: unknown */
+	bool has_modified;
+	int64_t modified_s;	/* since 1970 */
 	const char *location;	/* in a Nextcloud's trash: where it was, below
 				 * the account; NULL: not said */
 };

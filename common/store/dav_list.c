@@ -7,6 +7,7 @@
 
 #include "net/dav_xml.h"
 #include "store/dav_priv.h"
+#include "util/clock.h"
 
 /*
  * dav_list - collections by PROPFIND.
@@ -15,6 +16,12 @@
  * quietly cut it.  Names that are not ours are passed over, so a server can
  * not lead the walk out of the place it was sent to.
  */
+
+/* An upload under a temporary name that nobody has written to for so long was
+ * broken off; it never was an object. */
+#define TEMP_AGE_S (24 * 3600)
+/* Of these in one listing. */
+#define TEMPS_MAX 1000
 
 /* Collections in one listing.  Far above any drive; a server that makes them
  * up comes to an end. */
@@ -35,12 +42,19 @@ struct walk {
 	const char *at;			/* the collection being read, "a/b/" */
 	char path[DAV_PATH_MAX];	/* the same, absolute */
 	bool has_seen;			/* it has named itself or a member */
+	int64_t now_s;			/* there; 0: not known, or no matter */
+	unsigned ntemps;
 };
 
 static const char list_body[] =
     "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
     "<D:propfind xmlns:D=\"DAV:\"><D:prop><D:resourcetype/>"
     "<D:getcontentlength/></D:prop></D:propfind>\n";
+/* When something was written is of interest where uploads are moved. */
+static const char temps_body[] =
+    "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
+    "<D:propfind xmlns:D=\"DAV:\"><D:prop><D:resourcetype/>"
+    "<D:getcontentlength/><D:getlastmodified/></D:prop></D:propfind>\n";
 static const char space_body[] =
     "<?xml version=\"1.0\" encoding=\"utf-8\"?>\n"
     "<D:propfind xmlns:D=\"DAV:\"><D:prop><D:quota-available-bytes/>"
@@ -95,11 +109,25 @@ depth_of(const char *name)
 	return n;
 }
 
+static void
+temp_remove(struct walk *w, const char *path, const struct dav_entry *en)
+{
+	struct http_req q = { .method = "DELETE", .is_write = true };
+	struct http_resp a;
+
+	if (en->is_collection || !en->has_modified || w->now_s == 0 ||
+	    en->modified_s + TEMP_AGE_S >= w->now_s ||
+	    w->ntemps++ >= TEMPS_MAX)
+		return;
+	(void)dav_call(w->d, path, &q, &a);
+}
+
 /* One member; path is decoded. */
 static int
 member(struct walk *w, const char *path, const struct dav_entry *en)
 {
 	size_t len = strlen(w->path), n = strlen(path);
+	const char *whole = path;
 	char name[STORE_NAME_MAX + 1];
 	bool is_collection = en->is_collection;
 
@@ -121,6 +149,10 @@ member(struct walk *w, const char *path, const struct dav_entry *en)
 	if (n == 0 || memchr(path, '/', n) ||
 	    strlen(w->at) + n > STORE_NAME_MAX)
 		return 0;
+	if (dav_is_temp(path)) {
+		temp_remove(w, whole, en);
+		return 0;
+	}
 	(void)snprintf(name, sizeof(name), "%s%.*s", w->at, (int)n, path);
 	if (!store_name_ok(name))
 		return 0;
@@ -153,10 +185,16 @@ static int
 coll_list(struct walk *w)
 {
 	struct buf body = BUF_INIT(DAV_LIST_MAX);
+	bool has_temps = dav_is_moving(w->d);
+	struct http_peer peer;
 	int r;
 
 	dav_path(w->d, w->at, w->path);
-	r = propfind(w->d, w->path, true, list_body, &body);
+	r = propfind(w->d, w->path, true, has_temps ? temps_body : list_body,
+	    &body);
+	http_get_peer(w->d->http, &peer);
+	w->now_s = has_temps && peer.has_clock ?
+	    clock_real_ns() / 1000000000 + peer.clock_s : 0;
 	if (r == -ENOENT) {
 		r = 0;
 	} else if (r == 0) {

@@ -106,6 +106,10 @@ void nc_trash_done(struct dav *d);
 int dav_probe(struct store *s, struct err *e);
 
 /* store_dav.c */
+/* Are uploads made under another name and moved? */
+bool dav_is_moving(struct dav *d);
+/* A name that one of these has meanwhile. */
+bool dav_is_temp(const char *name);
 /* One PUT; cut_after as in http_req. */
 int dav_put_at(struct dav *d, const char *path, const void *p, size_t len,
     bool is_if_absent, size_t cut_after);

@@ -15,8 +15,8 @@
  * out, is in DESIGN.md.
  */
 
-static bool
-is_moving(struct dav *d)
+bool
+dav_is_moving(struct dav *d)
 {
 	bool is_it;
 
@@ -59,11 +59,13 @@ dav_put_at(struct dav *d, const char *path, const void *p, size_t len,
 	return r;
 }
 
+#define TEMP_RANDOM 10
+
 /* What an upload is called until it is whole, beside its place. */
 static int
 temp_path(const char *path, char *ret)
 {
-	uint8_t rnd[10];
+	uint8_t rnd[TEMP_RANDOM];
 	char text[BASE32_LEN(sizeof(rnd)) + 1];
 	const char *slash = strrchr(path, '/');
 
@@ -76,6 +78,16 @@ temp_path(const char *path, char *ret)
 	return 0;
 }
 
+bool
+dav_is_temp(const char *name)
+{
+	size_t n = strlen(DAV_TEMP);
+
+	return strncmp(name, DAV_TEMP, n) == 0 &&
+	    strlen(name + n) == BASE32_LEN(TEMP_RANDOM) &&
+	    !strchr(name + n, '/');
+}
+
 static int
 call_simple(struct dav *d, const char *path, const char *method,
     const char *const *headers, struct http_resp *a)
@@ -86,45 +98,60 @@ call_simple(struct dav *d, const char *path, const char *method,
 	return dav_call(d, path, &q, a);
 }
 
+/* The upload is whole: give it its name. */
+static int
+temp_move(struct dav *d, const char *tmp, const char *path, const void *p,
+    size_t len, bool is_if_absent)
+{
+	const char *headers[] = { NULL, is_if_absent ? "Overwrite: F" :
+	    "Overwrite: T", NULL };
+	struct buf dest = BUF_INIT(DAV_URL_MAX + 16);
+	struct http_resp a;
+	int r;
+
+	(void)buf_printf(&dest, "Destination: ");
+	(void)dav_url(d, path, &dest);
+	headers[0] = buf_cstr(&dest);
+	r = headers[0] ? call_simple(d, tmp, "MOVE", headers, &a) : -ENOMEM;
+	buf_done(&dest);
+	/* The library asks again over a new connection where a kept one
+	 * breaks: the first may have been heard. */
+	if (r == -ENOENT) {
+		r = store_same(&d->base, path + strlen(d->path), p, len);
+		if (r < 0 && r != -ECANCELED)
+			r = -EPROTO;
+	}
+	if (r == -EEXIST && !is_if_absent)
+		r = -EPROTO;
+	return r;
+}
+
 /* For a server that shows half an upload: put under a name that nobody
  * reads, then move. */
 static int
 put_moving(struct dav *d, const char *path, const void *p, size_t len,
     bool is_if_absent)
 {
-	const char *headers[] = { NULL, is_if_absent ? "Overwrite: F" :
-	    "Overwrite: T", NULL };
-	struct buf dest = BUF_INIT(DAV_URL_MAX + 16);
 	char tmp[DAV_PATH_MAX];
 	struct http_resp a;
-	int r;
+	int r, end;
 
 	r = temp_path(path, tmp);
-	if (r < 0)
+	if (r == 0)
+		r = dav_put_at(d, tmp, p, len, false, 0);
+	if (r < 0 && r != -ETIMEDOUT)
 		return r;
-	(void)buf_printf(&dest, "Destination: ");
-	(void)dav_url(d, path, &dest);
-	headers[0] = buf_cstr(&dest);
-	if (!headers[0]) {
-		buf_done(&dest);
-		return -ENOMEM;
-	}
 	/* Nobody but us knows the name, so a doubtful upload has had no
 	 * effect that counts. */
-	r = dav_put_at(d, tmp, p, len, false, 0);
-	if (r == -ETIMEDOUT)
-		r = -EHOSTUNREACH;
-	if (r == 0) {
-		r = call_simple(d, tmp, "MOVE", headers, &a);
-		if (r == -ENOENT)
-			r = -EPROTO;
-		if (r == -EEXIST && !is_if_absent)
-			r = -EPROTO;
-		/* Refused for good: our own upload is of no use. */
-		if (r < 0 && !store_transient(r) && r != -ECANCELED)
-			(void)call_simple(d, tmp, "DELETE", NULL, &a);
-	}
-	buf_done(&dest);
+	r = r == 0 ? temp_move(d, tmp, path, p, len, is_if_absent) :
+	    -EHOSTUNREACH;
+	if (r == 0 || r == -ECANCELED)
+		return r;
+	/* It is of no use: the next try has another name. */
+	end = call_simple(d, tmp, "DELETE", NULL, &a);
+	/* What stands in the way is what we have moved there. */
+	if (r == -EEXIST && end == -ENOENT)
+		r = store_same(&d->base, path + strlen(d->path), p, len);
 	return r;
 }
 
@@ -137,7 +164,7 @@ dav_put(struct store *s, const char *name, const void *p, size_t len,
 	char path[DAV_PATH_MAX];
 
 	dav_path(d, name, path);
-	if (is_moving(d))
+	if (dav_is_moving(d))
 		return put_moving(d, path, p, len, is_if_absent);
 	return dav_put_at(d, path, p, len, is_if_absent, 0);
 }

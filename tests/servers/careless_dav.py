@@ -8,12 +8,16 @@ It writes uploads in place (half of one can be read; with a larger one it takes
 its time to begin), ignores conditions on PUT, knows no ranges, answers 500 to
 a PUT into a missing collection, and writes hrefs with scheme and host.  MOVE
 honours Overwrite.  Prints its port.
+
+DIR.fault, "METHOD STATUS", spoils the next PUT, when it is done, or the next
+MOVE, which is not done: by that answer, or with 0 by none to what was done.
 """
 import os
 import shutil
 import sys
 import time
 import urllib.parse
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.sax.saxutils import escape
 
@@ -35,6 +39,24 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
+
+    def fault(self):
+        at = self.server.root + ".fault"
+        try:
+            with open(at) as f:
+                method, status = f.read().split()
+        except FileNotFoundError:
+            return None
+        if method != self.command:
+            return None
+        os.unlink(at)
+        return int(status)
+
+    def reply_or(self, fault, code):
+        if fault == 0:
+            self.close_connection = True
+        else:
+            self.reply(fault or code)
 
     def read_body(self, out=None):
         left = int(self.headers.get("Content-Length") or 0)
@@ -67,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(0.05)
         with open(at, "wb") as f:
             if self.read_body(f):
-                self.reply(201)
+                self.reply_or(self.fault(), 201)
 
     def do_DELETE(self):
         at = self.place(self.path)
@@ -96,6 +118,9 @@ class Handler(BaseHTTPRequestHandler):
         if not to.startswith("http://"):
             return self.reply(400)
         src, dst = self.place(self.path), self.place(to)
+        fault = self.fault()
+        if fault:
+            return self.reply(fault)
         if not os.path.exists(src):
             return self.reply(404)
         if self.headers.get("Overwrite", "T") == "F":
@@ -106,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
             os.unlink(src)
         else:
             os.replace(src, dst)
-        self.reply(201)
+        self.reply_or(fault, 201)
 
     def entry(self, path, at):
         is_dir = os.path.isdir(at)
@@ -116,11 +141,13 @@ class Handler(BaseHTTPRequestHandler):
         size = "" if is_dir else (
             "<d:getcontentlength>%d</d:getcontentlength>"
             % os.path.getsize(at))
+        when = formatdate(os.path.getmtime(at), usegmt=True)
         return ("<d:response><d:href>%s</d:href><d:propstat><d:prop>"
-                "<d:resourcetype>%s</d:resourcetype>%s</d:prop>"
+                "<d:resourcetype>%s</d:resourcetype>%s"
+                "<d:getlastmodified>%s</d:getlastmodified></d:prop>"
                 "<d:status>HTTP/1.1 200 OK</d:status></d:propstat>"
                 "</d:response>" % (escape(href), "<d:collection/>"
-                                   if is_dir else "", size))
+                                   if is_dir else "", size, when))
 
     def do_PROPFIND(self):
         self.read_body()
