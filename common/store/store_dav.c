@@ -47,6 +47,9 @@ dav_put_at(struct dav *d, const char *path, const void *p, size_t len,
 			break;
 		dav_known_clear(d);
 	}
+	/* Some servers say that of it, too: the next try will see. */
+	if (a.status == 500)
+		dav_known_clear(d);
 	if (r == -ENOENT || (r == -EEXIST && !is_if_absent)) {
 		dav_say(d, "%s refuses an upload for no reason (status %d)",
 		    d->host, a.status);

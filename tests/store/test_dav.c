@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A WebDAV server that shows half an upload: what is left there when something
- * goes wrong in between. */
+/* A WebDAV server that shows half an upload, and loses collections: what is
+ * left there when something goes wrong in between. */
 #include <check.h>
 #include <errno.h>
 #include <stdio.h>
@@ -163,6 +163,20 @@ START_TEST(temporary_names_of_a_day_ago_go_and_others_stay)
 }
 END_TEST
 
+/* What a server that lost its disk, or a person, does; and 500 says little. */
+START_TEST(a_collection_that_is_gone_is_made_again)
+{
+	begin(_i);
+	ck_assert_int_eq(store_put(s, "a/x", "one", 3, 0), 0);
+	run("rm -r $D/data/a");
+	ck_assert_int_eq(store_put(s, "a/y", "two", 3, 0),
+	    _i ? 0 : -ETIMEDOUT);
+	ck_assert_int_eq(store_put(s, "a/y", "two", 3, 0), 0);
+	has("a/y", "two");
+	end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -180,6 +194,7 @@ main(void)
 	    2 * (int)(sizeof(spoilt) / sizeof(spoilt[0])));
 	tcase_add_loop_test(t, a_move_that_was_made_twice_is_a_success, 0, 2);
 	tcase_add_test(t, temporary_names_of_a_day_ago_go_and_others_stay);
+	tcase_add_loop_test(t, a_collection_that_is_gone_is_made_again, 0, 2);
 	suite_add_tcase(suite, t);
 	sr = srunner_create(suite);
 	srunner_run_all(sr, CK_ENV);
