@@ -11,6 +11,8 @@
 /* Bytes a second that a call moves in the long run, or it is late: see
  * net/http.c. */
 #define RATE_MIN 128
+/* So often in its timeout a wait looks whether anything moves. */
+#define LOOKS 4
 
 static int64_t
 patience(const struct sftp_conn *c)
@@ -34,40 +36,69 @@ sftp_break(struct sftp_conn *c, int r)
 	return r;
 }
 
-static int64_t
-deadline(const struct sftp_conn *c)
+static void
+wait_begin(struct sftp_conn *c)
 {
-	int64_t ms = (int64_t)c->store->timeout_s * 1000;
-
-	return clock_mono_ms() + (c->spare_ms < ms ? c->spare_ms : ms);
+	c->checked_ms = c->progress_ms = clock_mono_ms();
 }
 
-/* So many bytes have taken since then. */
+/* Look at the line during a wait, in which n bytes of an answer came.  Any byte
+ * is progress.  But only those of answers, and those of ours that got across,
+ * buy time: who floods us with nothing must not. */
 static void
-moved(struct sftp_conn *c, int64_t n, int64_t since_ms)
+wait_look(struct sftp_conn *c, int64_t n)
 {
-	c->spare_ms += n * 1000 / RATE_MIN - (clock_mono_ms() - since_ms);
+	int64_t now = clock_mono_ms();
+	uint64_t came, across;
+
+	sftp_link_count(c->link, &came, &across);
+	if (came != c->came || across != c->across || n > 0)
+		c->progress_ms = now;
+	if (across > c->across)
+		n += (int64_t)(across - c->across);
+	c->came = came;
+	c->across = across;
+	c->spare_ms += n * 1000 / RATE_MIN - (now - c->checked_ms);
+	c->checked_ms = now;
 	if (c->spare_ms > patience(c))
 		c->spare_ms = patience(c);
 	if (c->spare_ms < 0)
 		c->spare_ms = 0;
 }
 
+static bool
+is_late(const struct sftp_conn *c)
+{
+	return c->spare_ms == 0 || c->checked_ms - c->progress_ms >=
+	    (int64_t)c->store->timeout_s * 1000;
+}
+
+/* When to look again. */
+static int64_t
+look_ms(const struct sftp_conn *c)
+{
+	int64_t ms = (int64_t)c->store->timeout_s * 1000 / LOOKS;
+
+	return c->checked_ms + (c->spare_ms < ms ? c->spare_ms : ms);
+}
+
 int
 sftp_send(struct sftp_conn *c)
 {
 	size_t done = 0;
-	int64_t n, start;
+	int64_t n;
 
 	if (c->out.err)
 		return sftp_break(c, c->out.err);
+	wait_begin(c);
 	while (done < c->out.len) {
-		start = clock_mono_ms();
 		n = sftp_link_send(c->link, c->out.data + done,
-		    c->out.len - done, deadline(c));
+		    c->out.len - done, look_ms(c));
+		wait_look(c, 0);
+		if (n == -ETIMEDOUT && !is_late(c))
+			continue;
 		if (n < 0)
 			return sftp_break(c, (int)n);
-		moved(c, n, start);
 		done += (size_t)n;
 	}
 	buf_reset(&c->out);
@@ -78,7 +109,7 @@ sftp_send(struct sftp_conn *c)
 static int
 fill(struct sftp_conn *c, size_t len)
 {
-	int64_t n, start;
+	int64_t n;
 	void *p;
 
 	if (c->in_used > 0) {
@@ -87,15 +118,17 @@ fill(struct sftp_conn *c, size_t len)
 		c->in.len -= c->in_used;
 		c->in_used = 0;
 	}
+	wait_begin(c);
 	while (c->in.len < len) {
 		p = buf_reserve(&c->in, len - c->in.len);
 		if (!p)
 			return sftp_break(c, c->in.err);
-		start = clock_mono_ms();
-		n = sftp_link_recv(c->link, p, len - c->in.len, deadline(c));
+		n = sftp_link_recv(c->link, p, len - c->in.len, look_ms(c));
+		wait_look(c, n > 0 ? n : 0);
+		if (n == -ETIMEDOUT && !is_late(c))
+			continue;
 		if (n < 0)
 			return sftp_break(c, (int)n);
-		moved(c, n, start);
 		c->in.len += (size_t)n;
 	}
 	return 0;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libssh/libssh.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,6 +27,7 @@ struct sftp_link {
 	ssh_session ssh;
 	ssh_channel chan;
 	int fd;			/* of ssh */
+	struct ssh_counter_struct count;
 };
 
 int
@@ -347,6 +350,7 @@ link_setup(struct sftp_link *l, const struct sftp_link_conf *c)
 	if (ssh_options_set(l->ssh, SSH_OPTIONS_FD, &c->sock) < 0)
 		return -ENOMEM;
 	l->fd = c->sock;
+	ssh_set_counters(l->ssh, &l->count, NULL);
 	ssh_set_blocking(l->ssh, 0);
 	return s < 0 ? -ENOMEM : 0;
 }
@@ -435,6 +439,22 @@ sftp_link_close(struct sftp_link *l)
 }
 
 /* ---- the stream ---- */
+
+void
+sftp_link_count(const struct sftp_link *l, uint64_t *ret_in,
+    uint64_t *ret_out)
+{
+	int n = 0;
+
+	*ret_in = *ret_out = 0;
+	if (!l)
+		return;
+	if (ioctl(l->fd, SIOCOUTQ, &n) < 0 || n < 0)
+		n = 0;
+	*ret_in = l->count.in_bytes;
+	*ret_out = l->count.out_bytes > (uint64_t)n ?
+	    l->count.out_bytes - (uint64_t)n : 0;
+}
 
 int64_t
 sftp_link_send(struct sftp_link *l, const void *p, size_t len,

@@ -43,6 +43,10 @@ int64_t sftp_link_send(struct sftp_link *l, const void *p, size_t len,
 /* At least a byte. */
 int64_t sftp_link_recv(struct sftp_link *l, void *p, size_t cap,
     int64_t deadline_ms);
+/* Bytes so far on the line, encrypted: that came, and that got across, which
+ * those in the kernel's buffer did not.  NULL: none. */
+void sftp_link_count(const struct sftp_link *l, uint64_t *ret_in,
+    uint64_t *ret_out);
 /* NULL is ignored. */
 void sftp_link_close(struct sftp_link *l);
 

@@ -43,7 +43,10 @@ struct sftp_conn {
 	bool is_broken;			/* not to be used again */
 	bool is_late;			/* ... because no answer came */
 	bool is_told;			/* why this call failed */
+	/* Progress, as last looked at in a wait. */
 	int64_t spare_ms;		/* how long this call may still wait */
+	int64_t checked_ms, progress_ms;
+	uint64_t came, across;		/* as sftp_link_count says */
 	unsigned exts;			/* SFTP_EXT_ */
 	uint32_t next_id;
 	struct buf out;			/* a request */

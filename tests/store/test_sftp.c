@@ -3,12 +3,15 @@
  * What an SSH host is besides a place for objects: who they are, who we are,
  * and connections that die.
  */
+#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "store/store.h"
@@ -406,6 +409,99 @@ START_TEST(a_server_that_is_silent_runs_into_the_deadline)
 }
 END_TEST
 
+/* A line on which little is under way, of LINE_RATE bytes a second up. */
+#define LINE_RATE 20000
+static struct {
+	int listen_fd, near, far;
+	pthread_t up, down;
+} line;
+
+static void
+line_up(void *arg)
+{
+	char p[LINE_RATE / 10];
+	ssize_t n;
+
+	(void)arg;
+	while ((n = recv(line.near, p, sizeof(p), 0)) > 0 &&
+	    send(line.far, p, (size_t)n, MSG_NOSIGNAL) == n)
+		(void)usleep((useconds_t)(n * 1000000 / LINE_RATE));
+	(void)shutdown(line.far, SHUT_RDWR);
+}
+
+static void
+line_down(void *arg)
+{
+	char p[65536];
+	ssize_t n;
+
+	(void)arg;
+	line.near = accept(line.listen_fd, NULL, NULL);
+	ck_assert_int_eq(thread_start(&line.up, "up", line_up, NULL), 0);
+	while ((n = recv(line.far, p, sizeof(p), 0)) > 0 &&
+	    send(line.near, p, (size_t)n, MSG_NOSIGNAL) == n)
+		;
+	(void)shutdown(line.near, SHUT_RDWR);
+	thread_join(line.up);
+}
+
+/* For one connection; the port. */
+static unsigned
+line_start(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	socklen_t len = sizeof(at);
+	int small = 4096;
+
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	line.listen_fd = socket(AF_INET, SOCK_STREAM, 0);
+	ck_assert_int_eq(setsockopt(line.listen_fd, SOL_SOCKET, SO_RCVBUF,
+	    &small, sizeof(small)), 0);
+	ck_assert_int_eq(bind(line.listen_fd, (struct sockaddr *)&at, len), 0);
+	ck_assert_int_eq(listen(line.listen_fd, 1), 0);
+	line.far = socket(AF_INET, SOCK_STREAM, 0);
+	at.sin_port = htons((uint16_t)atoi(d.port));
+	ck_assert_int_eq(connect(line.far, (struct sockaddr *)&at, len), 0);
+	ck_assert_int_eq(getsockname(line.listen_fd, (struct sockaddr *)&at,
+	    &len), 0);
+	ck_assert_int_eq(thread_start(&line.down, "down", line_down, NULL),
+	    0);
+	return ntohs(at.sin_port);
+}
+
+static void
+line_end(void)
+{
+	thread_join(line.down);
+	(void)close(line.listen_fd);
+	(void)close(line.near);
+	(void)close(line.far);
+}
+
+/* Each answer to a part of it takes longer than the timeout. */
+START_TEST(an_upload_over_a_slow_line_gets_through)
+{
+	struct store_conf c = { .key_file = d.key, .pin = d.pin,
+	    .timeout_s = 1, .connections = 1 };
+	char *p = calloc(1, 300000), rest[sizeof(d.url)], *at;
+	int64_t start;
+	int r;
+
+	at = strrchr(d.url, ':') + 1;
+	(void)snprintf(rest, sizeof(rest), "%s", strchr(at, '/'));
+	(void)snprintf(at, sizeof(d.url) - (size_t)(at - d.url), "%u%s",
+	    line_start(), rest);
+	open_with(&c);
+	start = clock_mono_ms();
+	r = store_put(s, "slow", p, 300000, 0);
+	ck_assert_msg(r == 0, "%s: %s", strerror(-r), last_error());
+	ck_assert_int_gt(clock_mono_ms() - start, 10000);
+	store_close(s);
+	line_end();
+	free(p);
+}
+END_TEST
+
 START_TEST(a_folder_that_is_gone_is_not_made_again)
 {
 	struct store_conf c = { .key_file = d.key, .pin = d.pin };
@@ -481,6 +577,7 @@ main(void)
 	    a_further_connection_that_is_refused_takes_none_away);
 	tcase_add_test(t, a_wait_can_be_interrupted);
 	tcase_add_test(t, a_server_that_is_silent_runs_into_the_deadline);
+	tcase_add_test(t, an_upload_over_a_slow_line_gets_through);
 	tcase_add_test(t, a_folder_that_is_gone_is_not_made_again);
 	tcase_add_test(t, temporary_files_of_a_day_ago_go_and_others_stay);
 	suite_add_tcase(suite, t);
