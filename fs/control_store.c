@@ -194,7 +194,8 @@ control_store_job(struct control_conn *k, const struct control_req *q)
 	const struct parts *p = k->c->host.parts;
 	struct store_job j = { .name = p->name, .opts = &p->opts,
 	    .store = p->store, .drive = p->drive, .keys = p->keys,
-	    .say = on_finding, .progress = on_objects, .arg = k };
+	    .sync = p->sync, .say = on_finding,
+	    .progress = on_objects, .arg = k };
 	struct err e = { "" };
 	int r;
 

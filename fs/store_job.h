@@ -11,6 +11,7 @@ struct drive;
 struct err;
 struct opts;
 struct store;
+struct sync;
 struct vault_keys;
 
 /*
@@ -24,6 +25,7 @@ struct store_job {
 	struct store *store;		/* as stores_join makes it */
 	struct drive *drive;
 	const struct vault_keys *keys;
+	struct sync *sync;		/* NULL: it is not mounted */
 	void (*say)(void *arg, const char *text);
 	/* what: one of these words; false: break off. */
 #define STORE_JOB_LISTED "listed"

@@ -13,6 +13,7 @@
 #include "store/mirror.h"
 #include "store/store.h"
 #include "sync/scrub.h"
+#include "sync/sync.h"
 #include "util/err.h"
 #include "util/text.h"
 #include "util/tr.h"
@@ -231,12 +232,42 @@ promote(const char *name, unsigned number, struct err *e)
 	return r;
 }
 
+/* Does another one lack nothing?  Otherwise what is queued for all of them may
+ * be on no other store. */
+static bool
+others_lack(const struct store_job *j, size_t at)
+{
+	struct mirror_state st;
+	size_t i, n = store_mirror_count(j->store);
+
+	for (i = 0; i < n; i++) {
+		store_mirror_state(j->store, i, &st);
+		if (i != at && st.queued == 0)
+			return false;
+	}
+	return true;
+}
+
+/* What only the lost one had and is still here goes up again.  The store has
+ * left by now, whatever comes of that. */
+static void
+lost_mend(const struct store_job *j)
+{
+	int r = sync_lost_mend(j->sync, j->store, j->keys, j->drive,
+	    on_finding, (void *)(uintptr_t)j);
+
+	if (r < 0)
+		store_job_say(j, "what is lost could not be told: %s; run "
+		    "'coffre trust --accept'", strerror(-r));
+}
+
 int
 store_job_remove(const struct store_job *j, unsigned number, bool is_lost,
     uint64_t budget, struct err *e)
 {
 	unsigned numbers[STORES_MAX];
 	struct opts o;
+	bool is_due;
 	size_t at = 0;
 	int r;
 
@@ -251,7 +282,11 @@ store_job_remove(const struct store_job *j, unsigned number, bool is_lost,
 		goto out;
 	/* From now on nothing counts as done that only it has. */
 	store_mirror_leaving(j->store, at, true);
-	r = is_lost ? 0 : others_check(j, at, budget, e);
+	is_due = is_lost && others_lack(j, at);
+	if (is_due)
+		r = sync_lost_note(j->drive, j->keys, e);
+	else if (!is_lost)
+		r = others_check(j, at, budget, e);
 	(void)stores_numbers(j->name, numbers);
 	if (r == 0)
 		r = number == 1 ? promote(j->name, numbers[1], e) :
@@ -264,6 +299,8 @@ store_job_remove(const struct store_job *j, unsigned number, bool is_lost,
 	probed_forget(j->name, o.store);
 	store_job_say(j, "%s: '%s' is no store of it any more; what lies "
 	    "there was left as it is", j->name, o.store);
+	if (is_due)
+		lost_mend(j);
 out:
 	opts_done(&o);
 	return r;

@@ -133,15 +133,15 @@ mend_pack(struct check *c, const struct check_ref *refs, size_t n)
 }
 
 static int
-mend(struct sync *s, void (*say)(void *arg, const char *finding),
+mend(struct store *st, const struct vault_keys *k, struct drive *d,
+    void (*say)(void *arg, const char *finding),
     void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg)
 {
-	struct check c = { .store = s->store, .keys = s->keys,
-	    .drive = s->drive, .say = say, .progress = progress,
-	    .arg = arg };
+	struct check c = { .store = st, .keys = k, .drive = d, .say = say,
+	    .progress = progress, .arg = arg };
 	int r;
 
-	r = drive_walk_refs(s->drive, on_ref, &c);
+	r = drive_walk_refs(d, on_ref, &c);
 	if (r == 0)
 		r = check_each_pack(&c, mend_pack);
 	free(c.refs);
@@ -221,27 +221,35 @@ await_trust(struct sync *s, struct err *e)
 	return 0;
 }
 
-/* Keep the user's word, and have the publisher look again. */
 static int
-decide(struct sync *s, struct err *e)
+decision_keep(struct drive *d, const struct vault_keys *k, struct err *e)
 {
 	struct vault_seen own;
 	int r;
 
-	r = drive_seen_get(s->drive, &s->keys->self.id, &own);
+	r = drive_seen_get(d, &k->self.id, &own);
 	/* Lists of blocks that were sent once may be gone. */
 	if (r == 0)
-		r = drive_kv_set(s->drive, SYNC_KV_LISTS, "", 0);
+		r = drive_kv_set(d, SYNC_KV_LISTS, "", 0);
 	if (r == 0)
-		r = mend_mark(s->drive, true);
+		r = mend_mark(d, true);
 	if (r == 0)
-		r = accept_save(s->drive, ACCEPT_ALL, &own);
+		r = accept_save(d, ACCEPT_ALL, &own);
 	if (r < 0)
 		return err_set(e, r, "cannot keep the decision: %s",
 		    strerror(-r));
 	log_warn("sync: a loss up to segment %llu was accepted",
 	    (unsigned long long)own.seq);
-	return await_trust(s, e);
+	return 0;
+}
+
+/* Keep the user's word, and have the publisher look again. */
+static int
+decide(struct sync *s, struct err *e)
+{
+	int r = decision_keep(s->drive, s->keys, e);
+
+	return r < 0 ? r : await_trust(s, e);
 }
 
 int
@@ -256,7 +264,7 @@ sync_accept(struct sync *s, void (*say)(void *arg, const char *finding),
 		r = decide(s, e);
 	if (r < 0)
 		return r;
-	n = mend(s, say, progress, arg);
+	n = mend(s->store, s->keys, s->drive, say, progress, arg);
 	r = n < 0 ? n : mend_mark(s->drive, false);
 	if (r < 0)
 		return err_set(e, r, "the alarm is over; what is lost could "
@@ -264,4 +272,29 @@ sync_accept(struct sync *s, void (*say)(void *arg, const char *finding),
 		    strerror(-r));
 	sync_kick(s);
 	return n;
+}
+
+int
+sync_lost_note(struct drive *d, const struct vault_keys *k, struct err *e)
+{
+	return decision_keep(d, k, e);
+}
+
+int
+sync_lost_mend(struct sync *s, struct store *st, const struct vault_keys *k,
+    struct drive *d, void (*say)(void *arg, const char *finding), void *arg)
+{
+	int r, n;
+
+	if (s) {
+		mutex_lock(&s->lock);
+		s->is_checked = false;
+		cond_broadcast(&s->changed);
+		mutex_unlock(&s->lock);
+	}
+	/* One that was under way has kept them again, perhaps. */
+	r = drive_kv_set(d, SYNC_KV_LISTS, "", 0);
+	n = r < 0 ? r : mend(st, k, d, say, NULL, arg);
+	r = n < 0 ? n : mend_mark(d, false);
+	return r < 0 ? r : n;
 }

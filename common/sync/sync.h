@@ -105,6 +105,18 @@ int sync_accept(struct sync *s,
     void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg,
     struct err *e);
 
+/*
+ * One store of several is given up, and with it perhaps what the others were
+ * still to get: a loss that is accepted before it goes.  Afterwards what is
+ * still here of it goes up again, as above; until that is done sync_accept
+ * does it, too.  s: what is running; NULL: nothing is.
+ */
+int sync_lost_note(struct drive *d, const struct vault_keys *k,
+    struct err *e);
+int sync_lost_mend(struct sync *s, struct store *st,
+    const struct vault_keys *k, struct drive *d,
+    void (*say)(void *arg, const char *finding), void *arg);
+
 /* Put the objects of a new drive: grant, chain, genesis, each if absent.
  * -EEXIST: there is a drive already (the message says what to do). */
 int sync_create(struct store *s, const struct vault_birth *b, struct err *e);

@@ -138,6 +138,21 @@ two_begin_with(struct rig *r, struct store *third)
 	rig_start(r);
 }
 
+/* The other one's way can be closed; not started. */
+static void
+two_begin_tapped(struct rig *r)
+{
+	struct store *liar;
+
+	(void)strcpy(two.dir, "/tmp/test-evil-mirror.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(two.dir));
+	liar = evil_open(&two.e[0]);
+	ck_assert_int_eq(store_tap_new(evil_open(&two.e[1]), NULL, &two.tap),
+	    0);
+	rig_new_on(r, two_open(liar, two.tap, NULL));
+	two_learn(r->store);
+}
+
 static void
 two_begin(struct rig *r)
 {
@@ -420,6 +435,42 @@ START_TEST(a32_another_drive_on_one_store_of_several_is_named_and_no_alarm)
 }
 END_TEST
 
+static void
+on_finding(void *arg, const char *finding)
+{
+	(void)buf_printf(arg, "%s\n", finding);
+}
+
+/* Blocks, and the end of the journal that tells of them. */
+START_TEST(what_only_a_lost_store_had_goes_up_again)
+{
+	struct buf said = BUF_INIT(1 << 16);
+	struct err err = { "" };
+	struct rig r;
+	int n;
+
+	two_begin_tapped(&r);
+	rig_start(&r);
+	write_some(&r, 0, 1);
+	settle(&r);
+	store_tap_fail_puts(two.tap, -EHOSTUNREACH);
+	rig_write(&r, "big", 0, 3 << 20, 1);
+	rig_wait(&r);
+	store_mirror_leaving(r.store, 0, true);
+	ck_assert_int_eq(sync_lost_note(r.drive, r.keys, &err), 0);
+	store_mirror_drop(r.store, 0);
+	store_tap_fail_puts(two.tap, 0);
+	ck_assert_int_eq(sync_lost_mend(r.sync, r.store, r.keys, r.drive,
+	    on_finding, &said), 0);
+	rig_wait(&r);
+	n = sync_check(r.store, r.keys, r.drive, on_finding, NULL, &said,
+	    &err);
+	ck_assert_msg(n == 0, "%d %s\n%s", n, err.msg, buf_cstr(&said));
+	buf_done(&said);
+	two_end(&r);
+}
+END_TEST
+
 static Suite *
 suite(void)
 {
@@ -444,6 +495,7 @@ suite(void)
 	    a33_a_copy_that_wrote_to_one_store_of_several_is_an_alarm);
 	tcase_add_test(tc,
 	    a32_another_drive_on_one_store_of_several_is_named_and_no_alarm);
+	tcase_add_test(tc, what_only_a_lost_store_had_goes_up_again);
 	return s;
 }
 
