@@ -101,6 +101,13 @@ fill(const struct store_job *j, size_t i, uint64_t *ret_n, struct err *e)
 	char marker[VAULT_PATH_MAX];
 	int r, r2;
 
+	/* Members that are away are not listed. */
+	r = store_mirror_lacks_too(j->store, i);
+	if (r < 0) {
+		(void)err_set(e, r, "what is to be copied cannot be written "
+		    "down: %s", strerror(-r));
+		goto out;
+	}
 	r = names_list(j, j->store, &here, e);
 	if (r == 0)
 		r = names_list(j, store_mirror_member(j->store, i), &there,

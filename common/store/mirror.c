@@ -196,6 +196,24 @@ store_mirror_lacks_many(struct store *s, size_t i, const char *const *names,
 	return r;
 }
 
+int
+store_mirror_lacks_too(struct store *s, size_t i)
+{
+	struct mirror *v = (struct mirror *)s;
+	struct circle c;
+	int r = -EINVAL;
+	size_t k;
+
+	circle_enter(v, &c);
+	if (i < c.n)
+		r = 0;
+	for (k = 0; r == 0 && k < c.n; k++)
+		if (k != i)
+			r = member_queue_too(c.m[i], c.m[k]);
+	circle_leave(v, &c);
+	return r;
+}
+
 static uint64_t
 queued_all(struct mirror *v)
 {

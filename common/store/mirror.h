@@ -47,6 +47,10 @@ struct mirror_log {
 	int (*add_many)(struct mirror_log *l, const char *member,
 	    const char *const *names, size_t n, uint64_t *ret_new,
 	    uint64_t *ret_aside);
+	/* What `from` lacks, in that order, member lacks as well: how much is
+	 * new in the queue, and of what was set aside. */
+	int (*take)(struct mirror_log *l, const char *member,
+	    const char *from, uint64_t *ret_new, uint64_t *ret_aside);
 	/* All that stands there of a member that has left. */
 	int (*forget)(struct mirror_log *l, const char *member);
 	/* Unless it was added again since: 1 if it is gone, 0. */
@@ -127,6 +131,9 @@ int store_mirror_lacks(struct store *s, size_t i, const char *name);
 /* The same of many, sooner. */
 int store_mirror_lacks_many(struct store *s, size_t i,
     const char *const *names, size_t n);
+/* It lacks, perhaps, what any other one lacks: that is on a member which may be
+ * away, so that no listing tells of it. */
+int store_mirror_lacks_too(struct store *s, size_t i);
 /* What it has of that name is not to stay: it is older, or known to be wrong.
  * Copied from another, if there is one that does not wait for it as well. */
 int store_mirror_stale(struct store *s, size_t i, const char *name);

@@ -73,6 +73,23 @@ member_queue_many(struct member *m, const char *const *names, size_t n)
 	return r;
 }
 
+int
+member_queue_too(struct member *m, const struct member *other)
+{
+	struct mirror *v = m->mirror;
+	uint64_t fresh = 0, aside = 0;
+	int r;
+
+	r = v->log->take(v->log, m->id, other->id, &fresh, &aside);
+	if (r < 0)
+		return r;
+	owes_more(m, fresh, 0);
+	mutex_lock(&v->lock);
+	m->aside += aside;
+	mutex_unlock(&v->lock);
+	return 0;
+}
+
 /* ---- one object ---------------------------------------------------------- */
 
 /* Nothing, or a beginning: of a put that was cut. */

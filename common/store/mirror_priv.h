@@ -133,6 +133,8 @@ int64_t member_wait_ms(const struct mirror *v, int r, unsigned fails);
 /* One that is alone lacks nothing: there is nobody to bring it. */
 int member_queue(struct member *m, const char *name, enum mirror_op op);
 int member_queue_many(struct member *m, const char *const *names, size_t n);
+/* What another one lacks. */
+int member_queue_too(struct member *m, const struct member *other);
 /* Does every other member wait for this object, too? */
 bool member_others_lack(struct member *m, const char *name);
 /* There is something of that name, which may be right while these bytes are

@@ -29,6 +29,7 @@ enum {
 	ST_OP,
 	ST_OLD,
 	ST_COUNT,
+	ST_TAKE,
 	ST_FORGET,
 	ST_SET_ASIDE,
 };
@@ -145,6 +146,51 @@ log_add_many(struct mirror_log *l, const char *member,
 		*ret_new = fresh;
 		*ret_aside = aside;
 	}
+	return r;
+}
+
+/* Those of one kind: op in [min, max).  How many were not there. */
+static int
+take_locked(struct log *g, const char *member, const char *from, int min,
+    int max, uint64_t *ret) REQUIRES(g->lock)
+{
+	int64_t before = db_changes_total(g->db);
+	struct stmt *s;
+	int r;
+
+	s = db_stmt(g->db, ST_TAKE, "INSERT OR IGNORE INTO lack "
+	    "(member, name, op) SELECT ?1, name, op FROM lack "
+	    "WHERE member = ?2 AND op >= ?3 AND op < ?4 AND op & 15 <> ?5 "
+	    "ORDER BY seq");
+	stmt_blob(s, 1, member, strlen(member));
+	stmt_blob(s, 2, from, strlen(from));
+	stmt_i64(s, 3, min);
+	stmt_i64(s, 4, max);
+	stmt_i64(s, 5, MIRROR_DELETE);
+	r = stmt_run(s);
+	*ret = (uint64_t)(db_changes_total(g->db) - before);
+	return r;
+}
+
+static int
+log_take(struct mirror_log *l, const char *member, const char *from,
+    uint64_t *ret_new, uint64_t *ret_aside)
+{
+	struct log *g = (struct log *)l;
+	int r;
+
+	mutex_lock(&g->lock);
+	r = change_begin(g);
+	if (r == 0) {
+		r = take_locked(g, member, from, 0, ASIDE, ret_new);
+		if (r == 0)
+			r = take_locked(g, member, from, ASIDE, 2 * ASIDE,
+			    ret_aside);
+		r = change_end(g, r);
+	}
+	if (r == 0)
+		r = settle_locked(g);
+	mutex_unlock(&g->lock);
 	return r;
 }
 
@@ -339,7 +385,7 @@ mirror_log_open(const char *state_dir, struct mirror_log **ret,
     struct err *e)
 {
 	static const struct mirror_log ops = { .add = log_add,
-	    .add_many = log_add_many, .forget = log_forget,
+	    .add_many = log_add_many, .take = log_take, .forget = log_forget,
 	    .del = log_del, .aside = log_aside, .next = log_next,
 	    .has = log_has, .has_old = log_has_old, .count = log_count,
 	    .close = log_close };

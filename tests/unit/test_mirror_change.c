@@ -74,6 +74,30 @@ START_TEST(one_alone_is_no_mirror)
 }
 END_TEST
 
+/* What one has and the other waits for, while that one is away. */
+START_TEST(a_new_one_waits_for_what_another_waits_for)
+{
+	size_t two = 2;
+
+	mrig_begin(2, 1);
+	ck_assert_int_eq(mrig_sh("mv b gone"), 0);
+	mrig_put("d/x", "hello");
+	mrig_put("head", "1");
+	ck_assert_uint_eq(mrig_queued(1), 2);
+	ck_assert_int_eq(mrig_sh("mv a away && mv gone b"), 0);
+	add("c");
+	ck_assert_int_eq(store_mirror_lacks_too(mrig_store, 2), 0);
+	ck_assert_int_eq(store_list(mrig_store, "", on_name, &two), 0);
+	store_mirror_filled(mrig_store, 2);
+	ck_assert_uint_eq(mrig_queued(2), 3);
+	ck_assert_int_eq(mrig_sh("mv away a"), 0);
+	store_mirror_kick(mrig_store);
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("cmp a/d/x c/d/x && cmp a/head c/head"), 0);
+	mrig_end();
+}
+END_TEST
+
 /* One that did something else when it was tried out last. */
 static struct store *
 changed_folder(const char *name)
@@ -327,6 +351,7 @@ main(void)
 	tcase_add_test(t, one_alone_is_no_mirror);
 	tcase_add_test(t, a_note_names_the_store_that_it_is_about);
 	tcase_add_test(t, a_new_member_gets_what_was_there_and_what_comes);
+	tcase_add_test(t, a_new_one_waits_for_what_another_waits_for);
 	tcase_add_test(t, the_mark_reaches_a_new_member_in_time);
 	tcase_add_test(t, a_member_leaves_and_is_asked_no_more);
 	tcase_add_test(t, what_only_a_leaving_member_has_is_not_done);
