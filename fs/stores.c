@@ -253,6 +253,15 @@ member_open(const struct parts *p, unsigned n, struct opts *o,
 	return r;
 }
 
+static bool
+is_other(const void *own, const void *p, size_t len)
+{
+	struct vault_genesis g;
+
+	return vault_genesis_open(p, len, &g) == 0 &&
+	    !vault_id_eq(&g.drive, own);
+}
+
 static int
 join(struct parts *p, struct mirror_conf *c, struct err *e)
 {
@@ -264,6 +273,10 @@ join(struct parts *p, struct mirror_conf *c, struct err *e)
 	c->marker = marker;
 	c->copies = (unsigned)p->opts.copies;
 	c->is_whole = vault_object_is_whole;
+	if (p->keys) {
+		c->is_other = is_other;
+		c->own = &p->keys->drive;
+	}
 	c->on_state = p->on_link;
 	c->arg = p->on_link_arg;
 	if (c->n > 1)

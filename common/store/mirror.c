@@ -56,6 +56,8 @@ store_mirror_new(const struct mirror_conf *c, struct store **ret)
 	v->retry_max_ms = c->retry_max_ms ? c->retry_max_ms : 60000;
 	v->reject_ms = c->reject_ms ? c->reject_ms : REJECT_MS;
 	v->is_whole = c->is_whole;
+	v->is_other = c->is_other;
+	v->own = c->own;
 	v->on_state = c->on_state;
 	v->on_state_arg = c->arg;
 	v->marker = strdup(c->marker ? c->marker : "");

@@ -89,6 +89,10 @@ struct mirror_conf {
 	/* Is that all of an object?  What is not, and of which another member
 	 * has the rest, was cut while it was put.  NULL: all but nothing is. */
 	bool (*is_whole)(const void *p, size_t len);
+	/* Is that the mark of another drive than own (borrowed)?  Who has it is
+	 * no member.  One that is spoiled says nothing.  NULL: nobody knows. */
+	bool (*is_other)(const void *own, const void *p, size_t len);
+	const void *own;
 	struct mirror_log *log;		/* taken over; NULL: there is but one
 					 * member */
 	int64_t retry_min_ms, retry_max_ms;	/* 0: 1 s, 60 s */

@@ -211,8 +211,12 @@ item_put(struct member *m, const struct mirror_item *i)
 		/* One that is being filled gets the mark as soon as it
 		 * counts. */
 		if (r == -EMEDIUMTYPE &&
-		    v->log->has(v->log, m->id, v->marker) > 0)
+		    v->log->has(v->log, m->id, v->marker) > 0) {
 			r = object_copy(m, v->marker, MIRROR_PUT);
+			/* That of another drive is left as it is. */
+			if (r == 0)
+				r = member_confirm(m);
+		}
 		if (r == -EMEDIUMTYPE)
 			return r;
 	}

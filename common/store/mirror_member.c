@@ -121,20 +121,26 @@ has_marker(struct mirror *v)
 	return r;
 }
 
+/* -EMEDIUMTYPE: it is another drive's. */
 static int
 marker_get(struct member *m)
 {
 	struct buf b = BUF_INIT(MIRROR_MARKER_MAX);
-	const char *name = m->mirror->marker;
+	struct mirror *v = m->mirror;
+	const char *name = v->marker;
 	int r;
 
 	/* Where nothing marks a drive any answer will do. */
 	r = store_get(m->store, *name ? name : "drive", &b);
+	if (r == 0 && v->is_other && has_marker(v) &&
+	    v->is_other(v->own, b.data, b.len))
+		r = -EMEDIUMTYPE;
 	buf_done(&b);
 	return r;
 }
 
-/* A disk that was unplugged leaves an empty folder that takes anything. */
+/* A disk that was unplugged leaves an empty folder that takes anything, and so
+ * does the place of another drive. */
 int
 member_confirm(struct member *m)
 {
@@ -144,15 +150,16 @@ member_confirm(struct member *m)
 	if (!has_marker(v))
 		return 0;
 	r = marker_get(m);
-	if (r != -ENOENT)
+	if (r != -ENOENT && r != -EMEDIUMTYPE)
 		return r;
 	mutex_lock(&v->lock);
 	state_locked(v, m, -EMEDIUMTYPE);
 	m->is_put_bad = true;
 	m->retry_at_ms = clock_mono_ms() + v->retry_max_ms;
-	(void)snprintf(m->problem, sizeof(m->problem), N_("this drive is not "
-	    "there: is its disk mounted? if it was emptied, 'coffre store add' "
-	    "fills it again"));
+	(void)snprintf(m->problem, sizeof(m->problem), "%s", r == -ENOENT ?
+	    N_("this drive is not there: is its disk mounted? if it was "
+	    "emptied, 'coffre store add' fills it again") :
+	    N_("another drive is there"));
 	mutex_unlock(&v->lock);
 	return -EMEDIUMTYPE;
 }
@@ -162,7 +169,7 @@ member_look(struct member *m)
 {
 	int r = marker_get(m);
 
-	if (r == -ENOENT && has_marker(m->mirror))
+	if (r == -EMEDIUMTYPE || (r == -ENOENT && has_marker(m->mirror)))
 		r = member_confirm(m);
 	if (r != -EMEDIUMTYPE)
 		member_note(m, r, false);

@@ -66,6 +66,8 @@ struct mirror {
 	struct mirror_log *log;		/* NULL: never had two members */
 	int64_t retry_min_ms, retry_max_ms, reject_ms;
 	bool (*is_whole)(const void *p, size_t len);
+	bool (*is_other)(const void *own, const void *p, size_t len);
+	const void *own;
 	void (*on_state)(void *arg);	/* NULL: nobody asks */
 	void *on_state_arg;
 

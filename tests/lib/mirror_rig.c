@@ -49,12 +49,20 @@ is_whole(const void *p, size_t len)
 	return len > 0 && ((const char *)p)[len - 1] != '-';
 }
 
+/* And the mark of this drive does not begin so. */
+static bool
+is_other(const void *own, const void *p, size_t len)
+{
+	(void)own;
+	return len >= 6 && memcmp(p, "other ", 6) == 0;
+}
+
 void
 mrig_open(unsigned n, unsigned copies)
 {
 	static const char *const name[] = { "a", "b", "c" };
 	struct mirror_conf c = { .n = n, .copies = copies,
-	    .marker = "drive", .is_whole = is_whole,
+	    .marker = "drive", .is_whole = is_whole, .is_other = is_other,
 	    .retry_min_ms = 20, .retry_max_ms = 100,
 	    .reject_ms = mrig_reject_ms };
 	struct err e = { "" };

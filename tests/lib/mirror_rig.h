@@ -10,7 +10,8 @@ struct store;
 /*
  * A mirror whose members are the folders "a", "b" and "c" of a folder of its
  * own: one that is moved away is out of reach.  An object that ends in a dash
- * is not whole.  What goes wrong here fails the test.  One at a time.
+ * is not whole; a mark that begins with "other " is of another drive.
+ * What goes wrong here fails the test.  One at a time.
  */
 
 extern char mrig_dir[64];

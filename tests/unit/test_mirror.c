@@ -171,6 +171,29 @@ START_TEST(an_empty_folder_is_not_taken_for_a_member)
 }
 END_TEST
 
+/* Another drive's disk is mounted there. */
+START_TEST(the_place_of_another_drive_takes_nothing)
+{
+	struct mirror_state st;
+
+	mrig_begin(2, 1);
+	ck_assert_int_eq(mrig_sh("echo other one >b/drive"), 0);
+	mrig_put("d/x", "hello");
+	ck_assert_uint_eq(mrig_queued(1), 1);
+	store_mirror_kick(mrig_store);
+	(void)usleep(300000);
+	store_mirror_state(mrig_store, 1, &st);
+	ck_assert_uint_eq(st.queued, 1);
+	ck_assert_int_eq(st.why, -EMEDIUMTYPE);
+	ck_assert_str_eq(st.problem, "another drive is there");
+	ck_assert_int_eq(mrig_sh("rm b/d/x && echo -n it >b/drive"), 0);
+	store_mirror_kick(mrig_store);
+	mrig_settle();
+	ck_assert_int_eq(mrig_sh("cmp a/d/x b/d/x"), 0);
+	mrig_end();
+}
+END_TEST
+
 START_TEST(an_empty_folder_does_not_say_that_anything_is_gone)
 {
 	struct buf b = BUF_INIT(100);
@@ -531,6 +554,7 @@ main(void)
 	tcase_add_test(t,
 	    an_old_head_is_not_read_from_who_lacks_the_new_one);
 	tcase_add_test(t, an_empty_folder_is_not_taken_for_a_member);
+	tcase_add_test(t, the_place_of_another_drive_takes_nothing);
 	tcase_add_test(t,
 	    an_empty_folder_does_not_say_that_anything_is_gone);
 	tcase_add_test(t, nothing_counts_when_every_member_is_empty);
