@@ -99,6 +99,11 @@ read_one(struct member *m, const struct reading *g)
 	if (r == -ECANCELED && was_dropped(m))
 		r = -EHOSTUNREACH;
 	member_note(m, r, false);
+	if (r == -EFBIG) {
+		/* The next one may have what it should be. */
+		g->out->len = before;
+		g->out->err = 0;
+	}
 	if (r == 0) {
 		cost_note(m, clock_mono_us() - start, g->out->len - before);
 		last_read = m->serial;
@@ -109,8 +114,7 @@ read_one(struct member *m, const struct reading *g)
 static bool
 is_callers(int r)
 {
-	return r == 0 || r == -ECANCELED || r == -EFBIG || r == -ENOMEM ||
-	    r == -EINVAL;
+	return r == 0 || r == -ECANCELED || r == -ENOMEM || r == -EINVAL;
 }
 
 /*
@@ -123,7 +127,7 @@ read_any(struct mirror *v, const struct circle *c, const struct member *not,
     const struct reading *g)
 {
 	struct turn t[MIRROR_MEMBERS_MAX];
-	int r, absent = 0, other = 0;
+	int r, absent = 0, other = 0, large = 0;
 	size_t i, n;
 
 	n = turns_make(v, c, not, g->name, t);
@@ -145,11 +149,15 @@ read_any(struct mirror *v, const struct circle *c, const struct member *not,
 		if (r == -ENOENT && strcmp(g->name, v->marker) != 0 &&
 		    member_confirm(t[i].m) < 0)
 			r = -EHOSTUNREACH;
-		if (r == -ENOENT || r == -ERANGE)
+		if (r == -EFBIG)
+			large = r;
+		else if (r == -ENOENT || r == -ERANGE)
 			absent = r;
 		else if (!other || store_transient(r))
 			other = r;
 	}
+	if (large)
+		return large;
 	if (absent && (!g->is_range || !other))
 		return absent;
 	return other ? other : -EHOSTUNREACH;

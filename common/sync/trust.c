@@ -62,12 +62,24 @@ alarm_rollback(struct sync *s)
 	return -EROFS;
 }
 
+/* Whoever has it so is passed over if another bears us out: 0, TRUST_CLONE, or
+ * why. */
+static int
+ask_spoiled(struct sync *s, trust_look look, void *arg, int why)
+{
+	int r = trust_ask(s, look, arg);
+
+	return r == TRUST_OLD ? why : r;
+}
+
 static int
 look_genesis(struct sync *s, struct store *st, void *arg)
 {
 	int r = object_check_genesis(st, s->keys, OBJECT_ONCE);
 
 	(void)arg;
+	if (r == -EPROTO || r == -EFBIG)
+		return TRUST_SPOILED;
 	return r == -EBADMSG ? (int)TRUST_DRIVE : r;
 }
 
@@ -78,6 +90,8 @@ check_genesis(struct sync *s)
 
 	if (r == TRUST_DRIVE)
 		r = trust_ask(s, look_genesis, NULL);
+	else if (r == TRUST_SPOILED)
+		r = ask_spoiled(s, look_genesis, NULL, -EPROTO);
 	if (r > 0)
 		return alarm_other_drive(s);
 	if (r == -ENOENT)
@@ -102,7 +116,7 @@ look_head(struct sync *s, struct store *st, void *arg)
 
 	r = object_get_head(st, s->keys, &s->keys->self, OBJECT_ONCE, &h);
 	if (r < 0)
-		return r;
+		return r == -EFBIG ? (int)TRUST_SPOILED : r;
 	if (h.seq == j->own.seq + 1 && j->has_pending &&
 	    memcmp(h.hash, j->pending_hash, VAULT_HASH_LEN) == 0)
 		return 0;
@@ -144,14 +158,15 @@ check_head(struct sync *s, struct journal *j)
 		s->is_probe_due = true;
 		return 0;
 	}
+	if (r == TRUST_OLD || r == TRUST_SPOILED) {
+		r = r == TRUST_OLD ? trust_ask(s, look_head, j) :
+		    ask_spoiled(s, look_head, j, -EFBIG);
+		/* Who shows another is given this one again. */
+		j->is_head_dirty = true;
+	}
 	if (r < 0) {
 		sync_note(s, r, false);
 		return r;
-	}
-	if (r == TRUST_OLD) {
-		r = trust_ask(s, look_head, j);
-		/* Who shows another is given this one again. */
-		j->is_head_dirty = true;
 	}
 	if (r > 0)
 		return r == TRUST_CLONE ? alarm_clone(s) : alarm_rollback(s);
@@ -191,7 +206,7 @@ look_last(struct sync *s, struct store *st, void *arg)
 			r = other_segment(s, j->own.seq, &b);
 	}
 	buf_done(&b);
-	return r;
+	return r == -EFBIG ? (int)TRUST_SPOILED : r;
 }
 
 static int
@@ -208,6 +223,8 @@ check_last(struct sync *s, struct journal *j)
 		return 0;
 	if (is_gone || r == TRUST_OTHER)
 		r = trust_ask(s, look_last, j);
+	else if (r == TRUST_SPOILED)
+		r = ask_spoiled(s, look_last, j, -EFBIG);
 	if (r > 0)
 		return is_gone && r != TRUST_CLONE ? alarm_rollback(s) :
 		    alarm_clone(s);
@@ -233,7 +250,7 @@ look_next(struct sync *s, struct store *st, void *arg)
 	    (b.len && memcmp(b.data, j->pending.data, b.len) != 0)))
 		r = other_segment(s, j->own.seq + 1, &b);
 	buf_done(&b);
-	return r;
+	return r == -EFBIG ? (int)TRUST_SPOILED : r;
 }
 
 static int
@@ -243,6 +260,8 @@ check_next(struct sync *s, struct journal *j)
 
 	if (r == TRUST_OTHER)
 		r = trust_ask(s, look_next, j);
+	else if (r == TRUST_SPOILED)
+		r = ask_spoiled(s, look_next, j, -EFBIG);
 	if (r > 0)
 		return alarm_clone(s);
 	if (r < 0)

@@ -10,6 +10,7 @@
 enum trust_seen {
 	TRUST_OLD = 1,		/* less than it had */
 	TRUST_OTHER,		/* what is not of this device */
+	TRUST_SPOILED,		/* what nobody has made so */
 	TRUST_DRIVE,		/* another drive */
 	TRUST_CLONE,		/* what only one with our keys has made */
 };

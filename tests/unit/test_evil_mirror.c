@@ -343,6 +343,49 @@ START_TEST(a_last_segment_that_is_spoiled_on_one_store_is_no_alarm)
 }
 END_TEST
 
+START_TEST(a_mark_of_the_drive_that_is_spoiled_on_one_store_stops_nothing)
+{
+	struct sync_status st;
+	struct rig r;
+
+	two_begin(&r);
+	(void)write_both(&r, 0, 3);
+	evil_flip(two.e[0], "drive", 1000);
+	rig_stop(&r, 0);
+	two.slow_ms = 500;
+	rig_start(&r);
+	goes_on(&r, "something else");
+	/* Nobody has it right. */
+	evil_flip(two.e[1], "drive", 1000);
+	rig_stop(&r, 0);
+	rig_start(&r);
+	cold_await(&r, SYNC_FAULT, &st);
+	ck_assert_int_eq(cold_mkdir(&r, "too"), 0);
+	two_end(&r);
+}
+END_TEST
+
+/* More than a segment may have. */
+START_TEST(a_head_or_segment_that_is_too_large_on_one_store_is_no_alarm)
+{
+	char name[VAULT_PATH_MAX];
+	uint8_t *p = calloc(1, SYNC_SMALL_MAX + 1);
+	struct rig r;
+
+	ck_assert_ptr_nonnull(p);
+	two_begin(&r);
+	(void)write_both(&r, 0, 3);
+	vault_name_head(&r.keys->rtag, &r.keys->dtag, name);
+	evil_serve(two.e[0], _i ? segment_name(&r, last_seq(&r)) : name, p,
+	    SYNC_SMALL_MAX + 1);
+	free(p);
+	rig_stop(&r, 0);
+	rig_start(&r);
+	write_some(&r, 50, 2);
+	two_end(&r);
+}
+END_TEST
+
 START_TEST(a_next_segment_that_one_store_makes_up_is_no_alarm)
 {
 	struct rig r;
@@ -490,6 +533,11 @@ suite(void)
 	    a_last_segment_that_is_spoiled_on_one_store_is_no_alarm);
 	tcase_add_test(tc,
 	    a_next_segment_that_one_store_makes_up_is_no_alarm);
+	tcase_add_test(tc,
+	    a_mark_of_the_drive_that_is_spoiled_on_one_store_stops_nothing);
+	tcase_add_loop_test(tc,
+	    a_head_or_segment_that_is_too_large_on_one_store_is_no_alarm,
+	    0, 2);
 	tcase_add_test(tc, what_stands_in_the_way_on_one_store_is_put_over);
 	tcase_add_test(tc,
 	    a33_a_copy_that_wrote_to_one_store_of_several_is_an_alarm);
