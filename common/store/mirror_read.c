@@ -17,6 +17,7 @@ struct turn {
 	struct member *m;
 	bool is_away, lacks_some;
 	bool is_bad;			/* what it has was not right */
+	bool is_owed;			/* it waits for it */
 	int64_t cost_us;
 };
 
@@ -54,6 +55,7 @@ turns_make(struct mirror *v, const struct circle *c,
 		/* Whether it is back its own thread sees: nobody who reads
 		 * waits for one that hangs. */
 		one.is_away = m->fails > 0;
+		one.is_owed = false;
 		one.lacks_some = m->queued + m->aside > 0;
 		one.cost_us = m->cost_us;
 		for (k = n++; k > 0 && goes_before(&one, &t[k - 1]); k--)
@@ -120,13 +122,15 @@ is_callers(int r)
 /*
  * A whole object is asked for to learn whether it is there: a member that is
  * here and owes nothing says so for all.  Of a range the caller knows that it
- * exists: as long as one member was not heard, it may still come.
+ * exists: as long as one member was not heard, it may still come.  One that
+ * waits for it is asked last: what is read in ranges is never replaced, so that
+ * what it has is right, and perhaps nobody will ever bring it.
  */
 static int
 read_any(struct mirror *v, const struct circle *c, const struct member *not,
     const struct reading *g)
 {
-	struct turn t[MIRROR_MEMBERS_MAX];
+	struct turn t[2 * MIRROR_MEMBERS_MAX];
 	int r, absent = 0, other = 0, large = 0;
 	size_t i, n;
 
@@ -137,8 +141,13 @@ read_any(struct mirror *v, const struct circle *c, const struct member *not,
 		/* Another may yet be back with it. */
 		if (t[i].is_bad && other && store_transient(other))
 			break;
-		r = t[i].lacks_some ? v->log->has(v->log, t[i].m->id,
-		    g->name) : 0;
+		r = t[i].lacks_some && !t[i].is_owed ?
+		    v->log->has(v->log, t[i].m->id, g->name) : 0;
+		if (r > 0 && g->is_range) {
+			t[n] = t[i];
+			t[n++].is_owed = true;
+			continue;
+		}
 		if (r > 0)
 			r = -EHOSTUNREACH;	/* queued for it, or old */
 		else if (r == 0)

@@ -387,6 +387,24 @@ START_TEST(what_went_with_the_only_store_that_had_it_stops_no_put)
 }
 END_TEST
 
+/* Who waits for it is asked as well, and may have it after all. */
+START_TEST(a_range_that_nobody_can_give_is_absent)
+{
+	struct buf b = BUF_INIT(100);
+
+	mrig_begin(2, 1);
+	ck_assert_int_eq(store_mirror_lacks(mrig_store, 1, "d/nowhere"), 0);
+	mrig_wait_aside(1, 1);
+	ck_assert_int_eq(store_get_range(mrig_store, "d/nowhere", 0, 1, &b),
+	    -ENOENT);
+	ck_assert_int_eq(mrig_sh("mkdir b/d && echo -n x >b/d/nowhere"), 0);
+	ck_assert_int_eq(store_get_range(mrig_store, "d/nowhere", 0, 1, &b),
+	    0);
+	buf_done(&b);
+	mrig_end();
+}
+END_TEST
+
 /* One took it, one began to, one was away; then it is put once more. */
 START_TEST(who_was_away_when_another_was_cut_gets_it)
 {
@@ -566,6 +584,7 @@ main(void)
 	tcase_add_loop_test(t, what_nobody_can_give_stops_no_put, 1, 3);
 	tcase_add_loop_test(t,
 	    what_went_with_the_only_store_that_had_it_stops_no_put, 0, 2);
+	tcase_add_test(t, a_range_that_nobody_can_give_is_absent);
 	tcase_add_test(t, who_was_away_when_another_was_cut_gets_it);
 	tcase_add_test(t, what_is_too_large_to_compare_is_left_alone);
 	tcase_add_loop_test(t,
