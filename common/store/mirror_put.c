@@ -305,20 +305,23 @@ round_result(const struct round *g)
 }
 
 /* Others have something else of that name: the beginning of it, perhaps, of a
- * put that was cut.  Whoever asked hears of the rest. */
-static void
+ * put that was cut, which gets its end.  What has come of it all then; of what
+ * is something else whoever asked hears. */
+static int
 round_rest(struct round *g, const struct putting *what)
 {
 	size_t i;
-	int r;
 
 	for (i = 0; i < g->n; i++) {
-		if (g->a[i].seen != -EEXIST)
+		struct put *a = &g->a[i];
+
+		if (a->seen != -EEXIST)
 			continue;
-		r = member_rest(g->a[i].m, what->name, what->p, what->len);
-		if (r < 0 && r != -EEXIST)
-			g->a[i].seen = r;	/* queued for it */
+		a->seen = member_rest(a->m, what->name, what->p, what->len);
+		if (a->seen == -ENOENT)
+			a->seen = -EHOSTUNREACH;	/* it lags behind */
 	}
+	return round_result(g);
 }
 
 /* What they lack is on disk before anybody counts on it. */
@@ -366,12 +369,10 @@ mirror_put_all(struct mirror *v, const struct circle *c,
 	round_start(g);
 	round_end(g);
 	r = round_result(g);
-	if (r == -EEXIST && somebody_has_it(g)) {
-		round_rest(g, what);
+	if (r == -EEXIST && somebody_has_it(g))
+		r = round_rest(g, what);
+	if (r == 0 || (r == -EEXIST && somebody_has_it(g)))
 		q = round_queue(g);
-	} else if (r == 0) {
-		q = round_queue(g);
-	}
 	if (q < 0)
 		r = q;
 	mutex_lock(&v->lock);

@@ -8,9 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/backend.h"
 #include "store/mirror.h"
 #include "store/store.h"
 #include "sync/mirror_log.h"
+#include "sync/sync_priv.h"
 #include "tests/lib/mirror_rig.h"
 #include "tests/lib/store_tap.h"
 #include "util/buf.h"
@@ -36,23 +38,30 @@ on_put(void *arg, struct store *in, const char *name, const void *p,
 }
 
 static void
-begin(unsigned copies)
+open_with(struct store *b, unsigned copies)
 {
-	struct tap_see see = { .put = on_put };
 	struct mirror_conf c = { .n = 2, .copies = copies,
 	    .marker = "drive", .retry_min_ms = 20, .retry_max_ms = 100 };
 	struct err e = { "" };
 
-	mrig_begin(2, 2);
-	store_close(mrig_store);
-	ck_assert_int_eq(store_tap_new(mrig_folder("b"), &see, &tap), 0);
 	c.members[0].id = "a";
 	c.members[0].store = mrig_folder("a");
 	c.members[1].id = "b";
-	c.members[1].store = tap;
+	c.members[1].store = b;
 	ck_assert_msg(mirror_log_open(mrig_dir, &c.log, &e) == 0, "%s",
 	    e.msg);
 	ck_assert_int_eq(store_mirror_new(&c, &mrig_store), 0);
+}
+
+static void
+begin(unsigned copies)
+{
+	struct tap_see see = { .put = on_put };
+
+	mrig_begin(2, 2);
+	store_close(mrig_store);
+	ck_assert_int_eq(store_tap_new(mrig_folder("b"), &see, &tap), 0);
+	open_with(tap, copies);
 	puts_seen = 0;
 }
 
@@ -259,6 +268,49 @@ START_TEST(a_member_that_hangs_can_be_dropped)
 }
 END_TEST
 
+/* Of what is there it writes nothing over. */
+static int
+full_put(struct store *s, const char *name, const void *p, size_t len,
+    unsigned flags)
+{
+	return flags & STORE_IF_ABSENT ? store_wrap_put(s, name, p, len,
+	    flags) : -ENOSPC;
+}
+
+static const struct store_ops full_ops = {
+	.put = full_put,
+	.get = store_wrap_get,
+	.get_range = store_wrap_get_range,
+	.del = store_wrap_del,
+	.list = store_wrap_list,
+	.space = store_wrap_space,
+	.caps = store_wrap_caps,
+	.probe = store_wrap_probe,
+	.get_stats = store_wrap_get_stats,
+	.get_hint = store_wrap_get_hint,
+	.interrupt = store_wrap_interrupt,
+	.close = store_wrap_close,
+};
+
+/* One took it; the other has a beginning of it and no room for the rest. */
+START_TEST(a_beginning_that_gets_no_end_is_no_copy)
+{
+	struct store_wrap *w = calloc(1, sizeof(*w));
+	unsigned copies = _i ? 1 : 2;
+
+	ck_assert_ptr_nonnull(w);
+	mrig_begin(2, 2);
+	ck_assert_int_eq(store_wrap_init(w, &full_ops, mrig_folder("b")), 0);
+	store_close(mrig_store);
+	open_with(&w->base, copies);
+	ck_assert_int_eq(mrig_sh("mkdir -p b/d && : >b/d/x"), 0);
+	ck_assert_int_eq(object_put(mrig_store, "d/x", "text", 4, OBJECT_OWN),
+	    copies == 1 ? 0 : -ENOSPC);
+	ck_assert_uint_eq(mrig_queued(1), copies == 1);
+	mrig_end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -276,6 +328,7 @@ main(void)
 	tcase_add_test(t, closing_does_not_wait_for_it);
 	tcase_add_test(t, a_put_does_not_wait_for_one_that_leaves);
 	tcase_add_test(t, a_member_that_hangs_can_be_dropped);
+	tcase_add_loop_test(t, a_beginning_that_gets_no_end_is_no_copy, 0, 2);
 	suite_add_tcase(suite, t);
 	sr = srunner_create(suite);
 	srunner_run_all(sr, CK_ENV);
