@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -20,16 +21,40 @@
 #define AGAIN_MS (60 * 1000)
 
 struct await {
+	struct await_conf conf;
 	uint8_t id[SLOT_ID_LEN];
-	int (*unlock)(void *arg, const struct secret *key, struct err *e);
-	void *arg;
+	bool has_slot;
+	atomic_bool is_ended;
 	int stop_fd;
 	pthread_t thread;
 };
 
-/* True: there is no more to wait for. */
+/* True: there is no more to wait for.  A command that has ended without a
+ * passphrase of any use is not run again, nor is one where the keyring may
+ * have the key. */
 static bool
-once(struct await *a)
+by_command(struct await *a)
+{
+	struct secret pass = { NULL, 0 };
+	struct err e = { "" };
+	int r;
+
+	r = pass_read_command(a->conf.command, PASS_COMMAND_MS, &a->is_ended,
+	    &pass, &e);
+	if (r == 0)
+		r = a->is_ended ? -ECANCELED :
+		    a->conf.by_passphrase(a->conf.arg, &pass, &e);
+	pass_done(&pass);
+	if (r == 0 || r == -ECANCELED)
+		return true;
+	log_warn("%s", e.msg);
+	if (r != -ETIMEDOUT || a->has_slot)
+		a->conf.command = NULL;
+	return !a->conf.command && !a->has_slot;
+}
+
+static bool
+by_keyring(struct await *a)
 {
 	struct secret key = { crypto_secret_alloc(SLOT_KEY_LEN), SLOT_KEY_LEN };
 	struct err e = { "" };
@@ -39,7 +64,7 @@ once(struct await *a)
 		return false;
 	r = keyring_wait(a->id, a->stop_fd, (uint8_t *)key.p);
 	if (r == 0) {
-		r = a->unlock(a->arg, &key, &e);
+		r = a->conf.by_key(a->conf.arg, &key, &e);
 		if (r < 0)
 			log_warn("the keyring does not unlock it: %s", e.msg);
 	} else if (r != -ECANCELED) {
@@ -55,15 +80,14 @@ await_run(void *arg)
 	struct await *a = arg;
 	struct pollfd p = { .fd = a->stop_fd, .events = POLLIN };
 
-	while (!once(a)) {
+	while (a->conf.command ? !by_command(a) : !by_keyring(a)) {
 		if (poll(&p, 1, AGAIN_MS) > 0)
 			return;
 	}
 }
 
 int
-await_start(const char *name, int (*unlock)(void *arg,
-    const struct secret *key, struct err *e), void *arg, struct await **ret)
+await_start(const struct await_conf *c, struct await **ret)
 {
 	struct await *a = calloc(1, sizeof(*a));
 	int r;
@@ -71,11 +95,10 @@ await_start(const char *name, int (*unlock)(void *arg,
 	*ret = NULL;
 	if (!a)
 		return -ENOMEM;
-	a->unlock = unlock;
-	a->arg = arg;
+	a->conf = *c;
 	a->stop_fd = -1;
-	r = slots_id(name, SLOT_KEYRING, a->id);
-	if (r < 0) {
+	a->has_slot = slots_id(c->name, SLOT_KEYRING, a->id) == 0;
+	if (!a->has_slot && !c->command) {
 		free(a);
 		return 0;
 	}
@@ -97,8 +120,11 @@ await_end(struct await *a)
 {
 	uint64_t one = 1;
 
-	if (a && write(a->stop_fd, &one, sizeof(one)) < 0)
-		log_error("cannot end the wait for the keyring: r=%d", -errno);
+	if (!a)
+		return;
+	a->is_ended = true;
+	if (write(a->stop_fd, &one, sizeof(one)) < 0)
+		log_error("cannot end the wait for the secret: r=%d", -errno);
 }
 
 void

@@ -55,6 +55,7 @@ struct args {
 	struct parts *parts;		/* once they are open */
 	bool is_foreground, is_supervised, is_locked;
 	bool is_alone;		/* nobody looks: a login, or a crash before */
+	bool is_late;		/* the command that prints the passphrase */
 	bool is_kept;		/* something is remembered, by this mount */
 	bool is_ready;
 	int ready_fd;		/* -1: nobody waits */
@@ -201,6 +202,7 @@ unlock(struct args *a, struct parts *p, struct err *e)
 	}
 	if (r < 0 && (r == -ENOENT || is_given || who != UNLOCK_LATER))
 		return r;
+	a->is_late = r == -ETIME;
 	if (r == -ENOKEY)
 		log_info("%s", e->msg);
 	else if (r < 0)
@@ -247,6 +249,7 @@ serve(struct args *a)
 	if (r == 0) {
 		has_log = !a->is_foreground || p.opts.log;
 		mc.parts = a->parts = &p;
+		mc.is_command_late = a->is_late;
 		r = mount_run(&mc, &left, &e);
 	}
 	/* A mount that did not come about. */

@@ -249,6 +249,12 @@ on_keyring(void *arg, const struct secret *key, struct err *e)
 }
 
 static int
+on_command(void *arg, const struct secret *pass, struct err *e)
+{
+	return on_unlock(arg, pass, false, e);
+}
+
+static int
 on_lock(void *arg, bool is_forced, struct stage_left *ret, struct err *e)
 {
 	struct mount *m = arg;
@@ -266,6 +272,8 @@ helpers_start(struct mount *m, struct err *e)
 	    m->stage.ctx.meter, clock_real_ns(), on_unmount, on_unlock,
 	    on_lock, m };
 	struct loop_hook k = { stage_request, stage_answered, &m->stage };
+	struct await_conf a = { m->p->name, m->conf->is_command_late ?
+	    m->p->opts.passphrase_command : NULL, on_keyring, on_command, m };
 	int r;
 
 	r = loop_new(m->se, THREADS_MAX, &k, &m->loop);
@@ -281,8 +289,7 @@ helpers_start(struct mount *m, struct err *e)
 	r = control_start(&h, &m->control, e);
 	if (r < 0)
 		return r;
-	r = m->p->keys ? 0 : await_start(m->p->name, on_keyring, m,
-	    &m->await);
+	r = m->p->keys ? 0 : await_start(&a, &m->await);
 	if (r == 0)
 		r = thread_start(&m->watch, "watch", watch_run, m);
 	if (r < 0)

@@ -19,6 +19,7 @@ struct mount_conf {
 	const char *mountpoint;	/* NULL: of the settings, or ~/Coffre */
 	const char *source;	/* what the kernel shows as mounted; NULL */
 	bool is_foreground;
+	bool is_command_late;	/* what prints the passphrase takes long */
 	/* Called once when programs may use the drive. */
 	void (*ready)(void *arg, const char *mountpoint);
 	void *arg;

@@ -22,7 +22,6 @@
 #include "util/tr.h"
 
 #define CTRL_C 3
-#define COMMAND_MS 60000
 #define COMMAND_LOOK_MS 100
 
 /* How long a command may take. */
@@ -285,10 +284,10 @@ pass_read(const struct pass_from *f, const char *what, bool is_new,
 }
 
 int
-pass_read_command(const char *command, const atomic_bool *stop,
+pass_read_command(const char *command, int ms, const atomic_bool *stop,
     struct secret *ret, struct err *e)
 {
-	struct patience t = { stop, clock_mono_ms() + COMMAND_MS };
+	struct patience t = { stop, clock_mono_ms() + ms };
 	int r;
 
 	r = command_read(command, &t, ret, e);

@@ -12,6 +12,7 @@ struct err;
  * without echo, a descriptor, a command.  Never from the command line. */
 
 #define PASS_MAX 1024	/* bytes, without the line's end */
+#define PASS_COMMAND_MS 60000	/* what a command may take */
 
 struct secret {
 	char *p;	/* with a NUL; NULL: none */
@@ -32,8 +33,8 @@ struct pass_from {
 int pass_read(const struct pass_from *f, const char *what, bool is_new,
     struct secret *ret, struct err *e);
 /* The command's first line, for who serves others meanwhile: it is ended after
- * a minute (-ETIMEDOUT), or soon when *stop is set (-ECANCELED). */
-int pass_read_command(const char *command, const atomic_bool *stop,
+ * ms (-ETIMEDOUT), or soon when *stop is set (-ECANCELED). */
+int pass_read_command(const char *command, int ms, const atomic_bool *stop,
     struct secret *ret, struct err *e);
 /* Ask once on that terminal, without echo; may come out empty.  -EINTR:
  * ^C; -ECANCELED: ^D. */

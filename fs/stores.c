@@ -141,8 +141,8 @@ stores_password(const char *drive, unsigned n, const struct opts *o,
 
 	stores_name(drive, n, name);
 	if (o->password_command)
-		return pass_read_command(o->password_command, stop ? stop :
-		    &never, ret, e);
+		return pass_read_command(o->password_command, PASS_COMMAND_MS,
+		    stop ? stop : &never, ret, e);
 	r = place_path(PLACE_CRED, name, path, e);
 	if (r < 0 || access(path, F_OK) < 0)
 		return r;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,9 @@
 #include "fs/slots.h"
 #include "util/err.h"
 #include "util/tr.h"
+
+/* What nobody waits for may take so long. */
+#define SOON_MS 5000
 
 static bool
 has_terminal(void)
@@ -146,6 +150,22 @@ by_keyring(struct parts *p, enum unlock_who who, struct err *e)
 	return r;
 }
 
+/* Without waiting for one that takes long: -ETIME. */
+static int
+by_command_soon(struct parts *p, struct err *e)
+{
+	static const atomic_bool never;
+	struct secret pass = { NULL, 0 };
+	int r;
+
+	r = pass_read_command(p->opts.passphrase_command, SOON_MS, &never,
+	    &pass, e);
+	if (r == 0)
+		r = parts_unlock_with(p, &pass, e);
+	pass_done(&pass);
+	return r == -ETIMEDOUT ? -ETIME : r;
+}
+
 static int
 first_source(struct parts *p, const struct pass_from *f, enum unlock_who who,
     struct err *e)
@@ -158,7 +178,8 @@ first_source(struct parts *p, const struct pass_from *f, enum unlock_who who,
 	if (r != -ENOENT)
 		return r;
 	if (p->opts.passphrase_command)
-		return unlock_by_passphrase(p, f, e);
+		return who == UNLOCK_LATER ? by_command_soon(p, e) :
+		    unlock_by_passphrase(p, f, e);
 	r = by_keyring(p, who, e);
 	if (r == 0 || (r != -ENOENT && who != UNLOCK_ASK))
 		return r;

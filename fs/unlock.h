@@ -29,7 +29,8 @@ enum unlock_who {
 /* UNLOCK_ASK if there is a terminal or a display. */
 enum unlock_who unlock_who(void);
 /* Get p its keys from the first source that there is.  -EKEYREJECTED: the
- * passphrase is wrong; -ENOKEY: the keyring may have it, later. */
+ * passphrase is wrong; -ENOKEY: the keyring may have it, later; -ETIME: so may
+ * the command of the settings. */
 int unlock_keys(struct parts *p, const struct pass_from *f,
     enum unlock_who who, struct err *e);
 /* By its passphrase, wherever that comes from. */

@@ -184,6 +184,34 @@ check "locked" is_locked
 check "the log says why" grep -q "command 'false' failed" "$T/daemon.log"
 check "a signal ends it" kill "$MPID"
 check "in order" daemon_gone 30
+
+# ---- one that does not end
+
+secret_by() {
+	sed -i "s|^passphrase_command = .*|passphrase_command = $1|" \
+	    "$T/config/coffre/$NAME.conf"
+}
+secret_by "sleep 1000"
+need "with a command that does not end it is mounted" mount_unattended
+check "locked" is_locked
+check "the log says why" grep -q 'did not come to an end in time' \
+    "$T/daemon.log"
+check "a signal ends it" kill "$MPID"
+check "in order, and soon" daemon_gone 10
+
+# The first time it takes too long.
+cat >"$T/slow" <<END
+#!/bin/sh
+[ -e "$T/again" ] || { touch "$T/again"; exec sleep 1000; }
+sleep 2
+echo "$PASS"
+END
+chmod 700 "$T/slow"
+secret_by "$T/slow"
+need "with one that takes long it is mounted" mount_unattended
+check "locked" is_locked
+check "and unlocked when that has ended" until_ok 20 is_open
+check "it is unmounted" drive_unmount
 check "nothing is readable at rest" nothing_readable
 [ "$N_FAILED" -eq 0 ] || show_daemon
 fs_count
