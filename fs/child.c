@@ -41,9 +41,10 @@ child_own_path(const char *name, char out[static PATH_MAX])
 
 int
 child_spawn(pid_t *ret, const char *path,
-    const posix_spawn_file_actions_t *fa, char *const argv[],
+    const posix_spawn_file_actions_t *fa, bool is_group, char *const argv[],
     char *const env[])
 {
+	int group = is_group ? POSIX_SPAWN_SETPGROUP : 0;
 	posix_spawnattr_t attr;
 	sigset_t none, ours;
 	int r;
@@ -54,8 +55,8 @@ child_spawn(pid_t *ret, const char *path,
 	(void)sigaddset(&ours, SIGUSR1);
 	if (posix_spawnattr_init(&attr) != 0)
 		return -ENOMEM;
-	(void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
-	    POSIX_SPAWN_SETSIGDEF);
+	(void)posix_spawnattr_setflags(&attr, (short)(group |
+	    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
 	(void)posix_spawnattr_setsigmask(&attr, &none);
 	(void)posix_spawnattr_setsigdefault(&attr, &ours);
 	r = posix_spawnp(ret, path, fa, &attr, argv, env);
@@ -76,7 +77,7 @@ spawn(pid_t *ret, int fd, char *const argv[])
 	if (r == 0)
 		r = -posix_spawn_file_actions_adddup2(&fa, fd, STDOUT_FILENO);
 	if (r == 0)
-		r = child_spawn(ret, argv[0], &fa, argv, environ);
+		r = child_spawn(ret, argv[0], &fa, false, argv, environ);
 	(void)posix_spawn_file_actions_destroy(&fa);
 	return r;
 }

@@ -3,6 +3,7 @@
 #define FS_CHILD_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <spawn.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,9 +23,10 @@ struct child {
  * where it is installed. */
 void child_own_path(const char *name, char out[static PATH_MAX]);
 /* A program with these descriptors; what this process does with signals is
- * not its matter.  path as for child_start; who calls waits for it. */
+ * not its matter.  is_group: what it starts can be ended with it.  path as for
+ * child_start; who calls waits for it. */
 int child_spawn(pid_t *ret, const char *path,
-    const posix_spawn_file_actions_t *fa, char *const argv[],
+    const posix_spawn_file_actions_t *fa, bool is_group, char *const argv[],
     char *const env[]);
 /* argv[0] is a path, or a name to look for in PATH.  -ENOENT: there is no
  * such program. */

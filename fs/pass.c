@@ -108,6 +108,17 @@ line_read(int fd, bool is_tty, const struct patience *t, struct secret *ret)
 	return 0;
 }
 
+/* One that may ask there must stay in its foreground. */
+static bool
+has_terminal(void)
+{
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+
+	if (tty >= 0)
+		(void)close(tty);
+	return tty >= 0;
+}
+
 /* A shell with this command, its output our descriptor. */
 static int
 command_start(const char *command, struct child *c, int *ret_fd,
@@ -127,7 +138,8 @@ command_start(const char *command, struct child *c, int *ret_fd,
 		r = -posix_spawn_file_actions_adddup2(&fa, fd[1],
 		    STDOUT_FILENO);
 		if (r == 0)
-			r = child_spawn(&c->pid, sh, &fa, argv, environ);
+			r = child_spawn(&c->pid, sh, &fa, !has_terminal(),
+			    argv, environ);
 		(void)close(fd[1]);
 		*ret_fd = fd[0];
 		if (r < 0)
@@ -154,8 +166,11 @@ command_end(struct child *c, const struct patience *t, int r, int *ret_status)
 		if (r == 0)
 			thread_pause_ms(COMMAND_LOOK_MS / 5);
 	}
-	if (t && gone == 0)
+	if (t && gone == 0) {
+		/* Some shells wait for what they start. */
+		(void)kill(-c->pid, SIGTERM);
 		child_kill(c);
+	}
 	while (!t && waitpid(c->pid, ret_status, 0) < 0 && errno == EINTR)
 		;
 	return r;

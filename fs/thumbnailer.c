@@ -260,7 +260,8 @@ start(const struct thumbnailer *t, int in, int out, pid_t *ret)
 		r = -posix_spawn_file_actions_addopen(&fa, STDERR_FILENO,
 		    "/dev/null", O_WRONLY, 0);
 	if (r == 0)
-		r = child_spawn(ret, "/proc/self/exe", &fa, t->argv, empty);
+		r = child_spawn(ret, "/proc/self/exe", &fa, false, t->argv,
+		    empty);
 	(void)posix_spawn_file_actions_destroy(&fa);
 	return r;
 }

@@ -191,13 +191,14 @@ secret_by() {
 	sed -i "s|^passphrase_command = .*|passphrase_command = $1|" \
 	    "$T/config/coffre/$NAME.conf"
 }
-secret_by "sleep 1000"
+secret_by "sleep 1000.0625"
 need "with a command that does not end it is mounted" mount_unattended
 check "locked" is_locked
 check "the log says why" grep -q 'did not come to an end in time' \
     "$T/daemon.log"
 check "a signal ends it" kill "$MPID"
 check "in order, and soon" daemon_gone 10
+refuse "and the command with it" pgrep -xf "sleep 1000.0625"
 
 # The first time it takes too long.
 cat >"$T/slow" <<END
