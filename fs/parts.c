@@ -171,7 +171,7 @@ parts_open_store(struct parts *p, struct err *e)
 		return r;
 	p->closed.msg[0] = '\0';
 	r = stores_open_kept(&p->opts, &p->given, p->name, p->opts.store,
-	    STORE_RETRIES, &p->store, &why);
+	    STORE_RETRIES, !p->is_mount, &p->store, &why);
 	if (r < 0) {
 		*e = why;
 		return r;

@@ -34,6 +34,7 @@ struct parts {
 	void (*on_link)(void *arg);	/* of sync_conf and mirror_conf; may
 					 * be NULL */
 	void *on_link_arg;
+	bool is_mount;		/* programs wait for it, and need no store */
 	atomic_bool is_metered;	/* see sync_spare */
 };
 
@@ -51,8 +52,9 @@ int parts_unlock_with(struct parts *p, const struct secret *pass,
 /* Open the local drive.  -EBUSY: it is mounted. */
 int parts_open_drive(struct parts *p, struct err *e);
 /* Open the store, or the mirror of all; passwords come from NAME.cred or
- * password_command.  One that cannot be opened now is no failure: it answers
- * -EACCES until it can be, and p->closed says why. */
+ * password_command, which a mount runs for the store's first call.  One that
+ * cannot be opened now is no failure: it answers -EACCES until it can be, and
+ * p->closed says why. */
 int parts_open_store(struct parts *p, struct err *e);
 /* The first store alone, with a password that is known already (NULL: none). */
 int parts_open_store_with(struct parts *p, const char *password,

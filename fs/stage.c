@@ -40,6 +40,7 @@ stage_init(struct stage *s, struct parts *p, const char *mp, struct err *e)
 	int r;
 
 	s->p = p;
+	s->p->is_mount = true;
 	s->mp = mp;
 	s->note.fd = -1;
 	s->note.name = p->name;

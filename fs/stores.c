@@ -180,8 +180,8 @@ stores_open(const struct opts *drive, const struct opts *o,
 
 int
 stores_open_kept(const struct opts *drive, const struct opts *given,
-    const char *name, const char *url, unsigned retries, struct store **ret,
-    struct err *e)
+    const char *name, const char *url, unsigned retries, bool may_wait,
+    struct store **ret, struct err *e)
 {
 	struct store_source from;
 	struct store_conf c;
@@ -191,7 +191,7 @@ stores_open_kept(const struct opts *drive, const struct opts *given,
 	drive_take(&c, drive, retries);
 	if (probed_path(name, url, record) == 0)
 		c.record = record;
-	r = stores_source(name, url, given, &from, e);
+	r = stores_source(name, url, given, may_wait, &from, e);
 	if (r < 0)
 		return r;
 	c.source = &from;
@@ -226,8 +226,8 @@ int
 stores_open_member(const struct opts *drive, const char *name,
     const char *url, struct store **ret, struct err *e)
 {
-	return stores_open_kept(drive, NULL, name, url, MIRROR_RETRIES, ret,
-	    e);
+	return stores_open_kept(drive, NULL, name, url, MIRROR_RETRIES, true,
+	    ret, e);
 }
 
 /* Open store number n and make it a member; its id is its address. */
@@ -244,8 +244,8 @@ member_open(const struct parts *p, unsigned n, struct opts *o,
 		    "'store = URL'", n, p->name);
 	if (r < 0)
 		return r;
-	r = stores_open_member(&p->opts, p->name, o->store,
-	    &c->members[c->n].store, &one);
+	r = stores_open_kept(&p->opts, NULL, p->name, o->store, MIRROR_RETRIES,
+	    !p->is_mount, &c->members[c->n].store, &one);
 	if (one.msg[0])
 		*(r < 0 ? e : why) = one;
 	if (r == 0)

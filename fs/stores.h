@@ -50,15 +50,17 @@ int stores_open(const struct opts *drive, const struct opts *o,
 /*
  * Open the one of drive `name` at url, as the drive's files say it now and
  * later (see store_source).  given: what "mount -o" has set before those of
- * the first store; NULL: nothing.  0, and e says why, if that cannot be done
- * now.
+ * the first store; NULL: nothing.  may_wait: for a command that prints its
+ * password, too; otherwise the first call does that.  0, and e says why, if it
+ * cannot be opened now.
  */
 int stores_open_kept(const struct opts *drive, const struct opts *given,
-    const char *name, const char *url, unsigned retries, struct store **ret,
-    struct err *e);
+    const char *name, const char *url, unsigned retries, bool may_wait,
+    struct store **ret, struct err *e);
 /* The source of that; stores_source.c. */
 int stores_source(const char *drive, const char *url,
-    const struct opts *given, struct store_source *ret, struct err *e);
+    const struct opts *given, bool may_wait, struct store_source *ret,
+    struct err *e);
 /* Of a store's settings those that say who we are (user, key, ...): copy what
  * is set in from; do two sets say the same? */
 int stores_who(struct opts *to, const struct opts *from, struct err *e);
@@ -68,7 +70,7 @@ int stores_take(struct opts *drive, const struct opts *o, struct err *e);
 /* The mirror of p->store and all others, if there are any; more may come while
  * it is open.  why: of one that cannot be opened now, as above. */
 int stores_join(struct parts *p, struct err *why, struct err *e);
-/* Open the store at url for such a mirror; as stores_open_kept. */
+/* Open the store at url for such a mirror; as stores_open_kept, and waits. */
 int stores_open_member(const struct opts *drive, const char *name,
     const char *url, struct store **ret, struct err *e);
 /* Does a store at this address ask for a password? */

@@ -87,6 +87,24 @@ settings_read(struct source *s, unsigned *ret_n, struct err *e)
 	    "'%s' any more", s->drive, s->url) : r;
 }
 
+/* With those of "mount -o", which are for the first store. */
+static int
+settings_given(struct source *s, unsigned *ret_n, struct err *e)
+{
+	int r = settings_read(s, ret_n, e);
+
+	return r == 0 && *ret_n == 1 ? stores_who(&s->o, &s->given, e) : r;
+}
+
+static bool
+has_command(struct source *s)
+{
+	struct err e = { "" };
+	unsigned n;
+
+	return settings_given(s, &n, &e) == 0 && s->o.password_command;
+}
+
 static int
 source_get(void *arg, const atomic_bool *stop, struct store_conf *c,
     struct err *e)
@@ -95,9 +113,7 @@ source_get(void *arg, const atomic_bool *stop, struct store_conf *c,
 	unsigned n = 0;
 	int r;
 
-	r = settings_read(s, &n, e);
-	if (r == 0 && n == 1)
-		r = stores_who(&s->o, &s->given, e);
+	r = settings_given(s, &n, e);
 	if (r == 0)
 		r = stores_password(s->drive, n, &s->o, stop, &s->password,
 		    e);
@@ -133,7 +149,7 @@ source_free(void *arg)
 
 int
 stores_source(const char *drive, const char *url, const struct opts *given,
-    struct store_source *ret, struct err *e)
+    bool may_wait, struct store_source *ret, struct err *e)
 {
 	struct source *s = calloc(1, sizeof(*s));
 	int r = 0;
@@ -153,6 +169,7 @@ stores_source(const char *drive, const char *url, const struct opts *given,
 		return r;
 	}
 	*ret = (struct store_source){ .get = source_get,
-	    .drop = source_drop, .free = source_free, .arg = s };
+	    .drop = source_drop, .free = source_free, .arg = s,
+	    .is_slow = !may_wait && has_command(s) };
 	return 0;
 }

@@ -331,6 +331,9 @@ access_first(struct access *a, const struct store_conf *conf, struct err *e)
 	char *url;
 	int r;
 
+	/* The first call finds that nobody has looked yet. */
+	if (a->source.is_slow)
+		return 0;
 	r = conf->source ? who_read(a, NULL, &who, e) : who_take(&who, conf);
 	if (r == 0)
 		r = held_new(a, &who, &h, e);

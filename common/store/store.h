@@ -129,6 +129,8 @@ struct store_source {
 	void (*drop)(void *arg);	/* secrets are wiped */
 	void (*free)(void *arg);
 	void *arg;
+	bool is_slow;			/* first asked by a call, and not when
+					 * the store is opened */
 	int64_t look_min_ms;		/* how often, at most; 0: 30 s */
 	int64_t again_min_ms;		/* until what was refused is tried
 					 * again unasked, the first time; it

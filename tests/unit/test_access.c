@@ -224,12 +224,14 @@ source_free(void *arg)
 	n_freed++;
 }
 
+static bool is_slow;
+
 static void
 open_with(const char *first, int64_t look_min_ms, int64_t again_min_ms,
     struct err *e)
 {
 	struct store_source from = { source_get, source_drop, source_free,
-	    &word, look_min_ms, again_min_ms };
+	    &word, is_slow, look_min_ms, again_min_ms };
 	struct store_conf c = { .timeout_s = 10, .source = &from };
 	char text[128];
 
@@ -505,6 +507,34 @@ START_TEST(one_that_cannot_be_opened_is_opened_later)
 }
 END_TEST
 
+START_TEST(a_slow_source_is_read_by_the_first_call)
+{
+	is_slow = true;
+	begin((enum kind)_i, LONG_MS, 0);
+	ck_assert_uint_eq(n_read, 0);
+	ck_assert_str_eq(last_error(), "");
+	all_call(0);
+	ck_assert_uint_eq(n_read, 1);
+	end();
+}
+END_TEST
+
+START_TEST(a_slow_source_that_fails_is_asked_again)
+{
+	struct err e = { "" };
+
+	is_slow = true;
+	server_start((enum kind)_i, "one");
+	open_with(NULL, 1, 0, &e);
+	ck_assert_str_eq(e.msg, "");
+	ck_assert_int_eq(get(), -EACCES);
+	ck_assert_str_eq(last_error(), "the safe is shut");
+	word = "one";
+	until(0);
+	end();
+}
+END_TEST
+
 START_TEST(or_when_the_user_asks)
 {
 	char path[] = "/tmp/test-access.XXXXXX";
@@ -607,6 +637,10 @@ main(void)
 	tcase_add_test(t, the_same_is_tried_ever_more_rarely);
 	tcase_add_loop_test(t, one_that_cannot_be_opened_is_opened_later,
 	    DAV, SWIFT + 1);
+	tcase_add_loop_test(t, a_slow_source_is_read_by_the_first_call, DAV,
+	    SWIFT + 1);
+	tcase_add_loop_test(t, a_slow_source_that_fails_is_asked_again, DAV,
+	    SWIFT + 1);
 	tcase_add_test(t, or_when_the_user_asks);
 	tcase_add_test(t, why_the_source_fails_is_what_is_said);
 	tcase_add_test(t, a_source_that_hangs_is_left_when_asked_to_stop);

@@ -129,8 +129,32 @@ mv "$T/safe.away" "$T/safe"
 check "it is opened when the user asks" drive_sync 60
 check "all is well then" is_link online '^ $'
 check "what is there is read" read_cold
+check "it is locked" "$COFFRE" lock "$NAME"
+printf '#!/bin/sh\n[ -e "%s" ] || exec sleep 100.0625\ncat "%s"\n' "$T/goes" \
+    "$T/safe" >"$T/slow"
+chmod 700 "$T/slow"
+cp "$CONF" "$T/conf.before"
+sed -i "s|^password_command = .*|password_command = $T/slow|" "$CONF"
+unlock_now() {
+	timeout 20 "$COFFRE" unlock "$NAME" --passphrase-fd 9 9<<<"$PASS"
+}
+check "a command that does not end holds up no unlocking" unlock_now
+check "what is here is read" timeout 5 cmp "$T/recovery" "$T/mnt/five"
+check "locking it again is as quick" timeout 20 "$COFFRE" lock "$NAME"
+need "it is unmounted" drive_unmount
+begin=$SECONDS
+need "nor does it hold up a mount" drive_mount
+check "which is there within seconds" test $((SECONDS - begin)) -lt 20
+echo six >"$T/mnt/six"
+touch "$T/goes"
+pkill -xf 'sleep 100.0625'
+check "when the command works all is stored" drive_sync 60
+check "and read" read_cold
+cp "$T/conf.before" "$CONF"
 need "it is unmounted" drive_unmount
 check "the passwords were said nowhere" no_secret_said
+sed -i '/^password_command = /d' "$CONF"
+(umask 077 && echo "$FOURTH" >"$CRED")
 echo "ca = $T/no-such-ca" >>"$CONF"
 check "nor does a lacking certificate stop it" drive_mount
 check "status tells of it" until_ok 30 is_link refused no-such-ca
