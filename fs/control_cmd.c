@@ -19,8 +19,9 @@
 #include "util/tr.h"
 #include "vault/vault.h"
 
-/* A wait is cut into pieces, so that an unmount need not wait for it. */
-#define WAIT_PIECE_MS 2000
+/* A wait is cut into pieces, so that an unmount need not wait for it, nor what
+ * locks the drive by force. */
+#define WAIT_PIECE_MS 1000
 
 static const char *const link_name[] = {
 	[SYNC_ONLINE] = N_("online"),
@@ -132,7 +133,7 @@ sync_wait_pieces(struct control_conn *k, const struct control_req *q)
 		if (until > end)
 			until = end;
 		r = sync_wait_on(s, until, wait_progress, k);
-		if (k->c->is_stopping)
+		if (control_is_over(k->c))
 			return -ECANCELED;
 		if (k->is_gone)
 			return -EPIPE;
@@ -255,7 +256,7 @@ do_fsck(struct control_conn *k, const struct control_req *q)
 	n = drive_fsck(p->drive, q->is_repair, fsck_say, k);
 	if (n >= 0 && q->is_remote) {
 		k->is_remote = true;
-		m = k->c->is_stopping ? -ECANCELED : sync_check(p->store,
+		m = control_is_over(k->c) ? -ECANCELED : sync_check(p->store,
 		    p->keys, p->drive, fsck_say, fsck_progress, k, &e);
 		k->is_remote = false;
 	}
@@ -284,8 +285,8 @@ do_trust(struct control_conn *k, const struct control_req *q)
 		return;
 	}
 	k->is_remote = true;
-	n = k->c->is_stopping ? -ECANCELED : sync_accept(p->sync, fsck_say,
-	    fsck_progress, k, &e);
+	n = control_is_over(k->c) ? -ECANCELED : sync_accept(p->sync,
+	    fsck_say, fsck_progress, k, &e);
 	k->is_remote = false;
 	if (n < 0)
 		control_error(k, n, e.msg[0] ? e.msg : strerror(-n));

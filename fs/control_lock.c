@@ -12,6 +12,12 @@
 /* control_lock - what is asked of a drive that has no keys, or shall have
  * none. */
 
+bool
+control_is_over(const struct control *c)
+{
+	return c->is_stopping || c->host.stage->is_forced;
+}
+
 void
 control_lock(struct control_conn *k, const struct control_req *q)
 {

@@ -24,7 +24,7 @@ on_stopped(void *arg)
 {
 	const struct control_conn *k = arg;
 
-	return k->c->is_stopping || k->is_gone;
+	return control_is_over(k->c) || k->is_gone;
 }
 
 /* The whole path of an inode; "" if that cannot be told. */
@@ -78,7 +78,7 @@ wait_verdict(struct control_conn *k, int64_t end)
 {
 	struct drive_pins p;
 
-	if (k->c->is_stopping)
+	if (control_is_over(k->c))
 		return -ECANCELED;
 	if (k->is_gone)
 		return -EPIPE;

@@ -39,6 +39,8 @@ struct control {
 	atomic_flag is_store_busy;	/* one works on the stores as such */
 };
 
+/* The mount ends, or is locked by force: so do commands. */
+bool control_is_over(const struct control *c);
 /* Send a line; takes over o. */
 void control_send(struct control_conn *k, json_t *o);
 /* control_cmd.c: answer one request. */

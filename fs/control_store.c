@@ -164,7 +164,7 @@ on_progress(void *arg, uint64_t done, uint64_t total)
 
 	control_send(k, json_pack("{s:{s:I, s:I}}", "progress",
 	    "done", (json_int_t)done, "total", (json_int_t)total));
-	return !k->c->is_stopping && !k->is_gone;
+	return !control_is_over(k->c) && !k->is_gone;
 }
 
 /* Those who work on stores one by one do not while stores come and go. */
@@ -185,7 +185,7 @@ on_objects(void *arg, const char *what, uint64_t objects)
 
 	control_send(k, json_pack("{s:{s:s, s:I}}", "progress", "what", what,
 	    "objects", (json_int_t)objects));
-	return !k->c->is_stopping && !k->is_gone;
+	return !control_is_over(k->c) && !k->is_gone;
 }
 
 void
@@ -202,7 +202,7 @@ control_store_job(struct control_conn *k, const struct control_req *q)
 	if (!busy_take(k))
 		return;
 	k->is_remote = true;
-	r = k->c->is_stopping ? -ECANCELED : store_job_run(&j, q, &e);
+	r = control_is_over(k->c) ? -ECANCELED : store_job_run(&j, q, &e);
 	k->is_remote = false;
 	atomic_flag_clear(&k->c->is_store_busy);
 	if (r < 0)
@@ -225,7 +225,7 @@ control_scrub(struct control_conn *k, const struct control_req *q)
 	if (!busy_take(k))
 		return;
 	k->is_remote = true;
-	r = k->c->is_stopping ? -ECANCELED : sync_scrub(&c, &s, &e);
+	r = control_is_over(k->c) ? -ECANCELED : sync_scrub(&c, &s, &e);
 	k->is_remote = false;
 	atomic_flag_clear(&k->c->is_store_busy);
 	if (r < 0) {

@@ -307,7 +307,8 @@ on_line(void *arg, const char *line)
 
 	if (strcmp(line, "sleep") == 0) {
 		d->is_resting = true;
-		rest_begin(d->stage, d->p->opts.lock_at_suspend);
+		if (rest_begin(d->stage, d->p->opts.lock_at_suspend) < 0)
+			tell(d, NOTICE_NOT_LOCKED, 1);
 		ready(d, "ready\tsleep\n");
 	} else if (strcmp(line, "wake") == 0) {
 		wake(d);

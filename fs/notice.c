@@ -52,6 +52,10 @@ static const struct words words[NOTICE_KINDS] = {
 	    N_("Its files are there, but the key to them is not. To unlock "
 	    "it, open Coffre in the menu of the desktop, or run: coffre "
 	    "unlock %s") },
+	[NOTICE_NOT_LOCKED] = { "not-locked", 2,
+	    N_("it was not locked before the computer slept"),
+	    N_("Something was at work on it that did not end in time. To lock "
+	    "it now, run: coffre lock --force %s") },
 	[NOTICE_NOT_MOUNTED] = { "not-mounted", 1, N_("it is not mounted"),
 	    N_("The reason: %s. When that is mended, open Coffre in the menu "
 	    "of the desktop, or run: coffre mount %s") },

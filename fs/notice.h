@@ -19,6 +19,7 @@ enum notice_kind {
 	NOTICE_FAULT,		/* the store answers nonsense */
 	NOTICE_STALLED,		/* nothing has been uploaded for a day */
 	NOTICE_LOCKED,		/* still, a while after it was mounted */
+	NOTICE_NOT_LOCKED,	/* before the machine slept */
 	NOTICE_NOT_MOUNTED,	/* where nobody looks */
 	/* One store of several, while the drive works. */
 	NOTICE_STORE_SIGN_IN,	/* refuses access */

@@ -27,11 +27,23 @@ to_disk(struct stage *s)
 		log_warn("before the machine sleeps: sync r=%d", r);
 }
 
-void
-rest_begin(struct stage *s, bool with_lock)
+static int
+lock(struct stage *s, const char *when)
 {
 	struct stage_left left;
 	struct err e = { "" };
+	int r;
+
+	r = stage_lock(s, true, &left, &e);
+	if (r < 0)
+		log_warn("not locked %s: %s", when, e.msg);
+	return r;
+}
+
+int
+rest_begin(struct stage *s, bool with_lock)
+{
+	int r;
 
 	log_info("the machine is about to sleep");
 	s->ctx.is_resting = true;
@@ -40,8 +52,9 @@ rest_begin(struct stage *s, bool with_lock)
 		to_disk(s);
 		stage_leave(s);
 	}
-	if (with_lock && stage_lock(s, true, &left, &e) < 0)
-		log_warn("not locked before the machine sleeps: %s", e.msg);
+	r = with_lock ? lock(s, "before the machine sleeps") : 0;
+	s->is_lock_due = r < 0;
+	return r;
 }
 
 void
@@ -54,6 +67,10 @@ rest_end(struct stage *s)
 	if (s->ctx.is_resting)
 		log_info("the machine is awake");
 	s->ctx.is_resting = false;
+	/* Late, but it is what was asked for. */
+	if (s->is_lock_due && !s->ctx.is_stopping)
+		(void)lock(s, "after the sleep, either");
+	s->is_lock_due = false;
 }
 
 void

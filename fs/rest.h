@@ -14,10 +14,11 @@ struct stage;
  */
 
 /* What waits for the store fails (EHOSTUNREACH), and so does what comes until
- * rest_end and would have to; what was written
- * is on the disk; if asked, locked, also with files open. */
-void rest_begin(struct stage *s, bool with_lock);
-/* The store may be asked again, by new connections: the old ones are dead. */
+ * rest_end and would have to; what was written is on the disk; if asked, it is
+ * locked, also with files open: -EBUSY if not. */
+int rest_begin(struct stage *s, bool with_lock);
+/* The store may be asked again, by new connections: the old ones are dead.
+ * What could not be locked before is tried again. */
 void rest_end(struct stage *s);
 /* Try at once what waits for its next try. */
 void rest_kick(struct stage *s);

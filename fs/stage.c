@@ -10,6 +10,7 @@
 
 #include "drive/drive.h"
 #include "fs/gate.h"
+#include "fs/ghost.h"
 #include "fs/handle.h"
 #include "fs/inval.h"
 #include "fs/live.h"
@@ -269,6 +270,29 @@ in_use(const struct stage *s, struct err *e)
 	    "who has them), or 'coffre lock --force'", n), n, s->p->name);
 }
 
+/* Whoever waits for the store gives up; while the machine sleeps, they do
+ * anyway. */
+static void
+force(struct stage *s, bool on)
+{
+	s->is_forced = on;
+	if (!s->ctx.is_resting)
+		store_interrupt(s->p->store, on);
+}
+
+static int
+commands_hold(struct stage *s, bool is_forced, struct err *e)
+{
+	int r;
+
+	if (is_forced)
+		force(s, true);
+	r = gate_hold(s->commands, clock_mono_ms() + LOCK_WAIT_MS);
+	s->is_forced = false;
+	return r < 0 ? err_set(e, -EBUSY, "a command is at work on drive "
+	    "'%s': try again when it is done", s->p->name) : 0;
+}
+
 /* Nobody uses the drive, and whoever comes waits. */
 static int
 hold(struct stage *s, bool is_forced, struct err *e)
@@ -282,9 +306,12 @@ hold(struct stage *s, bool is_forced, struct err *e)
 			return in_use(s, e);
 		(void)usleep(LOCK_LOOK_US);
 	}
-	if (gate_hold(s->commands, clock_mono_ms() + LOCK_WAIT_MS) < 0)
-		return err_set(e, -EBUSY, "a command is at work on drive '%s': "
-		    "try again when it is done", s->p->name);
+	r = commands_hold(s, is_forced, e);
+	if (r < 0) {
+		if (is_forced)
+			force(s, false);
+		return r;
+	}
 	thumbs_hold(s->ctx.thumbs);
 	/* Who waits for the network gives up. */
 	s->ctx.is_locking = true;
@@ -299,6 +326,8 @@ hold(struct stage *s, bool is_forced, struct err *e)
 	gate_open(s->requests);
 	thumbs_go(s->ctx.thumbs);
 	gate_open(s->commands);
+	if (is_forced)
+		force(s, false);
 	return r;
 }
 
@@ -391,60 +420,6 @@ stage_leave(struct stage *s)
 
 /* ---- requests ----------------------------------------------------------- */
 
-/* Is it about a file that was open when the drive was locked by force? */
-static bool
-is_ghost(struct stage *s, const struct fuse_in_header *h, const uint8_t *body,
-    size_t len)
-{
-	bool is_last = h->opcode == FUSE_RELEASE ||
-	    h->opcode == FUSE_RELEASEDIR;
-	uint64_t fh;
-
-	switch (h->opcode) {
-	case FUSE_COPY_FILE_RANGE:
-		/* Two handles: the second lies behind two other numbers. */
-		if (len >= 32) {
-			memcpy(&fh, body + 24, sizeof(fh));
-			if (handles_is_ghost(s->ctx.handles, fh, false))
-				return true;
-		}
-		break;
-	case FUSE_READ:
-	case FUSE_WRITE:
-	case FUSE_RELEASE:
-	case FUSE_FLUSH:
-	case FUSE_FSYNC:
-	case FUSE_READDIR:
-	case FUSE_READDIRPLUS:
-	case FUSE_RELEASEDIR:
-	case FUSE_FSYNCDIR:
-	case FUSE_FALLOCATE:
-	case FUSE_LSEEK:
-		break;
-	default:
-		return false;
-	}
-	if (len < sizeof(fh))
-		return false;
-	memcpy(&fh, body, sizeof(fh));
-	return handles_is_ghost(s->ctx.handles, fh, is_last);
-}
-
-static void
-ghost_answer(const struct stage *s, const struct fuse_in_header *h)
-{
-	struct fuse_out_header out = { .len = sizeof(out),
-	    .unique = h->unique };
-
-	/* Closing it loses nothing: what was written before is kept, and what
-	 * was written since has failed. */
-	if (h->opcode != FUSE_RELEASE && h->opcode != FUSE_RELEASEDIR &&
-	    h->opcode != FUSE_FLUSH)
-		out.error = -EIO;
-	if (write(s->note.fd, &out, sizeof(out)) < 0)
-		log_debug("reply: r=%d", -errno);
-}
-
 enum loop_way
 stage_request(void *arg, void *req, size_t len)
 {
@@ -465,11 +440,8 @@ stage_request(void *arg, void *req, size_t len)
 	    h.opcode != FUSE_BATCH_FORGET)
 		atomic_store_explicit(&s->used_ms, clock_mono_ms(),
 		    memory_order_relaxed);
-	if (handles_has_ghosts(s->ctx.handles) && is_ghost(s, &h,
-	    (const uint8_t *)req + sizeof(h), len - sizeof(h))) {
-		ghost_answer(s, &h);
+	if (ghost_take(s, req, len))
 		return LOOP_ANSWERED;
-	}
 	/* What raw.c did not take came while there was no drive; the library
 	 * would say that there is no such request, for ever. */
 	if (!locked_is_own(req, len) && h.opcode != FUSE_TMPFILE &&

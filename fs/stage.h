@@ -35,6 +35,8 @@ struct stage {
 	struct gate *commands;	/* of the control socket */
 	struct locked note;
 	atomic_flag is_changing;	/* one at a time locks or unlocks */
+	atomic_bool is_forced;	/* by force: commands at work give up */
+	bool is_lock_due;	/* of rest.c: that could not be done */
 	atomic_llong used_ms;	/* when a program last asked for anything */
 };
 
@@ -59,7 +61,8 @@ int stage_unlock(struct stage *s, const struct secret *with, bool is_slot,
 /*
  * Take the drive down: what was written is kept, the keys are wiped, the
  * kernel forgets what it remembered.  Waits some seconds for files that are
- * open (-EBUSY); forced, they fail from now on.
+ * open, and for commands (-EBUSY); forced, the files fail from now on and the
+ * commands are ended.
  */
 int stage_lock(struct stage *s, bool is_forced, struct stage_left *ret,
     struct err *e);

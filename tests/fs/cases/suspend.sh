@@ -162,6 +162,28 @@ exec 7>&-
 logind "sleep 0"
 check "awake it is unlocked by the user" coffre unlock "$NAME"
 check "what was written is kept" grep -q kept "$M/open"
+
+# A command that waits does not keep it open.
+forget
+need "the store answers nothing any more" proxy --hang
+echo more >"$M/more"
+rm -f "$T/rc"
+("$COFFRE" sync --wait "$NAME" >/dev/null 2>"$T/err" 8>&-; echo $? >"$T/rc") &
+check "a command waits" is_waiting
+logind "sleep 1"
+check "at suspend it is locked all the same" until_ok 5 is_locked
+check "the command has ended" until_ok 3 test -s "$T/rc"
+refuse "and does not say that all went well" [ "$(cat "$T/rc")" = 0 ]
+logind "sleep 0"
+need "it is unlocked" coffre unlock "$NAME"
+("$COFFRE" sync --wait "$NAME" >/dev/null 2>&1 8>&-; echo $? >"$T/rc2") &
+sleep 1
+check "nor does one keep it open that is locked by force" \
+    "$COFFRE" lock --force "$NAME"
+check "locked" is_locked
+need "the store is back" proxy
+need "it is unlocked" coffre unlock "$NAME"
+check "all goes on" drive_sync
 check "what is cold is read" timeout 20 cmp "$R/cold" "$M/cold"
 need "it is unmounted" drive_unmount
 check "nothing is readable at rest" nothing_readable

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "fs/ghost.h"
+
+#include <errno.h>
+#include <linux/fuse.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs/handle.h"
+#include "fs/stage.h"
+#include "util/log.h"
+
+static bool
+is_ghost(struct stage *s, const struct fuse_in_header *h, const uint8_t *body,
+    size_t len)
+{
+	bool is_last = h->opcode == FUSE_RELEASE ||
+	    h->opcode == FUSE_RELEASEDIR;
+	uint64_t fh;
+
+	switch (h->opcode) {
+	case FUSE_COPY_FILE_RANGE:
+		/* Two handles: the second lies behind two other numbers. */
+		if (len >= 32) {
+			memcpy(&fh, body + 24, sizeof(fh));
+			if (handles_is_ghost(s->ctx.handles, fh, false))
+				return true;
+		}
+		break;
+	case FUSE_READ:
+	case FUSE_WRITE:
+	case FUSE_RELEASE:
+	case FUSE_FLUSH:
+	case FUSE_FSYNC:
+	case FUSE_READDIR:
+	case FUSE_READDIRPLUS:
+	case FUSE_RELEASEDIR:
+	case FUSE_FSYNCDIR:
+	case FUSE_FALLOCATE:
+	case FUSE_LSEEK:
+		break;
+	default:
+		return false;
+	}
+	if (len < sizeof(fh))
+		return false;
+	memcpy(&fh, body, sizeof(fh));
+	return handles_is_ghost(s->ctx.handles, fh, is_last);
+}
+
+static void
+ghost_answer(const struct stage *s, const struct fuse_in_header *h)
+{
+	struct fuse_out_header out = { .len = sizeof(out),
+	    .unique = h->unique };
+
+	/* Closing it loses nothing: what was written before is kept, and what
+	 * was written since has failed. */
+	if (h->opcode != FUSE_RELEASE && h->opcode != FUSE_RELEASEDIR &&
+	    h->opcode != FUSE_FLUSH)
+		out.error = -EIO;
+	if (write(s->note.fd, &out, sizeof(out)) < 0)
+		log_debug("reply: r=%d", -errno);
+}
+
+bool
+ghost_take(struct stage *s, const void *req, size_t len)
+{
+	struct fuse_in_header h;
+
+	if (!handles_has_ghosts(s->ctx.handles))
+		return false;
+	memcpy(&h, req, sizeof(h));
+	if (!is_ghost(s, &h, (const uint8_t *)req + sizeof(h),
+	    len - sizeof(h)))
+		return false;
+	ghost_answer(s, &h);
+	return true;
+}
