@@ -49,6 +49,7 @@ static const struct cli_opt opts[] = {
 
 struct args {
 	const char *name, *mountpoint;
+	const char *from_dir;	/* where it was called; NULL: not known */
 	const char *source;	/* as mount(8) knows it; NULL */
 	const char *list;	/* -o, joined */
 	struct pass_from from;
@@ -214,13 +215,55 @@ unlock(struct args *a, struct parts *p, struct err *e)
 	return 0;
 }
 
+/* What it was called with is meant from there, also after a crash, when this
+ * process has long left that folder. */
+static int
+path_absolute(const struct args *a, const char *path,
+    char out[static PATH_MAX], struct err *e)
+{
+	bool is_relative = *path != '/' && a->from_dir;
+
+	return snprintf(out, PATH_MAX, "%s%s%s", is_relative ? a->from_dir :
+	    "", is_relative ? "/" : "", path) >= PATH_MAX ?
+	    err_set(e, -ENAMETOOLONG, "'%.80s': %s", path,
+	    strerror(ENAMETOOLONG)) : 0;
+}
+
+static int
+opt_absolute(const struct args *a, struct opts *o, const char *name,
+    struct err *e)
+{
+	const struct opt *t = opts_find(name, OPT_CONF);
+	char num[32], path[PATH_MAX];
+	int r;
+
+	if (!opts_is_set(o, t))
+		return 0;
+	r = path_absolute(a, opts_format(o, t, num), path, e);
+	return r < 0 ? r : opts_set(o, t, path, e);
+}
+
+static int
+paths_absolute(const struct args *a, struct opts *o,
+    char mountpoint[static PATH_MAX], struct err *e)
+{
+	int r = 0;
+
+	if (a->mountpoint)
+		r = path_absolute(a, a->mountpoint, mountpoint, e);
+	if (r == 0)
+		r = opt_absolute(a, o, "mountpoint", e);
+	return r == 0 ? opt_absolute(a, o, "log", e) : r;
+}
+
 /* The mount itself, in the process that serves it. */
 static int
 serve(struct args *a)
 {
 	struct mount_left left = { 0, 0 };
-	struct mount_conf mc = { .mountpoint = a->mountpoint,
-	    .source = a->source, .is_foreground = a->is_foreground,
+	char mountpoint[PATH_MAX];
+	struct mount_conf mc = { .mountpoint = a->mountpoint ? mountpoint :
+	    NULL, .source = a->source, .is_foreground = a->is_foreground,
 	    .ready = on_ready, .arg = a };
 	struct err e = { "" };
 	bool has_log = false;
@@ -240,6 +283,8 @@ serve(struct args *a)
 		r = opts_parse_list(&p.opts, a->list, &e);
 	if (r == 0 && a->list)
 		r = opts_parse_list(&p.given, a->list, &e);
+	if (r == 0)
+		r = paths_absolute(a, &p.opts, mountpoint, &e);
 	if (r == 0)
 		r = unlock(a, &p, &e);
 	if (a->from.fd > STDERR_FILENO)
@@ -354,6 +399,7 @@ list_add(char **list, const char *more)
 static int
 start(const struct cmd *cmd, struct args *a)
 {
+	char from_dir[PATH_MAX];
 	struct err e = { "" };
 	struct opts scratch;
 	int r = 0;
@@ -365,6 +411,7 @@ start(const struct cmd *cmd, struct args *a)
 	opts_done(&scratch);
 	if (r < 0)
 		return cli_usage(cmd, "%s", e.msg);
+	a->from_dir = getcwd(from_dir, sizeof(from_dir));
 	return a->is_foreground ? serve(a) : serve_behind(a);
 }
 

@@ -80,6 +80,32 @@ check "that is the end of the watcher, too" until_ok 30 fails kill -0 "$SUPER"
 refuse "and it does not come back" is_mounted
 SUPER=
 
+# Where it was called from counts, though the watcher is elsewhere.
+mkdir "$T/from"
+sed -i '/^mountpoint = /d' "$T/config/coffre/$NAME.conf"
+is_there() {
+	grep -q " $T/from/here fuse" /proc/self/mounts &&
+	    [ "$(stat -f -c %t "$T/from/here" 2>/dev/null)" = 65735546 ] &&
+	    [ -n "$(pid_now)" ] && [ "$(pid_now)" != "$1" ]
+}
+mount_here() {
+	(cd "$T/from" && timeout 60 "$COFFRE" mount --supervise "$NAME" here \
+	    -o log=log,log_level=info </dev/null)
+}
+check "it is mounted on a folder that is named from here" mount_here
+check "it is there" is_there 0
+pid=$(pid_now)
+SUPER=$(parent_of "$pid")
+before=$(wc -l <"$T/from/log")
+kill -9 "$pid"
+check "after a crash it is there again" until_ok 30 is_there "$pid"
+check "and logs where it did" test "$(wc -l <"$T/from/log")" -gt "$before"
+refuse "nothing is made elsewhere" test -e /here
+check "it is unmounted" "$COFFRE" unmount "$NAME"
+check "the watcher goes" until_ok 30 fails kill -0 "$SUPER"
+SUPER=
+echo "mountpoint = $T/mnt" >>"$T/config/coffre/$NAME.conf"
+
 # What cannot work is said at once, and not tried for ever.
 printf '#!/bin/sh\necho wrong\n' >"$T/ask"
 rc=0
