@@ -109,8 +109,8 @@ lock_idle(struct mount *m)
 	struct stage_left left;
 	struct err e = { "" };
 
-	if (stage_lock(&m->stage, false, &left, &e) < 0) {
-		log_info("not locked: %s", e.msg);
+	if (stage_lock(&m->stage, STAGE_IDLE, &left, &e) < 0) {
+		log_debug("not locked: %s", e.msg);
 		return;
 	}
 	log_info("locked: nobody has used it");
@@ -260,7 +260,8 @@ on_lock(void *arg, bool is_forced, struct stage_left *ret, struct err *e)
 	struct mount *m = arg;
 	int r;
 
-	r = stage_lock(&m->stage, is_forced, ret, e);
+	r = stage_lock(&m->stage, is_forced ? STAGE_FORCE : STAGE_WAIT, ret,
+	    e);
 	say_state(m);
 	return r;
 }

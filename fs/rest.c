@@ -34,7 +34,7 @@ lock(struct stage *s, const char *when)
 	struct err e = { "" };
 	int r;
 
-	r = stage_lock(s, true, &left, &e);
+	r = stage_lock(s, STAGE_FORCE, &left, &e);
 	if (r < 0)
 		log_warn("not locked %s: %s", when, e.msg);
 	return r;

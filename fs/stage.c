@@ -280,14 +280,21 @@ force(struct stage *s, bool on)
 		store_interrupt(s->p->store, on);
 }
 
+/* Whoever comes meanwhile waits as well. */
+static int64_t
+wait_ms(enum stage_how how)
+{
+	return how == STAGE_IDLE ? 0 : LOCK_WAIT_MS;
+}
+
 static int
-commands_hold(struct stage *s, bool is_forced, struct err *e)
+commands_hold(struct stage *s, enum stage_how how, struct err *e)
 {
 	int r;
 
-	if (is_forced)
+	if (how == STAGE_FORCE)
 		force(s, true);
-	r = gate_hold(s->commands, clock_mono_ms() + LOCK_WAIT_MS);
+	r = gate_hold(s->commands, clock_mono_ms() + wait_ms(how));
 	s->is_forced = false;
 	return r < 0 ? err_set(e, -EBUSY, "a command is at work on drive "
 	    "'%s': try again when it is done", s->p->name) : 0;
@@ -295,9 +302,10 @@ commands_hold(struct stage *s, bool is_forced, struct err *e)
 
 /* Nobody uses the drive, and whoever comes waits. */
 static int
-hold(struct stage *s, bool is_forced, struct err *e)
+hold(struct stage *s, enum stage_how how, struct err *e)
 {
-	int64_t end = clock_mono_ms() + LOCK_WAIT_MS;
+	int64_t end = clock_mono_ms() + wait_ms(how);
+	bool is_forced = how == STAGE_FORCE;
 	int r;
 
 	/* A file that was just closed is so here a moment later. */
@@ -306,7 +314,7 @@ hold(struct stage *s, bool is_forced, struct err *e)
 			return in_use(s, e);
 		(void)usleep(LOCK_LOOK_US);
 	}
-	r = commands_hold(s, is_forced, e);
+	r = commands_hold(s, how, e);
 	if (r < 0) {
 		if (is_forced)
 			force(s, false);
@@ -314,8 +322,8 @@ hold(struct stage *s, bool is_forced, struct err *e)
 	}
 	thumbs_hold(s->ctx.thumbs);
 	/* Who waits for the network gives up. */
-	s->ctx.is_locking = true;
-	r = gate_hold(s->requests, clock_mono_ms() + LOCK_WAIT_MS);
+	s->ctx.is_locking = how != STAGE_IDLE;
+	r = gate_hold(s->requests, clock_mono_ms() + wait_ms(how));
 	s->ctx.is_locking = false;
 	if (r < 0)
 		r = err_set(e, r, "drive '%s' is busy: try again", s->p->name);
@@ -352,7 +360,7 @@ forget_inode(void *arg, uint64_t ino)
 }
 
 int
-stage_lock(struct stage *s, bool is_forced, struct stage_left *ret,
+stage_lock(struct stage *s, enum stage_how how, struct stage_left *ret,
     struct err *e)
 {
 	struct names t = { NULL, 0, 0 };
@@ -364,7 +372,7 @@ stage_lock(struct stage *s, bool is_forced, struct stage_left *ret,
 	if (r < 0)
 		return r;
 	if (!stage_is_locked(s)) {
-		r = hold(s, is_forced, e);
+		r = hold(s, how, e);
 		if (r < 0)
 			goto out;
 		names_get(s->p->drive, &t);

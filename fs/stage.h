@@ -40,6 +40,12 @@ struct stage {
 	atomic_llong used_ms;	/* when a program last asked for anything */
 };
 
+enum stage_how {
+	STAGE_WAIT = 0,		/* some seconds, for who uses it */
+	STAGE_IDLE,		/* not at all: only if nobody does */
+	STAGE_FORCE,
+};
+
 struct stage_left {
 	uint64_t ops, bytes;	/* not on the store when it was locked */
 };
@@ -60,11 +66,10 @@ int stage_unlock(struct stage *s, const struct secret *with, bool is_slot,
     struct err *e);
 /*
  * Take the drive down: what was written is kept, the keys are wiped, the
- * kernel forgets what it remembered.  Waits some seconds for files that are
- * open, and for commands (-EBUSY); forced, the files fail from now on and the
- * commands are ended.
+ * kernel forgets what it remembered.  -EBUSY: files are open, or a command is
+ * at work; forced, the files fail from now on and the commands are ended.
  */
-int stage_lock(struct stage *s, bool is_forced, struct stage_left *ret,
+int stage_lock(struct stage *s, enum stage_how how, struct stage_left *ret,
     struct err *e);
 bool stage_is_locked(const struct stage *s);
 /* Nobody has used the drive for so long, and nothing is to be uploaded that

@@ -169,6 +169,31 @@ refuse "nor while a file is open" is_locked
 exec 5<&-
 check "unused it is locked by itself" until_ok 20 is_locked
 need "it is unlocked" unlock
+
+# A command that takes long keeps it open, and holds up no other.
+store_away() {
+	mv "$T/store" "$T/store.away"
+}
+store_back() {
+	mv "$T/store.away" "$T/store"
+}
+store_away
+echo more >>"$M/open"
+"$COFFRE" sync --wait "$NAME" >/dev/null 2>&1 8>&- &
+waits=$!
+sleep 4
+slow=0
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	timeout 2 "$COFFRE" status "$NAME" >/dev/null 2>&1
+	[ $? -ne 124 ] || slow=$((slow + 1))
+	sleep 0.5
+done
+check "while a command waits others are answered at once" [ "$slow" -eq 0 ]
+refuse "it is not locked meanwhile" is_locked
+kill "$waits"
+store_back
+check "when the command is over it is locked" until_ok 20 is_locked
+need "it is unlocked" unlock
 dump "$M" >"$T/after"
 sed -i '/open/d' "$T/before" "$T/after"
 check "everything is as it was" diff -u "$T/before" "$T/after"
