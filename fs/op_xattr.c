@@ -11,8 +11,6 @@
 #include "store/mirror.h"
 #include "util/tr.h"
 
-/* Where a file's content is; made up here, not kept. */
-#define STATE_NAME "user.coffre.state"
 #define STATE_MAX 1024
 
 static void
@@ -116,7 +114,7 @@ op_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 		n = -ENODATA;
 	else if (size > 0 && !p)
 		n = -ENOMEM;
-	else if (strcmp(name, STATE_NAME) == 0)
+	else if (strcmp(name, OPS_STATE_NAME) == 0)
 		n = state_get(req, ino, p, size);
 	else
 		n = drive_getxattr(drive_of(req), ino, name, p, size);
@@ -136,7 +134,7 @@ op_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name,
 	if (virtual_is(ino))
 		r = virtual_make_real(ctx_of(req)->virtual, drive_of(req),
 		    req_cred(req, false, &cred));
-	else if (strcmp(name, STATE_NAME) == 0)
+	else if (strcmp(name, OPS_STATE_NAME) == 0)
 		r = -EPERM;
 	else	/* an ACL may clear the setgid bit of who is not in the group */
 		r = drive_setxattr(drive_of(req), req_cred(req,
@@ -172,7 +170,7 @@ op_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 
 	if (virtual_is(ino))
 		r = -ENODATA;
-	else if (strcmp(name, STATE_NAME) == 0)
+	else if (strcmp(name, OPS_STATE_NAME) == 0)
 		r = -EPERM;
 	else
 		r = drive_removexattr(drive_of(req), req_cred(req, false,

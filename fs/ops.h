@@ -15,6 +15,8 @@
  */
 
 #define OPS_IO_MAX (1u << 20)	/* bytes of one read or write */
+/* Where a file's content is: an attribute that is made up, not kept. */
+#define OPS_STATE_NAME "user.coffre.state"
 #define OPS_BLKSIZE (128u * 1024)	/* what programs are told to use */
 
 struct gate;

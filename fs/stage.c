@@ -428,6 +428,26 @@ stage_leave(struct stage *s)
 
 /* ---- requests ----------------------------------------------------------- */
 
+/* File managers ask for ever how what they show is: that is no use of it. */
+static bool
+is_use(const struct fuse_in_header *h, const uint8_t *body, size_t len)
+{
+	static const char state[] = OPS_STATE_NAME;
+	const size_t skip = sizeof(struct fuse_getxattr_in);
+
+	switch (h->opcode) {
+	case FUSE_STATFS:
+	case FUSE_FORGET:
+	case FUSE_BATCH_FORGET:
+		return false;
+	case FUSE_GETXATTR:
+		return len < skip + sizeof(state) ||
+		    memcmp(body + skip, state, sizeof(state)) != 0;
+	default:
+		return true;
+	}
+}
+
 enum loop_way
 stage_request(void *arg, void *req, size_t len)
 {
@@ -444,8 +464,8 @@ stage_request(void *arg, void *req, size_t len)
 	memcpy(&h, req, sizeof(h));
 	if (h.opcode == FUSE_INIT || h.opcode == FUSE_DESTROY)
 		return LOOP_PASS;
-	if (!is_own && h.opcode != FUSE_STATFS && h.opcode != FUSE_FORGET &&
-	    h.opcode != FUSE_BATCH_FORGET)
+	if (!is_own && is_use(&h, (const uint8_t *)req + sizeof(h),
+	    len - sizeof(h)))
 		atomic_store_explicit(&s->used_ms, clock_mono_ms(),
 		    memory_order_relaxed);
 	if (ghost_take(s, req, len))

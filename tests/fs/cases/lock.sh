@@ -170,6 +170,14 @@ exec 5<&-
 check "unused it is locked by itself" until_ok 20 is_locked
 need "it is unlocked" unlock
 
+# What shows how files are asks for ever.
+(while getfattr -n user.coffre.state "$M/open"; do sleep 0.5; done) \
+    >/dev/null 2>&1 8>&- &
+shows=$!
+check "it is so though a file manager shows its files" until_ok 20 is_locked
+kill "$shows"
+need "it is unlocked" unlock
+
 # A command that takes long keeps it open, and holds up no other.
 store_away() {
 	mv "$T/store" "$T/store.away"
@@ -216,14 +224,14 @@ secret_by() {
 	sed -i "s|^passphrase_command = .*|passphrase_command = $1|" \
 	    "$T/config/coffre/$NAME.conf"
 }
-secret_by "sleep 1000.0625"
+secret_by "sleep 1000.$$"
 need "with a command that does not end it is mounted" mount_unattended
 check "locked" is_locked
 check "the log says why" grep -q 'did not come to an end in time' \
     "$T/daemon.log"
 check "a signal ends it" kill "$MPID"
 check "in order, and soon" daemon_gone 10
-refuse "and the command with it" pgrep -xf "sleep 1000.0625"
+refuse "and the command with it" pgrep -xf "sleep 1000.$$"
 
 # The first time it takes too long.
 cat >"$T/slow" <<END

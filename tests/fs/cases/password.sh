@@ -130,8 +130,8 @@ check "it is opened when the user asks" drive_sync 60
 check "all is well then" is_link online '^ $'
 check "what is there is read" read_cold
 check "it is locked" "$COFFRE" lock "$NAME"
-printf '#!/bin/sh\n[ -e "%s" ] || exec sleep 100.0625\ncat "%s"\n' "$T/goes" \
-    "$T/safe" >"$T/slow"
+printf '#!/bin/sh\n[ -e "%s" ] || exec sleep 100.%s\ncat "%s"\n' "$T/goes" \
+    $$ "$T/safe" >"$T/slow"
 chmod 700 "$T/slow"
 cp "$CONF" "$T/conf.before"
 sed -i "s|^password_command = .*|password_command = $T/slow|" "$CONF"
@@ -147,7 +147,7 @@ need "nor does it hold up a mount" drive_mount
 check "which is there within seconds" test $((SECONDS - begin)) -lt 20
 echo six >"$T/mnt/six"
 touch "$T/goes"
-pkill -xf 'sleep 100.0625'
+pkill -xf 'sleep 100.'$$
 check "when the command works all is stored" drive_sync 60
 check "and read" read_cold
 cp "$T/conf.before" "$CONF"
