@@ -15,6 +15,9 @@
 #include "fs/mountpoint.h"
 #include "fs/remount.h"
 #include "util/err.h"
+#include "util/thread.h"
+
+#define LOOK_MS 100	/* between looks whether it has gone */
 
 enum { MOUNT_USAGE = 1, MOUNT_SYSERR = 2, MOUNT_FAILED = 32 };
 
@@ -229,6 +232,27 @@ umount_failed(const char *dir, bool is_busy)
 	return MOUNT_FAILED;
 }
 
+/* A file manager that unmounts a user's drive gives it some seconds, and then
+ * says that it has failed: the drive has gone by then, only what is queued is
+ * being uploaded yet.  What is left of that, a notification tells. */
+static void
+leave_early(void *dir)
+{
+	while (is_mine(dir))
+		thread_pause_ms(LOOK_MS);
+	_exit(0);
+}
+
+static void
+unwatched(char *dir)
+{
+	pthread_t t;
+
+	/* Whoever starts root's wants all of it to be done: a shutdown. */
+	if (geteuid() != 0 && !isatty(STDERR_FILENO))
+		(void)thread_start(&t, "leave", leave_early, dir);
+}
+
 static int
 umount_run_helper(int argc, char **argv)
 {
@@ -259,6 +283,7 @@ umount_run_helper(int argc, char **argv)
 			to[n++] = lazy;
 		to[n++] = end;
 		to[n++] = dir;
+		unwatched(dir);
 		r = cmd_unmount.run(&cmd_unmount, n, to);
 		return r == 0 ? 0 : umount_failed(dir, r == EX_TEMPFAIL &&
 		    is_mine(dir));

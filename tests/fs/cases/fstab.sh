@@ -211,6 +211,21 @@ check "a crash heals" until_ok 30 is_back
 check "umount by the user ends it" as_user umount "$T/uhome/Coffre"
 refuse "it is gone" mountpoint -q "$T/uhome/Coffre"
 
+# As a file manager does: it gives it ten seconds, whatever there is to upload.
+check "the user mounts it again" as_user mount "$T/uhome/Coffre"
+mv "$T/uhome/store" "$T/uhome/away"
+check "writes, with the store away" as_user sh -c 'echo z >"$1/more"' sh \
+    "$T/uhome/Coffre"
+begin=$SECONDS
+check "and ejects it" as_user timeout 10 umount "$T/uhome/Coffre" \
+    </dev/null 2>/dev/null
+check "which is soon done" test $((SECONDS - begin)) -lt 5
+refuse "it is gone" mountpoint -q "$T/uhome/Coffre"
+mv "$T/uhome/away" "$T/uhome/store"
+check "the user mounts it once more" as_user mount "$T/uhome/Coffre"
+check "nothing is lost" as_user grep -qx z "$T/uhome/Coffre/more"
+check "and it is ended" as_user "$COFFRE" unmount mine
+
 umount /etc/fstab
 umount /dev/fuse
 umount /run/mount
