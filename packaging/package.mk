@@ -111,7 +111,8 @@ $(B)/extensions/libcoffre-%.so: $(EXTDIR)/%.c $(EXTSRC) $(B)/.flags
 	@mkdir -p $(@D)
 	@echo "  CCLD    $@"
 	$(Q)$(CC) $(extc) -fPIC -shared -Wl,-z,defs -Wl,-Bsymbolic -o $@ $< \
-		$(EXTDIR)/mark.c packaging/desktop/notify.c $(extl)
+		$(EXTDIR)/mark.c $(EXTDIR)/look.c packaging/desktop/notify.c \
+		$(extl)
 
 # Stands in for the file manager in tests.
 $(B)/extensions/host-%: tests/extensions/host.c $(EXTSRC) $(B)/.flags

@@ -10,6 +10,7 @@
 #define FM_TYPE(x) CAJA_TYPE_##x
 #define FM_IFACE(x) Caja##x##Iface
 #define FM_COMPLETE CAJA_OPERATION_COMPLETE
+#define FM_LATER CAJA_OPERATION_IN_PROGRESS
 #define FM_WINDOW GtkWidget *window,
 #define FM_UNUSED (void)window;
 #define FM_MENU(p, files) \

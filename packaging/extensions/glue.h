@@ -15,12 +15,80 @@
 #include <gio/gio.h>
 #include <string.h>
 
+#include "look.h"
 #include "mark.h"
-#include "packaging/desktop/notify.h"
 
 #define WATCHED_MAX 100000	/* some MB of memory */
 #define LOOKS_MAX 500		/* at once: each is a call of the driver */
 #define AGAIN_SECONDS 3
+
+/* ---- what is known of a file --------------------------------------------- */
+
+/* A look at a file, which is held meanwhile. */
+struct request {
+	struct look look;
+	FM(FileInfo) *file;
+	FM(InfoProvider) *provider;	/* of an update; else NULL */
+	GClosure *closure;		/* NULL: nobody waits, or any longer */
+};
+
+#define KNOWN "coffre-seen"
+
+/* As it was last seen; NULL: it was not yet. */
+static const struct seen *
+known(gpointer file)
+{
+	return g_object_get_data(G_OBJECT(file), KNOWN);
+}
+
+static void
+seen_free(gpointer seen)
+{
+	g_free(((struct seen *)seen)->text);
+	g_free(seen);
+}
+
+static void
+request_done(struct request *r)
+{
+	struct seen *seen = g_new(struct seen, 1);
+
+	*seen = r->look.seen;
+	g_object_set_data_full(G_OBJECT(r->file), KNOWN, seen, seen_free);
+	g_clear_object(&r->provider);
+	g_clear_pointer(&r->closure, g_closure_unref);
+	g_object_unref(r->file);
+	g_free(r->look.path);
+	g_free(r);
+}
+
+static char *
+path_of(gpointer file)
+{
+	char *uri = fm_(file_info_get_uri)(file);
+	char *path = uri ? g_filename_from_uri(uri, NULL, NULL) : NULL;
+
+	g_free(uri);
+	return path;
+}
+
+/* NULL: it is on no drive. */
+static struct request *
+request_new(gpointer file, void (*done)(struct look *l))
+{
+	char *path = path_of(file);
+	struct request *r;
+
+	if (!path || !mark_is_on_drive(path)) {
+		g_free(path);
+		return NULL;
+	}
+	r = g_new0(struct request, 1);
+	r->look.path = path;
+	r->look.done = done;
+	r->file = g_object_ref(file);
+	return r;
+}
 
 /* ---- the emblem ---------------------------------------------------------- */
 
@@ -35,6 +103,7 @@ struct watched {
 static GHashTable *watched;
 static GQueue row = G_QUEUE_INIT;
 static guint timer;
+static guint looks;		/* of the timer, under way */
 
 static void
 on_gone(gpointer arg, GObject *file)
@@ -55,41 +124,43 @@ unwatch(struct watched *w)
 	on_gone(NULL, w->file);
 }
 
-static gboolean
-has_changed(struct watched *w)
+static void
+on_looked(struct look *l)
 {
-	char text[MARK_TEXT_MAX];
-	char *uri = fm_(file_info_get_uri)((gpointer)w->file);
-	gboolean has = mark_of_uri(uri, text) != w->was;
+	struct request *r = (struct request *)l;
+	FM(FileInfo) *file = g_object_ref(r->file);
+	struct watched *w = watched ? g_hash_table_lookup(watched, file) : NULL;
+	gboolean has_changed = w && l->seen.mark != w->was;
 
-	g_free(uri);
-	return has;
+	looks--;
+	request_done(r);
+	/* It is asked for anew, and then watched again if need be. */
+	if (has_changed) {
+		unwatch(w);
+		fm_(file_info_invalidate_extension_info)(file);
+	}
+	g_object_unref(file);
 }
 
 static gboolean
 on_timer(gpointer arg)
 {
-	guint n = MIN(row.length, LOOKS_MAX);
-	GList *changed = NULL, *l;
+	/* Not more, while the driver does not answer. */
+	guint n = looks > 0 ? 0 : MIN(row.length, LOOKS_MAX);
+	struct request *r;
 	struct watched *w;
 
 	(void)arg;
 	for (; n > 0; n--) {
 		w = row.head->data;
-		if (has_changed(w)) {
-			changed = g_list_prepend(changed,
-			    g_object_ref(w->file));
-			unwatch(w);
-		} else {
-			g_queue_unlink(&row, &w->link);
-			g_queue_push_tail_link(&row, &w->link);
-		}
+		r = request_new(w->file, on_looked);
+		g_queue_unlink(&row, &w->link);
+		g_queue_push_tail_link(&row, &w->link);
+		if (!r)
+			continue;
+		looks++;
+		look_start(&r->look);
 	}
-	/* Each of them is asked for anew, and then watched again if need
-	 * be. */
-	for (l = changed; l; l = l->next)
-		fm_(file_info_invalidate_extension_info)(l->data);
-	g_list_free_full(changed, g_object_unref);
 	if (row.length > 0)
 		return G_SOURCE_CONTINUE;
 	timer = 0;
@@ -118,18 +189,12 @@ watch(GObject *file, enum mark m)
 		timer = g_timeout_add_seconds(AGAIN_SECONDS, on_timer, NULL);
 }
 
-static FM(OperationResult)
-update_file_info(FM(InfoProvider) *p, FM(FileInfo) *file, GClosure *done,
-    FM(OperationHandle) **handle)
+static void
+emblems_add(FM(FileInfo) *file, enum mark m)
 {
-	char text[MARK_TEXT_MAX];
-	char *uri = fm_(file_info_get_uri)(file);
-	enum mark m = mark_of_uri(uri, text);
 	const char *emblem = mark_emblem(m);
+	char *uri = fm_(file_info_get_uri)(file);
 
-	(void)p;
-	(void)done;
-	(void)handle;
 	if (emblem)
 		fm_(file_info_add_emblem)(file, emblem);
 	if (mark_is_conflict(uri))
@@ -137,233 +202,46 @@ update_file_info(FM(InfoProvider) *p, FM(FileInfo) *file, GClosure *done,
 	g_free(uri);
 	if (mark_is_passing(m))
 		watch(G_OBJECT(file), m);
-	return FM_COMPLETE;
 }
 
-/* ---- the menu ------------------------------------------------------------ */
-
-/* "/home/anna/Coffre/plan.odt: queued", a line each; NULL: none of the files
- * has a mark. */
-static char *
-status_text(GList *files)
+static void
+on_updated(struct look *l)
 {
-	GString *s = g_string_new(NULL);
-	char text[MARK_TEXT_MAX];
-	char *uri, *path, *words;
-	GList *l;
+	struct request *r = (struct request *)l;
 
-	for (l = files; l; l = l->next) {
-		uri = fm_(file_info_get_uri)(l->data);
-		path = uri ? g_filename_from_uri(uri, NULL, NULL) : NULL;
-		if (path && mark_of_path(path, text) != MARK_NONE) {
-			words = mark_words(text);
-			g_string_append_printf(s, "%s%s: %s", s->len ? "\n" :
-			    "", path, words);
-			g_free(words);
-		}
-		g_free(path);
-		g_free(uri);
+	if (watched && r->closure) {
+		emblems_add(r->file, l->seen.mark);
+		fm_(info_provider_update_complete_invoke)(r->closure,
+		    r->provider, (gpointer)r, FM_COMPLETE);
 	}
-	if (s->len > 0)
-		return g_string_free(s, FALSE);
-	(void)g_string_free(s, TRUE);
-	return NULL;
+	request_done(r);
+}
+
+static FM(OperationResult)
+update_file_info(FM(InfoProvider) *p, FM(FileInfo) *file, GClosure *done,
+    FM(OperationHandle) **handle)
+{
+	struct request *r = request_new(file, on_updated);
+
+	if (!r)
+		return FM_COMPLETE;
+	r->provider = g_object_ref(p);
+	r->closure = g_closure_ref(done);
+	*handle = (gpointer)r;
+	look_start(&r->look);
+	return FM_LATER;
 }
 
 static void
-on_copy(GObject *item, gpointer files)
+cancel_update(FM(InfoProvider) *p, FM(OperationHandle) *handle)
 {
-	char *text = status_text(files);
-
-	(void)item;
-	if (text)
-		fm_clipboard(text);
-	g_free(text);
-}
-
-static void
-files_free(gpointer files, GClosure *c)
-{
-	(void)c;
-	g_list_free_full(files, g_object_unref);
-}
-
-/* Their paths, behind the words of a command; NULL: one of them is on no
- * drive, or is that of a link, which may lead out of it. */
-static char **
-command_of(GList *files, const char *words)
-{
-	GPtrArray *v = g_ptr_array_new();
-	char **head = g_strsplit(words, " ", -1), **p;
-	char *uri, *path;
-	gboolean is_good = TRUE;
-	GList *l;
-
-	for (p = head; *p; p++)
-		g_ptr_array_add(v, *p);
-	g_free(head);
-	for (l = files; l && is_good; l = l->next) {
-		uri = fm_(file_info_get_uri)(l->data);
-		path = uri ? g_filename_from_uri(uri, NULL, NULL) : NULL;
-		is_good = path && mark_is_on_drive(path) &&
-		    !g_file_test(path, G_FILE_TEST_IS_SYMLINK);
-		if (path)
-			g_ptr_array_add(v, path);
-		g_free(uri);
-	}
-	g_ptr_array_add(v, NULL);
-	if (is_good)
-		return (char **)g_ptr_array_free(v, FALSE);
-	g_strfreev((char **)g_ptr_array_free(v, FALSE));
-	return NULL;
-}
-
-/* What a command could not do.  Made when it is first needed. */
-static struct notify *notices;
-
-static void
-on_notices_idle(void *arg)
-{
-	(void)arg;
-}
-
-static void
-failure_show(const char *what)
-{
-	if (!notices)
-		notices = notify_new(on_notices_idle, NULL);
-	notify_show(notices, "command", 1, _("That did not work"), what);
-}
-
-/* The last line, without who says it. */
-static char *
-last_line(const char *said)
-{
-	char *all = g_strchomp(g_strdup(said ? said : ""));
-	const char *line = strrchr(all, '\n');
-	char *r;
-
-	line = line ? line + 1 : all;
-	if (g_str_has_prefix(line, "coffre: "))
-		line += strlen("coffre: ");
-	r = g_strdup(line);
-	g_free(all);
-	return r;
-}
-
-static void
-on_ended(GObject *proc, GAsyncResult *res, gpointer arg)
-{
-	GSubprocess *p = G_SUBPROCESS(proc);
-	char *said = NULL, *line;
-
-	(void)arg;
-	(void)g_subprocess_communicate_utf8_finish(p, res, NULL, &said, NULL);
-	line = last_line(said);
-	/* Without a module there is nobody left to show it. */
-	if (watched && !g_subprocess_get_successful(p))
-		failure_show(*line ? line : _("There is no message of why."));
-	g_free(line);
-	g_free(said);
-}
-
-/* Nobody waits for it; what it cannot do is shown. */
-static void
-on_command(GObject *item, gpointer files)
-{
-	const char *words = g_object_get_data(item, "coffre");
-	char **argv = command_of(files, words);
-	GError *e = NULL;
-	GSubprocess *p;
-
-	if (!argv)
-		return;
-	p = g_subprocess_newv((const gchar *const *)argv,
-	    G_SUBPROCESS_FLAGS_STDOUT_SILENCE |
-	    G_SUBPROCESS_FLAGS_STDERR_PIPE, &e);
-	if (p)
-		g_subprocess_communicate_utf8_async(p, NULL, NULL, on_ended,
-		    NULL);
-	else
-		failure_show(e->message);
-	g_clear_object(&p);
-	g_clear_error(&e);
-	g_strfreev(argv);
-}
-
-static GList *
-item_add(GList *items, FM(MenuItem) *item, GList *files, void (*fn)(GObject *,
-    gpointer))
-{
-	g_signal_connect_data(item, "activate", G_CALLBACK(fn),
-	    g_list_copy_deep(files, (GCopyFunc)(void (*)(void))g_object_ref,
-	    NULL), files_free, 0);
-	return g_list_append(items, item);
-}
-
-/* words: a literal. */
-static GList *
-command_add(GList *items, GList *files, const char *name, const char *label,
-    const char *tip, char *words)
-{
-	FM(MenuItem) *item = fm_(menu_item_new)(name, label, tip, NULL);
-
-	g_object_set_data(G_OBJECT(item), "coffre", words);
-	return item_add(items, item, files, on_command);
-}
-
-/* What is kept already is offered to be so no longer. */
-static GList *
-commands(GList *items, GList *files)
-{
-	static char pin[] = "coffre pin --", unpin[] = "coffre unpin --";
-	static char let_go[] = "coffre cache free --";
-	gboolean any = FALSE, all = TRUE;
-	char text[MARK_TEXT_MAX];
-	char **argv = command_of(files, "");
-	char **p;
-
-	if (!argv)
-		return items;
-	for (p = argv; *p; p++) {
-		mark_text(*p, text);
-		any = any || mark_has_pin(text);
-		all = all && mark_is_kept(text);
-	}
-	g_strfreev(argv);
-	if (!all)
-		items = command_add(items, files, "Coffre::keep",
-		    _("Keep on This Computer"), _("Fetch it, and keep it here "
-		    "for when there is no network"), pin);
-	/* What is kept with its folder cannot be let alone. */
-	if (any)
-		items = command_add(items, files, "Coffre::keep_not",
-		    _("Do Not Keep on This Computer"), _("It makes room when "
-		    "that is needed"), unpin);
-	if (!all)
-		items = command_add(items, files, "Coffre::free",
-		    _("Free Up Space"), _("Let go of what is on the store; it "
-		    "is fetched again when it is opened"), let_go);
-	return items;
-}
-
-static GList *
-get_file_items(FM(MenuProvider) *p, FM_WINDOW GList *files)
-{
-	FM(MenuItem) *item;
-	GList *items = commands(NULL, files);
-	char *text = status_text(files);
+	struct request *r = (gpointer)handle;
 
 	(void)p;
-	FM_UNUSED
-	if (!text)
-		return items;
-	g_free(text);
-	item = fm_(menu_item_new)("Coffre::copy_status", _("Copy Status"),
-	    _("Put on the clipboard whether these files are on the store"),
-	    NULL);
-	return item_add(items, item, files, on_copy);
+	g_clear_pointer(&r->closure, g_closure_unref);
 }
+
+#include "glue_menu.h"
 
 /* ---- the module ---------------------------------------------------------- */
 
@@ -374,6 +252,7 @@ static void
 info_init(FM_IFACE(InfoProvider) *i)
 {
 	i->update_file_info = update_file_info;
+	i->cancel_update = cancel_update;
 }
 
 static void

@@ -15,6 +15,7 @@
 #define STATE_NAME "user.coffre.state"
 #define FSTYPE "fuse.coffre"
 #define DOMAIN "coffre"
+#define TEXT_MAX 1024
 
 /* The mount points of drives.  The table of mounts says by poll(2) that it
  * has changed, so it is read only then. */
@@ -70,25 +71,9 @@ mark_is_on_drive(const char *path)
 	return false;
 }
 
-void
-mark_text(const char *path, char text[static MARK_TEXT_MAX])
+static enum mark
+mark_of(const char *text)
 {
-	ssize_t n = lgetxattr(path, STATE_NAME, text, MARK_TEXT_MAX - 1);
-
-	text[n > 0 ? n : 0] = '\0';
-}
-
-enum mark
-mark_of_path(const char *path, char text[static MARK_TEXT_MAX])
-{
-	struct stat st;
-
-	text[0] = '\0';
-	/* A folder has a state too, but no content that could be away. */
-	if (!mark_is_on_drive(path) || lstat(path, &st) < 0 ||
-	    !S_ISREG(st.st_mode))
-		return MARK_NONE;
-	mark_text(path, text);
 	/* More may follow the word: "stored, on 1 of 2 stores". */
 	if (strncmp(text, "stored", 6) == 0)
 		return MARK_STORED;
@@ -96,8 +81,24 @@ mark_of_path(const char *path, char text[static MARK_TEXT_MAX])
 		return MARK_QUEUED;
 	if (strncmp(text, "local", 5) == 0)
 		return MARK_LOCAL;
-	text[0] = '\0';
 	return MARK_NONE;
+}
+
+void
+mark_look(const char *path, struct seen *ret)
+{
+	char text[TEXT_MAX];
+	struct stat st;
+	ssize_t n;
+
+	memset(&st, 0, sizeof(st));
+	(void)lstat(path, &st);
+	n = lgetxattr(path, STATE_NAME, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	ret->text = g_strdup(text);
+	ret->is_link = S_ISLNK(st.st_mode);
+	/* A folder has a state too, but no content that could be away. */
+	ret->mark = S_ISREG(st.st_mode) ? mark_of(text) : MARK_NONE;
 }
 
 bool
@@ -110,19 +111,6 @@ bool
 mark_has_pin(const char *text)
 {
 	return mark_is_kept(text) && !strstr(text, ", pinned with its folder");
-}
-
-enum mark
-mark_of_uri(const char *uri, char text[static MARK_TEXT_MAX])
-{
-	char *path = uri ? g_filename_from_uri(uri, NULL, NULL) : NULL;
-	enum mark m = MARK_NONE;
-
-	text[0] = '\0';
-	if (path)
-		m = mark_of_path(path, text);
-	g_free(path);
-	return m;
 }
 
 /* Where a tree was built, catalogues are beside the folder of this module. */

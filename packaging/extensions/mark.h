@@ -6,8 +6,8 @@
 
 /*
  * mark - where the content of a file on a Coffre drive is, as a file manager
- * shows it.  The driver answers from memory, so nothing here waits; a file
- * that is on no such drive is never asked.  For the main thread only.
+ * shows it.  A file that is on no such drive is never asked.  For the main
+ * thread only, but for mark_look.
  */
 
 enum mark {
@@ -17,20 +17,21 @@ enum mark {
 	MARK_STORED = 3,	/* on the store */
 };
 
-#define MARK_TEXT_MAX 1024
+struct seen {
+	enum mark mark;
+	bool is_link;		/* it may lead out of the drive */
+	char *text;		/* what the driver says; "": nothing */
+};
 
-/* text: what the driver said, "" for MARK_NONE. */
-enum mark mark_of_path(const char *path, char text[static MARK_TEXT_MAX]);
-/* Is it on a drive, by its name alone?  Folders are, too. */
+/* Ask the driver, which answers from memory; but while it cannot, whoever asks
+ * waits: by a thread of its own.  Caller frees the text. */
+void mark_look(const char *path, struct seen *ret);
+/* Is it on a drive, by its name alone?  Folders are, too.  Waits for none. */
 bool mark_is_on_drive(const char *path);
-/* What the driver says of a file or folder; "": nothing. */
-void mark_text(const char *path, char text[static MARK_TEXT_MAX]);
 /* text is that of a file that is to stay on this computer. */
 bool mark_is_kept(const char *text);
 /* ... and not only with its folder. */
 bool mark_has_pin(const char *text);
-/* The same as mark_of_path, of a file:// address. */
-enum mark mark_of_uri(const char *uri, char text[static MARK_TEXT_MAX]);
 /* The name of its emblem; NULL: none. */
 const char *mark_emblem(enum mark m);
 /* A text of the menu in the language of the session, as GTK wants it. */

@@ -7,6 +7,7 @@
 #define FM_TYPE(x) NAUTILUS_TYPE_##x
 #define FM_IFACE(x) Nautilus##x##Interface
 #define FM_COMPLETE NAUTILUS_OPERATION_COMPLETE
+#define FM_LATER NAUTILUS_OPERATION_IN_PROGRESS
 #define FM_WINDOW
 #define FM_UNUSED
 #define FM_MENU(p, files) nautilus_menu_provider_get_file_items(p, files)

@@ -10,6 +10,7 @@
 #define FM_TYPE(x) NEMO_TYPE_##x
 #define FM_IFACE(x) Nemo##x##Iface
 #define FM_COMPLETE NEMO_OPERATION_COMPLETE
+#define FM_LATER NEMO_OPERATION_IN_PROGRESS
 #define FM_WINDOW GtkWidget *window,
 #define FM_UNUSED (void)window;
 #define FM_MENU(p, files) \

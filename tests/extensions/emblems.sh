@@ -41,6 +41,14 @@ mkdir "$T/fails"
 printf '#!/bin/sh\necho "coffre: no room: ${0##*/} is full" >&2\nexit 74\n' \
     >"$T/fails/coffre"
 chmod 755 "$T/fails/coffre"
+# How many files each got, behind "pin --".
+mkdir "$T/counts.bin"
+printf '#!/bin/sh\necho $(($# - 2)) >>"%s"\n' "$T/counts" \
+    >"$T/counts.bin/coffre"
+chmod 755 "$T/counts.bin/coffre"
+counts_are() {
+	[ "$(xargs <"$T/counts" 2>/dev/null)" = "$1" ]
+}
 into() {
 	local out=$1
 	shift
@@ -105,6 +113,15 @@ for so in "$B"/extensions/libcoffre-*.so; do
 	kill $HOST
 	HOST=
 
+	# A driver that does not answer.
+	kill -STOP "$MPID"
+	timeout 20 "$B/extensions/host-$m" "$so" "~$M/new-$m" \
+	    "~$M/folder/file" >"$T/$m.beats" 8>&-
+	kill -CONT "$MPID"
+	beats=$(sed -n 's/^beats: //p' "$T/$m.beats")
+	check "$m: while the drive does not answer the windows do" \
+	    test "${beats:-0}" -ge 10
+
 	# More than are looked at in one go.
 	mkdir "$M/many-$m"
 	for i in $(seq 1000 2100); do
@@ -114,6 +131,16 @@ for so in "$B"/extensions/libcoffre-*.so; do
 	check "$m: the last of them, too, is looked at again" \
 	    [ "$(grep "many-$m/2100:" "$T/$m.many" | sed -n '$s/.*: //p')" = \
 	    emblem-default ]
+
+	# And than a command takes in one go.
+	rm -f "$T/counts"
+	PATH=$T/counts.bin:$PATH "$B/extensions/host-$m" "$so" "$M/many-$m"/* \
+	    "=Keep on This Computer" <>"$T/host.in" >/dev/null 8>&- &
+	HOST=$!
+	check "$m: a command of the menu is given all, in portions" \
+	    until_ok 20 counts_are "500 500 101"
+	kill $HOST
+	HOST=
 done
 words() {
 	LANGUAGE=$1 "$B/extensions/words" "$2"

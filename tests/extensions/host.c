@@ -9,7 +9,9 @@
  * prints "FILE: EMBLEM" (or "-") and "menu: LABEL" of all of them together.
  * "+" among the files means: wait until the file before it is to be looked at
  * again, and is not on its way.  "=LABEL": that item of the menu is chosen, and
- * then it runs until it is ended.
+ * then it runs until it is ended.  "~" before a file: what there is to show of
+ * it is not waited for; then "beats: N" says how often the main loop came round
+ * in two seconds that began with the first of them, the menu among them.
  */
 
 #include <gio/gio.h>
@@ -144,24 +146,45 @@ provider_new(const char *path)
 	return n == 1 ? g_object_new(types[0], NULL) : NULL;
 }
 
-/* The extension answers at once: this is never called. */
 static void
-on_done(void)
+on_done(gpointer p, gpointer handle, int result, gpointer file)
 {
-	(void)printf("answered later\n");
+	GMainLoop *loop = g_object_get_data(file, "shown");
+
+	(void)p;
+	(void)handle;
+	(void)result;
+	if (loop)
+		g_main_loop_quit(loop);
+}
+
+/* True: the answer comes later. */
+static gboolean
+ask(GObject *p, File *f)
+{
+	FM(OperationHandle) *handle = NULL;
+	GClosure *done = g_cclosure_new(G_CALLBACK(on_done), f, NULL);
+	int r;
+
+	g_closure_set_marshal(done, g_cclosure_marshal_generic);
+	g_object_set_data(f, "emblem", NULL);
+	r = (int)fm_(info_provider_update_file_info)((FM(InfoProvider) *)p,
+	    (FM(FileInfo) *)f, done, &handle);
+	g_closure_unref(done);
+	return r == (int)FM_LATER;
 }
 
 static void
 update(GObject *p, File *f)
 {
-	FM(OperationHandle) *handle = NULL;
-	GClosure *done = g_cclosure_new(G_CALLBACK(on_done), NULL, NULL);
+	GMainLoop *loop = g_main_loop_new(NULL, FALSE);
 	const char *emblem;
 
-	g_object_set_data(f, "emblem", NULL);
-	(void)fm_(info_provider_update_file_info)((FM(InfoProvider) *)p,
-	    (FM(FileInfo) *)f, done, &handle);
-	g_closure_unref(done);
+	g_object_set_data(f, "shown", loop);
+	if (ask(p, f))
+		g_main_loop_run(loop);
+	g_object_set_data(f, "shown", NULL);
+	g_main_loop_unref(loop);
 	emblem = g_object_get_data(f, "emblem");
 	(void)printf("%s: %s\n", (char *)g_object_get_data(f, "uri"),
 	    emblem ? emblem : "-");
@@ -220,9 +243,40 @@ menu(GObject *p, GList *files, const char *wanted)
 	g_list_free_full(items, g_object_unref);
 }
 
+static int beats;
+
+static gboolean
+on_beat(gpointer arg)
+{
+	(void)arg;
+	beats++;
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_end(gpointer loop)
+{
+	g_main_loop_quit(loop);
+	return G_SOURCE_REMOVE;
+}
+
+static void
+beats_count(gint64 from)
+{
+	GMainLoop *loop = g_main_loop_new(NULL, FALSE);
+	gint64 left = from + 2000000 - g_get_monotonic_time();
+
+	(void)g_timeout_add(100, on_beat, NULL);
+	(void)g_timeout_add((guint)MAX(left / 1000, 0), on_end, loop);
+	g_main_loop_run(loop);
+	g_main_loop_unref(loop);
+	(void)printf("beats: %d\n", beats);
+}
+
 int
 main(int argc, char **argv)
 {
+	gint64 from = 0;
 	GObject *p = argc > 2 ? provider_new(argv[1]) : NULL;
 	const char *wanted = NULL;
 	GList *files = NULL;
@@ -242,13 +296,20 @@ main(int argc, char **argv)
 			wanted = argv[i] + 1;
 			continue;
 		}
+		if (*argv[i] == '~' && from == 0)
+			from = g_get_monotonic_time();
 		f = g_object_new(file_get_type(), NULL);
-		g_object_set_data_full(f, "uri", g_filename_to_uri(argv[i],
-		    NULL, NULL), g_free);
+		g_object_set_data_full(f, "uri", g_filename_to_uri(argv[i] +
+		    (*argv[i] == '~'), NULL, NULL), g_free);
 		files = g_list_append(files, f);
-		update(p, f);
+		if (*argv[i] == '~')
+			(void)ask(p, f);
+		else
+			update(p, f);
 	}
 	menu(p, files, wanted);
+	if (from > 0)
+		beats_count(from);
 	if (wanted)
 		g_main_loop_run(g_main_loop_new(NULL, FALSE));
 	/* Files that go are forgotten by the extension, too. */
