@@ -15,6 +15,7 @@ struct notify {
 	GHashTable *ids;	/* kind: number of what is shown */
 	GCancellable *end;
 	unsigned under_way;
+	GList *showing;		/* of these, those that are to show something */
 	GList *waiting;		/* calls for which nobody was there */
 };
 
@@ -23,6 +24,7 @@ struct call {
 	char *kind, *summary, *body;
 	int urgency;
 	guint watch;		/* for somebody to show it; 0: none */
+	bool is_over;		/* there is no more to show */
 };
 
 /* Where the session's bus is, if it is there: GLib would start another one,
@@ -65,6 +67,7 @@ call_done(struct call *c)
 {
 	struct notify *n = c->n;
 
+	n->showing = g_list_remove(n->showing, c);
 	call_free(c);
 	if (--n->under_way == 0 && !g_cancellable_is_cancelled(n->end))
 		n->on_idle(n->arg);
@@ -155,6 +158,23 @@ answer_of(GObject *bus, GAsyncResult *res)
 }
 
 static void
+on_closed(GObject *bus, GAsyncResult *res, gpointer arg)
+{
+	GVariant *v = answer_of(bus, res);
+
+	if (v)
+		g_variant_unref(v);
+	call_done(arg);
+}
+
+static void
+shown_close(struct call *c, guint32 id)
+{
+	start(c->n, "CloseNotification", g_variant_new("(u)", id), NULL,
+	    on_closed, c);
+}
+
+static void
 on_shown(GObject *bus, GAsyncResult *res, gpointer arg)
 {
 	GVariant *v = answer_of(bus, res);
@@ -163,9 +183,13 @@ on_shown(GObject *bus, GAsyncResult *res, gpointer arg)
 
 	if (v) {
 		g_variant_get(v, "(u)", &id);
+		g_variant_unref(v);
+		if (c->is_over) {
+			shown_close(c, id);
+			return;
+		}
 		g_hash_table_insert(c->n->ids, g_strdup(c->kind),
 		    GUINT_TO_POINTER(id));
-		g_variant_unref(v);
 	}
 	call_done(c);
 }
@@ -211,6 +235,7 @@ on_owner(GDBusConnection *bus, const gchar *name, const gchar *owner,
 	(void)owner;
 	wait_end(c);
 	c->n->under_way++;
+	c->n->showing = g_list_prepend(c->n->showing, c);
 	start(c->n, "GetCapabilities", NULL, "(as)", on_caps, c);
 }
 
@@ -220,9 +245,10 @@ wait_begin(struct call *c, const GError *e)
 {
 	struct notify *n = c->n;
 
-	if (!is_absent(e) || g_cancellable_is_cancelled(n->end))
+	if (c->is_over || !is_absent(e) || g_cancellable_is_cancelled(n->end))
 		return false;
 	wait_drop(n, c->kind);
+	n->showing = g_list_remove(n->showing, c);
 	n->waiting = g_list_prepend(n->waiting, c);
 	c->watch = g_bus_watch_name_on_connection(n->bus, NAME,
 	    G_BUS_NAME_WATCHER_FLAGS_NONE, on_owner, NULL, c, NULL);
@@ -246,6 +272,11 @@ on_caps(GObject *bus, GAsyncResult *res, gpointer arg)
 		if (!wait_begin(c, e))
 			call_done(c);
 		g_clear_error(&e);
+		return;
+	}
+	if (c->is_over) {
+		g_variant_unref(v);
+		call_done(c);
 		return;
 	}
 	body = has_markup(v) ? g_markup_escape_text(c->body, -1) :
@@ -295,6 +326,7 @@ notify_show(struct notify *n, const char *kind, int urgency,
 	c->body = g_utf8_make_valid(body, -1);
 	c->urgency = CLAMP(urgency, 0, 2);
 	n->under_way++;
+	n->showing = g_list_prepend(n->showing, c);
 	wait_drop(n, kind);
 	if (n->bus && g_dbus_connection_is_closed(n->bus)) {
 		wait_drop(n, NULL);
@@ -314,29 +346,23 @@ notify_show(struct notify *n, const char *kind, int urgency,
 	g_free(address);
 }
 
-static void
-on_closed(GObject *bus, GAsyncResult *res, gpointer arg)
-{
-	GVariant *v = answer_of(bus, res);
-
-	if (v)
-		g_variant_unref(v);
-	call_done(arg);
-}
-
 void
 notify_gone(struct notify *n, const char *kind)
 {
 	guint id = GPOINTER_TO_UINT(g_hash_table_lookup(n->ids, kind));
 	struct call *c;
+	GList *l;
 
 	wait_drop(n, kind);
+	for (l = n->showing; l; l = l->next) {
+		c = l->data;
+		c->is_over = c->is_over || strcmp(c->kind, kind) == 0;
+	}
 	if (id == 0 || g_dbus_connection_is_closed(n->bus))
 		return;
 	g_hash_table_remove(n->ids, kind);
 	c = g_new0(struct call, 1);
 	c->n = n;
 	n->under_way++;
-	start(n, "CloseNotification", g_variant_new("(u)", id), NULL,
-	    on_closed, c);
+	shown_close(c, id);
 }

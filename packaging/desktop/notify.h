@@ -23,6 +23,7 @@ void notify_free(struct notify *n);
 /* Plain text; markup in it is shown as it stands. */
 void notify_show(struct notify *n, const char *kind, int urgency,
     const char *summary, const char *body);
+/* Take it away, or do not show it if that has not been done yet. */
 void notify_gone(struct notify *n, const char *kind);
 bool notify_is_busy(const struct notify *n);
 /* Is there something that nobody was there to show? */

@@ -12,6 +12,7 @@
 /*
  * double notify|plain	stands in for a notification daemon on the session's
  *			bus, with or without markup
+ * double slow		like plain, but takes a second to show something
  * double login		for logind on the system's bus
  * double network	for NetworkManager, likewise; the line is metered (1)
  *
@@ -59,6 +60,8 @@ static const struct role {
 	    "/org/freedesktop/Notifications", G_BUS_TYPE_SESSION },
 	{ "plain", notify_xml, "org.freedesktop.Notifications",
 	    "/org/freedesktop/Notifications", G_BUS_TYPE_SESSION },
+	{ "slow", notify_xml, "org.freedesktop.Notifications",
+	    "/org/freedesktop/Notifications", G_BUS_TYPE_SESSION },
 	{ "login", login_xml, "org.freedesktop.login1",
 	    "/org/freedesktop/login1", G_BUS_TYPE_SYSTEM },
 	{ "network", network_xml, "org.freedesktop.NetworkManager",
@@ -71,11 +74,28 @@ static GMainLoop *loop;
 static guint32 last_id;
 static guint32 metered = 1;
 
+struct answer {
+	GDBusMethodInvocation *call;
+	guint32 id;
+};
+
+static gboolean
+on_answer(gpointer arg)
+{
+	struct answer *a = arg;
+
+	g_dbus_method_invocation_return_value(a->call, g_variant_new("(u)",
+	    a->id));
+	g_free(a);
+	return G_SOURCE_REMOVE;
+}
+
 static void
 notify(GVariant *args, GDBusMethodInvocation *call)
 {
 	const char *app, *icon, *summary, *body;
 	GVariant *hints, *urgency;
+	struct answer *a = g_new(struct answer, 1);
 	guint32 replaces, id;
 
 	g_variant_get(args, "(&su&s&s&s@as@a{sv}i)", &app, &replaces, &icon,
@@ -89,7 +109,10 @@ notify(GVariant *args, GDBusMethodInvocation *call)
 	if (urgency)
 		g_variant_unref(urgency);
 	g_variant_unref(hints);
-	g_dbus_method_invocation_return_value(call, g_variant_new("(u)", id));
+	a->call = call;
+	a->id = id;
+	g_timeout_add(strcmp(role->word, "slow") == 0 ? 1000 : 0, on_answer,
+	    a);
 }
 
 /* A lock is over when the other end of its pipe is closed. */
@@ -145,7 +168,7 @@ on_call(GDBusConnection *bus, const char *sender, const char *path,
 		inhibit(args, call);
 	} else if (strcmp(method, "GetCapabilities") == 0) {
 		g_dbus_method_invocation_return_value(call, g_variant_new(
-		    "(^as)", strcmp(role->word, "plain") == 0 ? plain : rich));
+		    "(^as)", strcmp(role->word, "notify") == 0 ? rich : plain));
 	} else if (strcmp(method, "Notify") == 0) {
 		notify(args, call);
 	} else {

@@ -41,7 +41,7 @@ need "a bus is there" bus_start
 check "without a notification daemon nothing is said" \
     [ -z "$(said 'notify\tx\t1\tA\tB\n' 2>&1)" ]
 need "a notification daemon is there" double_start notify
-said 'notify\tx\t1\tA & <b>\tone <b>&\ngone\tx\nnotify\tx\t9\tA\xff\tB\n'
+said 'notify\tx\t1\tA & <b>\tone <b>&\nnotify\tx\t9\tA\xff\tB\n'
 check "what may be markup is escaped" shown 'body=one &lt;b&gt;&amp;$'
 check "in what has markup alone" shown 'summary=A & <b> '
 check "what is no text is made one" shown 'urgency=2 summary=A.* body=B$'
@@ -52,6 +52,20 @@ double_end "$DOUBLE_PID"
 need "one without markup is there" double_start plain
 said 'notify\tx\t1\tA\tone <b>&\n'
 check "there text stays as it is" noted plain 'body=one <b>&$'
+said 'notify\tx\t1\tA\tover\ngone\tx\nnotify\ty\t1\tA\tnot over\n'
+check "what is over before it could be shown is not" \
+    fails noted plain 'body=over$'
+check "but what is not is" noted plain 'body=not over$'
+double_end "$DOUBLE_PID"
+need "a slow one is there" double_start slow
+(
+	printf 'notify\tx\t1\tA\tone\n'
+	until_ok 10 noted slow 'body=one$'
+	printf 'gone\tx\n'
+	sleep 2
+) | "$HELPER"
+check "what is over while it is being shown is taken away" \
+    noted slow '^close id=1$'
 double_end "$DOUBLE_PID"
 
 # ---- a mount
