@@ -15,7 +15,10 @@
  * there are, a marker has to do, and the probe says so.
  */
 
-#define PAGES_MAX 10000
+/* A server that makes them up comes to an end; where there are so many the
+ * next call goes on. */
+#define PAGES_MAX 100
+#define VERSIONS_MAX 10000
 
 struct sweep {
 	struct s3 *s;
@@ -24,6 +27,7 @@ struct sweep {
 	struct buf found;		/* of a page: latest, id */
 	char latest[256];		/* id; "" if not seen yet */
 	bool is_over;			/* a key behind ours was seen */
+	unsigned ndeleted;
 	bool is_unlisted;		/* it failed because of the listing */
 	struct buf text;
 };
@@ -51,6 +55,14 @@ on_version(void *arg, const struct s3_version *v)
 	(void)buf_put_u8(&w->found, v->is_latest);
 	(void)buf_put_str16(&w->found, v->key, strlen(v->key) + 1);
 	return buf_put_str16(&w->found, v->id, strlen(v->id) + 1);
+}
+
+static int
+endless(struct sweep *w)
+{
+	s3_say(w->s, "%s shows versions of an object without an end",
+	    w->s->endpoint);
+	return -EPROTO;
 }
 
 static int
@@ -116,7 +128,8 @@ page_sweep(struct sweep *w)
 		if (strcmp(key, w->key) != 0)
 			w->is_over = true;
 		else if (!is_latest)
-			r = version_delete(w->s, w->key, id);
+			r = w->ndeleted++ < VERSIONS_MAX ?
+			    version_delete(w->s, w->key, id) : endless(w);
 		else if (len <= sizeof(w->latest))
 			memcpy(w->latest, id, len);
 	}
@@ -145,7 +158,7 @@ sweep(struct sweep *w)
 			break;
 	}
 	if (n == PAGES_MAX)
-		return -EPROTO;
+		return endless(w);
 	/* None is the current one: a marker makes sure. */
 	return version_delete(w->s, w->key, w->latest[0] ? w->latest : NULL);
 }

@@ -15,6 +15,10 @@
 
 /* A server that makes pages up comes to an end. */
 #define PAGES_MAX 100000
+/* Also where each look shows what should be gone; where there are so many
+ * versions the next call goes on. */
+#define ROUNDS_MAX 100
+#define VERSIONS_MAX 10000
 
 struct walk {
 	struct swift *s;
@@ -119,6 +123,7 @@ swift_list(struct store *st, const char *prefix,
 struct versions {
 	const char *object;
 	struct buf found;		/* ids */
+	unsigned ndeleted;
 };
 
 static int
@@ -148,6 +153,13 @@ version_delete(struct swift *s, const char *object, const char *id)
 	return r == -ENOENT ? 0 : r;
 }
 
+static int
+endless(struct swift *s)
+{
+	swift_say(s, "%s shows versions of an object without an end", s->host);
+	return -EPROTO;
+}
+
 /* Oldest first, so that none comes to light: a page shows the newest, the
  * marker, first. */
 static int
@@ -165,7 +177,9 @@ found_delete(struct swift *s, struct versions *v)
 		id[n++] = rd_str16(&in, UINT16_MAX, &len);
 	while (r == 0 && n > 0) {
 		n--;
-		if (id[n])
+		if (v->ndeleted++ >= VERSIONS_MAX)
+			r = endless(s);
+		else if (id[n])
 			r = version_delete(s, v->object, (const char *)id[n]);
 	}
 	free(id);
@@ -181,7 +195,7 @@ swift_versions_delete(struct swift *s, const char *object)
 	int i, r = 0;
 
 	/* Each round takes away what the one before has seen. */
-	for (i = 0; i < PAGES_MAX && r == 0; i++) {
+	for (i = 0; i < ROUNDS_MAX && r == 0; i++) {
 		buf_reset(&v.found);
 		r = page(s, "versions=&", object, "", on_version, &v, &n);
 		if (r == 0 && v.found.len == 0)
@@ -189,6 +203,8 @@ swift_versions_delete(struct swift *s, const char *object)
 		if (r == 0)
 			r = found_delete(s, &v);
 	}
+	if (i == ROUNDS_MAX && r == 0)
+		r = endless(s);
 	buf_done(&v.found);
 	return r;
 }

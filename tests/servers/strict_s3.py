@@ -18,6 +18,7 @@ standard form says is refused with a code that names the fault.  One bucket,
     --uncond        501 to a condition;  --ignore  ignores it
     --versions      keeps versions;  --lock  and lets nobody delete them, and
                     takes nothing without Content-MD5
+    --endless       makes more versions up wherever they are listed
     --blind STATUS  answers that to a listing of versions; 200: with one of
                     objects
     --lifecycle P,P a rule for each of these prefixes deletes by age
@@ -229,6 +230,8 @@ class Handler(BaseHTTPRequestHandler):
             # For tests, unsigned: everything it holds, also out of sight.
             kept = sum(len(v) for v in self.server.objects.values())
             return self.reply(200, str(kept).encode())
+        if self.path == "/deletes":
+            return self.reply(200, str(self.server.deletes).encode())
         if self.path == "/without-md5":
             return self.reply(200, str(self.server.bare).encode())
         if self.path.startswith("/secret-is/"):
@@ -307,6 +310,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def delete(self, key, kept, version):
         conf, have = self.server.conf, self.server.objects
+        self.server.deletes += 1
         if version:
             if conf.lock:
                 raise Refusal(403, "AccessDenied")
@@ -397,8 +401,13 @@ class Handler(BaseHTTPRequestHandler):
                        if (k, v[0]) == mark), None)
             if at is None:
                 at = sum(1 for k, v, _ in every if k < mark[0])
-        page = every[at:at + min(self.server.conf.page,
-                                 int(sub.get("max-keys", 1000)))]
+        size = min(self.server.conf.page, int(sub.get("max-keys", 1000)))
+        if self.server.conf.endless:
+            at = 0
+            every = [(sub["prefix"], ("w%d" % (self.server.count + i), b""),
+                      False) for i in range(size + 1)]
+            self.server.count += size
+        page = every[at:at + size]
         more = at + len(page) < len(every)
         text = "<IsTruncated>%s</IsTruncated>" % str(more).lower()
         if "encoding-type" in sub:
@@ -446,7 +455,7 @@ def main():
     a = argparse.ArgumentParser()
     a.add_argument("pidfile")
     for name in ("sig2", "list1", "virtual", "uncond", "ignore", "versions",
-                 "lock"):
+                 "lock", "endless"):
         a.add_argument("--" + name, action="store_true")
     a.add_argument("--token")
     a.add_argument("--lifecycle")
@@ -468,7 +477,7 @@ def main():
     if conf.tls:
         server.tls_read()
         signal.signal(signal.SIGHUP, server.tls_read)
-    server.bare = 0
+    server.bare = server.deletes = 0
     server.lock = threading.Lock()
     server.refusals = 0
     with open(conf.pidfile, "w") as f:

@@ -321,6 +321,21 @@ START_TEST(an_upload_that_is_only_accepted_is_not_kept)
 }
 END_TEST
 
+/* Whatever is deleted, this version is still there; and a delete says that
+ * versions are kept. */
+START_TEST(a_version_that_never_goes_is_given_up)
+{
+	busy_start("HTTP/1.1 200 OK\r\nConnection: close\r\n"
+	    "Content-Type: application/json\r\nX-Object-Version-Id: v1\r\n"
+	    "Content-Length: 47\r\n\r\n"
+	    "[{\"name\":\"a\",\"bytes\":1, \"version_id\":\"v1\"}    ]");
+	ck_assert_int_eq(store_delete(s, "a"), -EPROTO);
+	ck_assert_int_gt(atomic_load(&busy.others), 3);
+	ck_assert_int_lt(atomic_load(&busy.others), 1000);
+	busy_end();
+}
+END_TEST
+
 START_TEST(a_refused_key_is_not_tried_again)
 {
 	struct buf b = BUF_INIT(100);
@@ -555,6 +570,18 @@ START_TEST(under_a_lock_a_delete_hides_and_the_probe_says_so)
 }
 END_TEST
 
+START_TEST(versions_without_an_end_are_given_up)
+{
+	double_open("--versions --endless --page 3");
+	put("a", "one");
+	put("a", "two");
+	ck_assert_int_eq(store_delete(s, "a"), -EPROTO);
+	ck_assert_int_lt(told("deletes"), 1000);
+	ck_assert_int_gt(told("deletes"), 3);
+	double_close();
+}
+END_TEST
+
 /* Not every server that keeps versions can list them. */
 START_TEST(versions_that_are_not_shown_are_hidden_and_told_of)
 {
@@ -671,12 +698,14 @@ main(void)
 	tcase_add_loop_test(t, a_busy_log_in_is_left_alone, 0, 2);
 	tcase_add_test(t, a_renewal_that_fails_is_not_tried_by_every_request);
 	tcase_add_test(t, an_upload_that_is_only_accepted_is_not_kept);
+	tcase_add_test(t, a_version_that_never_goes_is_given_up);
 	tcase_add_test(t, a_refused_key_is_not_tried_again);
 	tcase_add_test(t, bad_addresses_are_refused_with_a_reason);
 	tcase_add_test(t, an_address_is_shown_without_the_key);
 	suite_add_tcase(suite, t);
 	tcase_add_test(d, a_delete_removes_every_version_and_no_others);
 	tcase_add_test(d, under_a_lock_a_delete_hides_and_the_probe_says_so);
+	tcase_add_test(d, versions_without_an_end_are_given_up);
 	tcase_add_loop_test(d,
 	    versions_that_are_not_shown_are_hidden_and_told_of, 0, 4);
 	tcase_add_loop_test(d, under_a_lock_what_is_put_has_its_md5, 0, 2);
