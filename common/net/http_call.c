@@ -50,6 +50,19 @@ wants_fill(const struct http_want *w, const char *p, size_t len)
 	}
 }
 
+/* If it is a date, by the clock of who says it: which of the two headers comes
+ * first is not said. */
+static void
+retry_after_set(struct http_call *c)
+{
+	int64_t now_s = c->date_s > 0 ? c->date_s :
+	    clock_real_ns() / 1000000000;
+
+	if (c->retry_after[0])
+		(void)http_retry_after(c->retry_after, now_s,
+		    &c->resp->retry_after_ms);
+}
+
 size_t
 http_on_header(char *p, size_t one, size_t n, void *arg)
 {
@@ -65,14 +78,18 @@ http_on_header(char *p, size_t one, size_t n, void *arg)
 	 * authentication. */
 	if (len > 5 && strncmp(p, "HTTP/", 5) == 0) {
 		a->retry_after_ms = -1;
+		c->retry_after[0] = '\0';
+		c->date_s = 0;
 		a->is_html = false;
 		c->content_range[0] = '\0';
 		http_peer_tls(c);
 	} else if (header_is(p, len, "Date", v, sizeof(v))) {
 		http_peer_date(c, v);
-	} else if (header_is(p, len, "Retry-After", v, sizeof(v))) {
-		(void)http_retry_after(v, clock_real_ns() / 1000000000,
-		    &a->retry_after_ms);
+		(void)http_date(v, &c->date_s);
+		retry_after_set(c);
+	} else if (header_is(p, len, "Retry-After", c->retry_after,
+	    sizeof(c->retry_after))) {
+		retry_after_set(c);
 	} else if (header_is(p, len, "Content-Type", v, sizeof(v))) {
 		a->is_html = strncasecmp(v, "text/html", 9) == 0;
 	} else if (header_is(p, len, "Content-Range",

@@ -59,6 +59,8 @@ struct http_call {
 	int fail;		/* why we broke it off; 0: we did not */
 	char first[16];		/* how the answer's body begins */
 	char content_range[80];
+	char retry_after[80];
+	int64_t date_s;		/* of the answer; 0: not said */
 	char error[CURL_ERROR_SIZE];
 };
 

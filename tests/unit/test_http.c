@@ -302,6 +302,39 @@ START_TEST(the_body_of_an_error_is_no_data)
 }
 END_TEST
 
+/* By the clock of who says it, whichever comes first. */
+START_TEST(a_time_to_come_back_is_by_the_clock_of_the_server)
+{
+	static const char *const a[] = {
+		"HTTP/1.1 503 Busy\r\nDate: Sun, 06 Nov 1994 08:49:30 GMT\r\n"
+		"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+		"Content-Length: 0\r\n\r\n",
+		"HTTP/1.1 503 Busy\r\n"
+		"Retry-After: Fri, 31 Dec 9999 23:59:37 GMT\r\n"
+		"Date: Fri, 31 Dec 9999 23:59:30 GMT\r\n"
+		"Content-Length: 0\r\n\r\n",
+		"HTTP/1.1 503 Busy\r\nDate: Sun, 06 Nov 1994 08:49:30 GMT\r\n"
+		"Retry-After: 7\r\nContent-Length: 0\r\n\r\n",
+		/* Who does not say is taken to agree with us. */
+		"HTTP/1.1 503 Busy\r\n"
+		"Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+		"Content-Length: 0\r\n\r\n",
+		"HTTP/1.1 503 Busy\r\nDate: Sun, 06 Nov 1994 08:49:30 GMT\r\n"
+		"Content-Length: 0\r\n\r\n" };
+	static const int want[] = { 7000, 7000, 7000, 0, -1 };
+	struct http_resp ans;
+	int i;
+
+	BEGIN(a, NULL);
+	for (i = 0; i < 5; i++) {
+		ck_assert_int_eq(get(NULL, &ans), 0);
+		ck_assert_msg(ans.retry_after_ms == want[i], "%d: %lld", i,
+		    (long long)ans.retry_after_ms);
+	}
+	end();
+}
+END_TEST
+
 START_TEST(an_endless_error_is_cut_and_still_an_error)
 {
 	static const char head[] = "!HTTP/1.1 404 No\r\n\r\n";
@@ -776,6 +809,8 @@ main(void)
 	tcase_add_loop_test(t, a_range_is_what_was_asked_for_or_nothing, 0,
 	    sizeof(range) / sizeof(range[0]));
 	tcase_add_test(t, the_body_of_an_error_is_no_data);
+	tcase_add_test(t,
+	    a_time_to_come_back_is_by_the_clock_of_the_server);
 	tcase_add_test(t, an_endless_error_is_cut_and_still_an_error);
 	tcase_add_test(t, a_body_larger_than_the_buffer_is_refused);
 	tcase_add_loop_test(t, what_is_not_http_gives_no_data, 0,
