@@ -167,6 +167,8 @@ parts_open_store(struct parts *p, struct err *e)
 	struct err why = { "" };
 	int r = url_check(p, e);
 
+	if (r == 0)
+		r = stores_promote_rest(p->name, e);
 	if (r < 0)
 		return r;
 	p->closed.msg[0] = '\0';

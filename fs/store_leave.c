@@ -4,9 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "fs/conf.h"
 #include "fs/opts.h"
-#include "fs/pass.h"
 #include "fs/probed.h"
 #include "fs/store_job.h"
 #include "fs/stores.h"
@@ -205,33 +203,6 @@ others_check(const struct store_job *j, size_t at, uint64_t budget,
 	return r;
 }
 
-/* Store 1 leaves: another one's settings take its place. */
-static int
-promote(const char *name, unsigned number, struct err *e)
-{
-	struct secret s = { NULL, 0 };
-	struct opts drive, o;
-	int r;
-
-	opts_init(&drive);
-	opts_init(&o);
-	r = conf_load(name, &drive, e);
-	if (r == 0)
-		r = stores_load(name, number, &o, e);
-	if (r == 0 && !o.password_command)
-		r = stores_password(name, number, &o, NULL, &s, e);
-	if (r == 0)
-		r = stores_take(&drive, &o, e);
-	if (r == 0)
-		r = stores_save(name, 1, &drive, &s, e);
-	if (r == 0)
-		r = stores_delete(name, number, e);
-	pass_done(&s);
-	opts_done(&o);
-	opts_done(&drive);
-	return r;
-}
-
 /* Does another one lack nothing?  Otherwise what is queued for all of them may
  * be on no other store. */
 static bool
@@ -289,7 +260,7 @@ store_job_remove(const struct store_job *j, unsigned number, bool is_lost,
 		r = others_check(j, at, budget, e);
 	(void)stores_numbers(j->name, numbers);
 	if (r == 0)
-		r = number == 1 ? promote(j->name, numbers[1], e) :
+		r = number == 1 ? stores_promote(j->name, numbers[1], e) :
 		    stores_delete(j->name, number, e);
 	if (r < 0) {
 		store_mirror_leaving(j->store, at, false);

@@ -80,8 +80,10 @@ stores_save_password(const char *drive, unsigned n,
 	r = file_mkdirs(dir);
 	if (r == 0 && cred && cred->p)
 		r = file_write(path, cred->p, cred->len, 0600);
-	else if (r == 0 && unlink(path) < 0 && errno != ENOENT)
-		r = -errno;
+	else if (r == 0 && unlink(path) < 0)
+		r = errno == ENOENT ? 0 : -errno;
+	else if (r == 0)
+		r = file_sync_parent(path);
 	return r < 0 ? err_set(e, r, "'%s': %s", path, strerror(-r)) : 0;
 }
 
@@ -219,6 +221,73 @@ stores_take(struct opts *drive, const struct opts *o, struct err *e)
 		else
 			opts_unset(drive, t);
 	}
+	return r;
+}
+
+/* Its settings are those of store 1, too: now the password. */
+static int
+promote_end(const char *drive, unsigned n, const struct opts *o,
+    struct err *e)
+{
+	struct secret s = { NULL, 0 };
+	int r = 0;
+
+	if (!o->password_command)
+		r = stores_password(drive, n, o, NULL, &s, e);
+	if (r == 0)
+		r = stores_save_password(drive, 1, &s, e);
+	if (r == 0)
+		r = stores_delete(drive, n, e);
+	pass_done(&s);
+	return r;
+}
+
+/* At no step is a password beside the address of another store: it would be
+ * sent there. */
+int
+stores_promote(const char *drive, unsigned n, struct err *e)
+{
+	struct opts first, o;
+	int r;
+
+	opts_init(&first);
+	opts_init(&o);
+	r = conf_load(drive, &first, e);
+	if (r == 0)
+		r = stores_load(drive, n, &o, e);
+	if (r == 0)
+		r = stores_take(&first, &o, e);
+	if (r == 0)
+		r = stores_save_password(drive, 1, NULL, e);
+	if (r == 0)
+		r = conf_save(drive, &first, e);
+	if (r == 0)
+		r = promote_end(drive, n, &o, e);
+	opts_done(&o);
+	opts_done(&first);
+	return r;
+}
+
+int
+stores_promote_rest(const char *drive, struct err *e)
+{
+	unsigned numbers[STORES_MAX];
+	size_t i, count = stores_numbers(drive, numbers);
+	struct opts first, o;
+	int r = 0;
+
+	opts_init(&first);
+	if (count > 1)
+		r = conf_load(drive, &first, e);
+	for (i = 1; r == 0 && i < count; i++) {
+		opts_init(&o);
+		r = stores_load(drive, numbers[i], &o, e);
+		if (r == 0 && o.store && first.store &&
+		    strcmp(o.store, first.store) == 0)
+			r = promote_end(drive, numbers[i], &o, e);
+		opts_done(&o);
+	}
+	opts_done(&first);
 	return r;
 }
 

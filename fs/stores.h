@@ -65,6 +65,10 @@ int stores_source(const char *drive, const char *url,
  * is set in from; do two sets say the same? */
 int stores_who(struct opts *to, const struct opts *from, struct err *e);
 bool stores_who_same(const struct opts *a, const struct opts *b);
+/* Store 1 leaves, store n takes its place; and what is left of that to be done
+ * if it was cut short. */
+int stores_promote(const char *drive, unsigned n, struct err *e);
+int stores_promote_rest(const char *drive, struct err *e);
 /* Make a store's settings those of the drive's first one. */
 int stores_take(struct opts *drive, const struct opts *o, struct err *e);
 /* The mirror of p->store and all others, if there are any; more may come while

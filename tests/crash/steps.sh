@@ -137,6 +137,42 @@ leave_again() {
 	works "$T/tree.old" && has_one_store
 }
 
+# The first one, and both have passwords, which lie beside their addresses.
+leave_first_begin() {
+	leave_begin && echo first >"$(cred_of "$NAME")" &&
+	    mkdir -p "$(dirname "$(cred_of "$NAME.stores/2")")" &&
+	    echo second >"$(cred_of "$NAME.stores/2")" &&
+	    chmod 600 "$(cred_of "$NAME")" "$(cred_of "$NAME.stores/2")"
+}
+leave_first_run() {
+	stopping coffre store remove "$NAME" 1
+}
+cred_of() {
+	echo "$T/config/coffre/$1.cred"
+}
+# is_beside ADDRESS PASSWORD
+is_beside() {
+	local conf=$T/config/coffre/$NAME.conf
+
+	! grep -q "store = dir:$1\$" "$conf" ||
+	    [ ! -e "$(cred_of "$NAME")" ] ||
+	    grep -q "^$2\$" "$(cred_of "$NAME")"
+}
+leave_first_again() {
+	is_beside "$T/store" first && is_beside "$T/second" second || {
+		echo "a password beside another address"
+		return 1
+	}
+	has_one_store || heard coffre store remove "$NAME" 1 ||
+	    has_one_store || return 1
+	grep -q "^second\$" "$(cred_of "$NAME")" || {
+		echo "the password is lost"
+		return 1
+	}
+	works "$T/tree.old" && has_one_store &&
+	    grep -q "dir:$T/second\$" "$T/config/coffre/$NAME.conf"
+}
+
 # The same of a drive that is mounted: it is the daemon that is killed.
 died() {
 	local rc=0
@@ -173,7 +209,7 @@ mkdir "$T/whole"
 mv "$T/store" "$T/state" "$T/config" "$T/recovery" "$T/whole"
 : >"$T/tree.none"
 
-for story in ${STEPS:-make recover add leave add_mounted}; do
+for story in ${STEPS:-make recover add leave leave_first add_mounted}; do
 	at_steps "$story"
 done
 
