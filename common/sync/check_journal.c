@@ -13,20 +13,30 @@ check_is_finding(int r)
 	return r == -ENOENT || r == -EBADMSG || r == -EPROTO || r == -EFBIG;
 }
 
+bool
+check_is_unread(int r)
+{
+	return r < 0 && !check_is_finding(r) && r != -ENOMEM &&
+	    r != -ECANCELED;
+}
+
 int
 check_object(struct check *c, const struct check_want *w, bool is_needed)
 {
 	struct buf o = BUF_INIT(w->max);
+	bool is_unread;
 	int r;
 
 	r = object_get(c->store, w->name, c->tries ? c->tries : OBJECT_PATIENT,
 	    &o);
+	is_unread = check_is_unread(r);
 	if (r == 0)
 		r = w->open(c, w->arg, &o);
 	if (r == 0 && c->good)
 		r = c->good(c, w, &o);
 	buf_done(&o);
-	if (check_is_finding(r) && c->other && (r != -ENOENT || is_needed))
+	if ((check_is_finding(r) || is_unread) && c->other &&
+	    (r != -ENOENT || is_needed))
 		r = c->other(c, w, r);
 	return r;
 }

@@ -68,6 +68,8 @@ void check_say_blocks(struct check *c, const struct check_ref *r, size_t n,
 int check_object(struct check *c, const struct check_want *w, bool is_needed);
 /* What does not verify or is not there is a finding, not a failure. */
 bool check_is_finding(int r);
+/* The store did not give an object, or anything: nobody knows what it has. */
+bool check_is_unread(int r);
 /* Genesis, who is who and the grants of the keys: without one of them no
  * recovery key opens the drive. */
 int check_who(struct check *c);

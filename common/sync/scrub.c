@@ -117,6 +117,24 @@ say_here(void *arg, const char *finding)
 	s->conf->say(s->conf->arg, finding);
 }
 
+/* A member is one only where the drive is: an empty folder would be filled. */
+static int
+member_here(struct scrub *s)
+{
+	int r = s->is_mirror ? object_check_genesis(member_of(s, s->at),
+	    s->conf->keys, OBJECT_PATIENT) : 0;
+
+	/* Spoiled, it is there: to be mended with the journals. */
+	return r == -EPROTO || r == -EFBIG ? 0 : r;
+}
+
+/* It answers, and does not give this one object. */
+static bool
+is_object_unread(struct scrub *s, int r)
+{
+	return s->is_mirror && check_is_unread(r) && member_here(s) == 0;
+}
+
 /* One pack as this store has it.  Counts what was read; with pack, keeps it. */
 static int
 group_check(struct scrub *s, struct store *st, const struct group *g,
@@ -192,11 +210,19 @@ out:
 static int
 group_scrub(struct scrub *s, const struct group *g)
 {
-	bool is_bad;
+	bool is_bad = true;
+	char name[VAULT_PATH_MAX], line[VAULT_PATH_MAX + 64];
 	int r = group_check(s, member_of(s, s->at), g, NULL, &is_bad);
 
-	if (r < 0)
+	if (is_object_unread(s, r)) {
+		vault_name_pack(&s->conf->keys->rtag, &g->refs[0].ref.pack,
+		    name);
+		(void)snprintf(line, sizeof(line), N_("cannot be read on the "
+		    "store: '%s'"), name);
+		say_member(s, line);
+	} else if (r < 0) {
 		return r;
+	}
 	s->res.objects++;
 	if (!is_bad)
 		return 0;
@@ -282,9 +308,13 @@ on_other(struct check *c, const struct check_want *w, int why)
 	struct scrub *s = c->arg;
 	int r;
 
+	if (check_is_unread(why) && !is_object_unread(s, why))
+		return why;
 	r = owes_more(s) ? why : other_find(s, c, w, why, &o);
 	if (r == 0) {
-		check_say(c, why == -ENOENT ? N_("missing on the store: '%s'") :
+		check_say(c, check_is_unread(why) ?
+		    N_("cannot be read on the store: '%s'") :
+		    why == -ENOENT ? N_("missing on the store: '%s'") :
 		    N_("altered on the store: '%s'"), w->name);
 		r = mended(s, vault_name_is_head(w->name) ?
 		    head_mend(s, c, w) : store_mirror_mend(s->conf->store,
@@ -325,17 +355,6 @@ member_check(struct scrub *s, int (*fn)(struct check *c))
 }
 
 /* ---- all members ---- */
-
-/* A member is one only where the drive is: an empty folder would be filled. */
-static int
-member_here(struct scrub *s)
-{
-	int r = s->is_mirror ? object_check_genesis(member_of(s, s->at),
-	    s->conf->keys, OBJECT_PATIENT) : 0;
-
-	/* Spoiled, it is there: to be mended with the journals. */
-	return r == -EPROTO || r == -EFBIG ? 0 : r;
-}
 
 static void
 say_unreached(struct scrub *s, int r, bool is_here)

@@ -169,6 +169,18 @@ START_TEST(what_one_store_lacks_is_copied_from_the_other)
 }
 END_TEST
 
+START_TEST(what_one_store_does_not_give_is_copied_from_the_other)
+{
+	begin(kind[_i].has_checkpoint);
+	ck_assert_int_eq(sh("find b -type f -path '%s' | while read -r f; do "
+	    "ln -sfn \"$(basename \"$f\")\" \"$f\"; done",
+	    kind[_i].path), 0);
+	ck_assert_int_ne(sh("diff -rq a b >/dev/null 2>&1"), 0);
+	is_mended(kind[_i].is_needed);
+	end();
+}
+END_TEST
+
 START_TEST(what_no_store_has_right_is_not_mended)
 {
 	struct scrub_result s;
@@ -256,6 +268,8 @@ main(void)
 	/* Without the last: then it is not there at all. */
 	tcase_add_loop_test(t, what_one_store_lacks_is_copied_from_the_other,
 	    0, 4);
+	tcase_add_loop_test(t,
+	    what_one_store_does_not_give_is_copied_from_the_other, 0, 4);
 	tcase_add_test(t, what_no_store_has_right_is_not_mended);
 	tcase_add_loop_test(t, what_a_recovery_begins_with_is_looked_for, 0,
 	    2);
