@@ -40,7 +40,8 @@ struct mirror_item {
  * queue.  Any thread; none of them calls a store. */
 struct mirror_log {
 	/* At the end of the queue, out of its old place if it is there: 1 if
-	 * it is new; 2 if it was set aside; 0. */
+	 * it is new; 2 if it was set aside; 0.  What is to be replaced stays
+	 * so until it is. */
 	int (*add)(struct mirror_log *l, const char *member,
 	    const char *name, enum mirror_op op);
 	/* Many puts, with one flush: how many are new, and were set aside. */

@@ -91,6 +91,9 @@ add_locked(struct log *g, const char *member, const char *name,
 	old = op_locked(g, member, name);
 	if (old < 0)
 		return old;
+	/* What it has is still not to stay. */
+	if ((old & ~ASIDE) == MIRROR_REPLACE && op == MIRROR_PUT)
+		op = MIRROR_REPLACE;
 	s = db_stmt(g->db, ST_ADD, "INSERT OR REPLACE INTO lack "
 	    "(member, name, op) VALUES (?1, ?2, ?3)");
 	stmt_blob(s, 1, member, strlen(member));

@@ -8,8 +8,10 @@
 
 #include "store/mirror.h"
 #include "store/store.h"
+#include "sync/mirror_log.h"
 #include "tests/lib/mirror_rig.h"
 #include "util/buf.h"
+#include "util/err.h"
 
 static void
 reads(const char *name, const char *text)
@@ -253,6 +255,35 @@ START_TEST(what_was_cut_gets_its_end)
 	    STORE_IF_ABSENT), 0);
 	mrig_settle();
 	ck_assert_int_eq(mrig_sh("test $(cat b/d/z) = begin-end"), 0);
+	mrig_end();
+}
+END_TEST
+
+/* Neither a put nor a listing makes right what is there. */
+START_TEST(what_is_to_be_replaced_is_when_it_is_queued_again)
+{
+	const char *const many[] = { "d/x" };
+	struct mirror_item i;
+	struct mirror_log *l;
+	struct err e = { "" };
+	uint64_t fresh, aside;
+
+	mrig_begin(1, 1);
+	ck_assert_int_eq(mirror_log_open(mrig_dir, &l, &e), 0);
+	ck_assert_int_eq(l->add(l, "b", "d/x", MIRROR_REPLACE), 1);
+	ck_assert_int_eq(l->add(l, "b", "d/x", MIRROR_PUT), 0);
+	ck_assert_int_eq(l->next(l, "b", false, &i), 0);
+	ck_assert_int_eq(i.op, MIRROR_REPLACE);
+	ck_assert_int_eq(l->aside(l, "b", &i), 1);
+	ck_assert_int_eq(l->add_many(l, "b", many, 1, &fresh, &aside), 0);
+	ck_assert_uint_eq(aside, 1);
+	ck_assert_int_eq(l->next(l, "b", false, &i), 0);
+	ck_assert_int_eq(i.op, MIRROR_REPLACE);
+	ck_assert_int_eq(l->add(l, "b", "d/x", MIRROR_DELETE), 0);
+	ck_assert_int_eq(l->add(l, "b", "d/x", MIRROR_PUT), 0);
+	ck_assert_int_eq(l->next(l, "b", false, &i), 0);
+	ck_assert_int_eq(i.op, MIRROR_PUT);
+	l->close(l);
 	mrig_end();
 }
 END_TEST
@@ -578,6 +609,7 @@ main(void)
 	tcase_add_test(t, nothing_counts_when_every_member_is_empty);
 	tcase_add_test(t, what_a_member_has_whole_is_left_alone);
 	tcase_add_test(t, what_was_cut_gets_its_end);
+	tcase_add_test(t, what_is_to_be_replaced_is_when_it_is_queued_again);
 	tcase_add_test(t, what_gets_older_is_replaced);
 	tcase_add_test(t, members_that_wait_for_each_other_do_so_no_more);
 	tcase_add_test(t, what_cannot_be_had_does_not_hold_up_the_rest);
