@@ -398,7 +398,8 @@ errand_locked(struct mirror *v, struct member *m, int64_t not_before,
 	if (m->queued > 0 && !m->is_filling) {
 		r = ERRAND_COPY;
 		at = not_before;
-	} else if (m->fails > 0 && !m->is_put_bad) {
+	} else if (m->fails > 0 && (!m->is_put_bad ||
+	    m->why == -EMEDIUMTYPE)) {
 		r = ERRAND_LOOK;
 	} else if (m->aside > 0 && !m->is_filling) {
 		r = ERRAND_ASIDE;

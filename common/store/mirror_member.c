@@ -167,10 +167,17 @@ member_confirm(struct member *m)
 void
 member_look(struct member *m)
 {
-	int r = marker_get(m);
+	struct mirror *v = m->mirror;
+	bool was_empty;
+	int r;
 
-	if (r == -EMEDIUMTYPE || (r == -ENOENT && has_marker(m->mirror)))
+	mutex_lock(&v->lock);
+	was_empty = m->why == -EMEDIUMTYPE;
+	mutex_unlock(&v->lock);
+	r = marker_get(m);
+	if (r == -EMEDIUMTYPE || (r == -ENOENT && has_marker(v)))
 		r = member_confirm(m);
+	/* That its disk is back is all that was wrong with puts. */
 	if (r != -EMEDIUMTYPE)
-		member_note(m, r, false);
+		member_note(m, r, was_empty && r == 0);
 }

@@ -49,7 +49,8 @@ struct member {
 	unsigned fails;			/* one after the other */
 	int why;			/* with fails: the last one */
 	int64_t away_ms;		/* with fails: of the first one */
-	bool is_put_bad;		/* only a put mends it */
+	bool is_put_bad;		/* only a put mends it, or the disk
+					 * that is back */
 	int64_t retry_at_ms;		/* not before */
 	bool is_held;			/* puts are behind: see mirror_late.c */
 	int64_t cost_us;		/* of a read, smoothed; 0: unknown */

@@ -11,6 +11,7 @@
 #include "sync/mirror_log.h"
 #include "tests/lib/mirror_rig.h"
 #include "util/buf.h"
+#include "util/clock.h"
 #include "util/err.h"
 
 static void
@@ -192,6 +193,33 @@ START_TEST(the_place_of_another_drive_takes_nothing)
 	store_mirror_kick(mrig_store);
 	mrig_settle();
 	ck_assert_int_eq(mrig_sh("cmp a/d/x b/d/x"), 0);
+	mrig_end();
+}
+END_TEST
+
+/* Nothing is put meanwhile. */
+START_TEST(a_disk_that_is_back_is_seen_without_a_put)
+{
+	int64_t until = clock_mono_ms() + 20000;
+	struct buf b = BUF_INIT(100);
+	struct mirror_state st;
+
+	mrig_begin(2, 1);
+	ck_assert_int_eq(mrig_sh("mv b gone && mkdir b"), 0);
+	ck_assert_int_eq(store_get(mrig_store, "d/x", &b), -ENOENT);
+	store_mirror_state(mrig_store, 1, &st);
+	ck_assert_int_eq(st.why, -EMEDIUMTYPE);
+	(void)usleep(300000);
+	store_mirror_state(mrig_store, 1, &st);
+	ck_assert_int_eq(st.why, -EMEDIUMTYPE);
+	ck_assert_int_eq(mrig_sh("rm -r b && mv gone b"), 0);
+	do {
+		ck_assert_int_lt(clock_mono_ms(), until);
+		(void)usleep(10000);
+		store_mirror_state(mrig_store, 1, &st);
+	} while (st.is_away);
+	ck_assert_str_eq(st.problem, "");
+	buf_done(&b);
 	mrig_end();
 }
 END_TEST
@@ -604,6 +632,7 @@ main(void)
 	    an_old_head_is_not_read_from_who_lacks_the_new_one);
 	tcase_add_test(t, an_empty_folder_is_not_taken_for_a_member);
 	tcase_add_test(t, the_place_of_another_drive_takes_nothing);
+	tcase_add_test(t, a_disk_that_is_back_is_seen_without_a_put);
 	tcase_add_test(t,
 	    an_empty_folder_does_not_say_that_anything_is_gone);
 	tcase_add_test(t, nothing_counts_when_every_member_is_empty);
