@@ -407,12 +407,13 @@ mount_down(struct mount *m, struct mount_left *ret)
 	control_stop(m->control);
 	leftover_stop(m->leftover);
 	/* Still open at a forced unmount: flushed and closed here. */
-	stage_done(&m->stage);
+	stage_close(&m->stage);
 	sync_end(m);
 	if (m->p->drive) {
 		drive_set_notify(m->p->drive, &none);
 		drive_usage(m->p->drive, &u);
 	}
+	stage_done(&m->stage);
 	inval_stop(m->inval);
 	live_free(m->live);
 	loop_free(m->loop);

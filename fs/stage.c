@@ -68,13 +68,18 @@ stage_init(struct stage *s, struct parts *p, const char *mp, struct err *e)
 }
 
 void
-stage_done(struct stage *s)
+stage_close(struct stage *s)
 {
 	thumbs_stop(s->ctx.thumbs);
 	s->ctx.thumbs = NULL;
 	if (s->ctx.handles)
 		ops_ctx_done(&s->ctx);
 	s->ctx.handles = NULL;
+}
+
+void
+stage_done(struct stage *s)
+{
 	virtual_free(s->ctx.virtual);
 	meter_free(s->ctx.meter);
 	refused_free(s->ctx.refused);

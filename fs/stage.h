@@ -53,7 +53,9 @@ struct stage_left {
 /* p and the path of the mount point are borrowed. */
 int stage_init(struct stage *s, struct parts *p, const char *mp,
     struct err *e);
-/* Close what is open, and free.  The drive itself is the caller's to close. */
+/* Close what is open.  The drive itself is the caller's to close. */
+void stage_close(struct stage *s);
+/* Free, when the drive tells of changes no longer. */
 void stage_done(struct stage *s);
 /* With keys: open the drive and its store and let everybody in. */
 int stage_up(struct stage *s, struct err *e);
