@@ -23,7 +23,7 @@ swift-proxy swift-account swift-container swift-object python3-swift memcached
 gnome-keyring dbus libglib2.0-dev libsecret-1-dev pinentry-tty
 libgdk-pixbuf2.0-bin
 python3 zsh sqlite3 rsync git acl attr util-linux iproute2 procps psmisc openssl jq'
-check='clang clang-tidy llvm cppcheck shellcheck man-db'
+check='clang libclang-rt-dev clang-tidy llvm cppcheck shellcheck man-db'
 bench='gocryptfs davfs2 jq curl'
 peers='s3fs'
 stores='radosgw ceph-mon ceph-osd ceph-common uuid-runtime python3-keystone
