@@ -17,6 +17,8 @@ B       ?= build
 VERSION := $(shell cat packaging/VERSION)
 
 PKGS    := fuse3 libcurl libssl libcrypto sqlite3 expat jansson libssh
+# Of these two not any version.
+OLDEST  := 'fuse3 >= 3.14' 'libcurl >= 7.77'
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wformat=2 -Wundef -Wcast-qual -Wimplicit-fallthrough \
@@ -101,8 +103,9 @@ fuzzers: $(FUZZBIN)
 
 # Every object depends on the flags it was built with.
 $(B)/.flags: FORCE
-	$(Q)pkg-config --exists $(PKGS) || { \
-		echo "libraries are missing; run 'make deps'" >&2; exit 1; }
+	$(Q)pkg-config --print-errors --exists $(PKGS) $(OLDEST) || { \
+		echo "libraries are missing or too old; run 'make deps'" >&2; \
+		exit 1; }
 	$(Q)mkdir -p $(@D)
 	$(Q)echo '$(CC) $(ALLC) $(ALLL)' | cmp -s - $@ || \
 		echo '$(CC) $(ALLC) $(ALLL)' > $@
@@ -287,7 +290,7 @@ bench-stores:
 
 check:
 	@scripts/install-deps.sh --check
-	@$(SUB) B=$(B)/gcc CC=gcc WERROR=1 all units tools fuzzers
+	@$(SUB) B=$(B)/gcc CC=gcc WERROR=1 all units tools fuzzers extensions
 	@$(SUB) B=$(B)/clang CC=clang WERROR=1 all units tools fuzzers
 	@scripts/check-layers.sh
 	@scripts/check-style.sh

@@ -40,7 +40,7 @@ all: $(KEYRING)
 # The headers of others are not ours to keep free of warnings.
 $(B)/coffre-keyring: packaging/keyring/keyring.c fs/keyring_exit.h $(B)/.flags
 	@echo "  CCLD    $@"
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -Werror $(HARD) $(OPT) \
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(HARD) $(OPT) \
 		$(patsubst -I%,-isystem%,$(shell \
 		pkg-config --cflags libsecret-1)) $(CPPFLAGS) $(CFLAGS) -pie \
 		$(LDSAN) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) \
@@ -61,7 +61,7 @@ all: $(DESKTOP)
 # On a bus of its own it is what a desktop would be.
 tools: $(if $(DESKTOP),$(B)/tests/desktop/double)
 
-gioc     = -std=gnu11 -D_GNU_SOURCE -I. $(WARN) -Werror $(HARD) $(OPT) \
+gioc     = -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(HARD) $(OPT) \
 	$(patsubst -I%,-isystem%,$(shell pkg-config --cflags gio-unix-2.0)) \
 	-DLOCALEDIR='"$(LOCALEDIR)"' $(CPPFLAGS) $(CFLAGS) -pie
 giol     = $(LDSAN) -Wl,-z,relro,-z,now -Wl,--as-needed $(LDFLAGS) \
@@ -94,7 +94,7 @@ ext_nemo     := libnemo-extension gtk+-3.0 gmodule-2.0
 EXTS     = $(foreach m,nautilus caja nemo,$(shell \
 	pkg-config --exists $(ext_$(m)) 2>/dev/null && echo $(m)))
 # The headers of others are not ours to keep free of warnings.
-extc     = -std=gnu11 -D_GNU_SOURCE $(WARN) -Werror -I$(EXTDIR) -I. $(HARD) \
+extc     = -std=gnu11 -D_GNU_SOURCE $(WARN) -I$(EXTDIR) -I. $(HARD) \
 	$(OPT) $(patsubst -I%,-isystem%,$(shell \
 	pkg-config --cflags $(ext_$*))) -DLOCALEDIR='"$(LOCALEDIR)"' \
 	$(CPPFLAGS) $(CFLAGS)

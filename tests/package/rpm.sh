@@ -46,6 +46,11 @@ libs=$(sed -n 's/^PKGS *:= *//p' Makefile)
 ext=$(sed -n 's/^ext_[a-z]* *:= *//p' packaging/package.mk)
 # What others bring along with them.
 for p in $libs ${ext//gmodule-2.0/} libsecret-1 gio-unix-2.0; do
-	check "it wants $p for building" grep -qxF "pkgconfig($p)" <(needs)
+	check "it wants $p for building" grep -qxF "pkgconfig($p)" \
+	    <(needs | sed 's/ .*//')
 done
+while read -r p version; do
+	check "it wants $p $version, as the makefile does" \
+	    grep -qxF "pkgconfig($p) $version" <(needs)
+done < <(sed -n '/^OLDEST/p' Makefile | grep -o "'[^']*'" | tr -d "'")
 finish
