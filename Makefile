@@ -203,7 +203,8 @@ include packaging/po/po.mk
 deps:
 	@scripts/install-deps.sh
 
-demo: deps
+demo:
+	@scripts/install-deps.sh --build
 	@$(SUB) all
 	@COFFRE=$(B)/coffre scripts/demo.sh
 

@@ -3,8 +3,10 @@
 #
 # Install the Debian packages that building and testing need.  Only what is
 # missing is installed; with nothing missing, no package tool runs at all.
+# No server that comes along is started by that.
 #
 #	install-deps.sh			what `make` and `make test` need
+#	install-deps.sh --build		what `make` alone needs
 #	install-deps.sh --check		also what `make check` and fuzzing need
 #	install-deps.sh --bench		also the peers that `make bench` measures
 #	install-deps.sh --conform	also what `make conform` runs
@@ -21,7 +23,7 @@ openssh-server openssh-client nginx libnginx-mod-http-dav-ext php-cli
 php-sabre-dav php-xml php-mbstring rclone
 swift-proxy swift-account swift-container swift-object python3-swift memcached
 gnome-keyring dbus libglib2.0-dev libsecret-1-dev pinentry-tty
-libgdk-pixbuf2.0-bin
+libgdk-pixbuf2.0-bin strace
 python3 zsh sqlite3 rsync git acl attr util-linux iproute2 procps psmisc openssl jq'
 check='clang libclang-rt-dev clang-tidy llvm cppcheck shellcheck man-db'
 bench='gocryptfs davfs2 jq curl'
@@ -38,6 +40,7 @@ perl dpkg-dev'
 want="$build $tests"
 for a in "$@"; do
 	case $a in
+	--build) want=$build ;;
 	--check) want="$want $check" ;;
 	--bench) want="$want $bench" ;;
 	--conform) want="$want $conform" ;;
@@ -45,8 +48,8 @@ for a in "$@"; do
 	--desktop) want="$want $desktop" ;;
 	--stores) want="$want $stores" ;;
 	--peers) want="$want $peers" ;;
-	*) echo "usage: $0 [--check] [--bench] [--conform]" \
-	    "[--deb] [--desktop] [--stores] [--peers]" >&2; exit 64 ;;
+	*) echo "usage: $0 [--build] [--check] [--bench]" \
+	    "[--conform] [--deb] [--desktop] [--stores] [--peers]" >&2; exit 64 ;;
 	esac
 done
 
@@ -76,14 +79,34 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 echo "installing:$missing"
-export DEBIAN_FRONTEND=noninteractive
+# What sudo would drop.
+vars=(DEBIAN_FRONTEND=noninteractive)
+for v in http_proxy https_proxy no_proxy; do
+	[ -z "${!v:-}" ] || vars+=("$v=${!v}")
+done
 apt() {
-	$asroot env DEBIAN_FRONTEND=noninteractive apt-get -qq \
+	$asroot env "${vars[@]}" apt-get -qq \
 	    -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 \
 	    -o DPkg::Lock::Timeout=600 "$@"
 }
+
+# Tests start the servers that they want, with files of their own: Debian is
+# asked to start none.  What runs already may be restarted; what stands in
+# brackets is against the runlevel.
+policy=/usr/sbin/policy-rc.d
+servers_kept_off() {
+	[ ! -e "$policy" ] || return 0
+	trap '$asroot rm -f "$policy"' EXIT
+	trap 'exit 130' INT TERM HUP
+	printf '%s\n' '#!/bin/sh' \
+	    'case "$*" in *" start"*|*"("*) exit 101 ;; esac' |
+	    $asroot tee "$policy" >/dev/null
+	$asroot chmod 755 "$policy"
+}
+
 # An old list of packages names files that are gone, so it is renewed first.
 apt update
+servers_kept_off
 # Word splitting is meant: one package a word.
 # shellcheck disable=SC2086
 apt install -y --no-install-recommends $missing >/dev/null
