@@ -325,7 +325,8 @@ fs_cleanup() {
 			umount -l "$p"
 		done
 		[ -z "$APACHE" ] || apache_stop
-		[ -z "${SFTP_DATA:-}" ] || sshd_end
+		# Also what has not come up has made an account.
+		[ ! -d "$T/sshd" ] || sshd_end
 		[ -z "$CLOUD_STOP" ] || cloud_stop
 		[ -n "${KEEP:-}" ] || rm -rf --one-file-system "$T"
 	fi

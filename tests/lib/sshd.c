@@ -145,8 +145,8 @@ sshd_begin(struct sshd *d)
 	(void)sh("chmod 755 %s", d->home);
 	r = sshd_start(d, "");
 	if (r != 0) {
-		(void)sh("cat %s/env %s/err; rm -rf %s", d->home, d->home,
-		    d->home);
+		(void)sh("cat %s/env %s/err", d->home, d->home);
+		sshd_end(d);
 		exit(WIFEXITED(r) && WEXITSTATUS(r) == 77 ? 77 : 1);
 	}
 }

@@ -24,6 +24,16 @@ cmd=${1:-} dir=${2:-}
 shift 2
 PATH=$PATH:/usr/sbin:/sbin
 
+# Somebody else may hold the lock of the accounts.
+accounts() {
+	local i
+	for i in $(seq 50); do
+		"$@" 2>/dev/null && return
+		sleep 0.1
+	done
+	return 1
+}
+
 # End the server and the sessions that it has begun.
 if [ "$cmd" = stop ]; then
 	if [ -s "$dir/run/pid" ]; then
@@ -42,7 +52,14 @@ if [ "$cmd" = stop ]; then
 	fi
 	rm -f "$dir/run/pid"
 	if [ "${1:-}" != --keep ] && [ -s "$dir/account" ]; then
-		userdel "$(cat "$dir/account")" 2>/dev/null || :
+		user=$(cat "$dir/account")
+		# What runs as it would keep it.
+		gone() {
+			getent passwd "$user" >/dev/null || return 0
+			pkill -KILL -u "$user" || :
+			userdel "$user"
+		}
+		accounts gone || die "the account $user is left"
 		rm -f "$dir/account" "$dir/password"
 	fi
 	exit
@@ -83,21 +100,25 @@ if [ "$(id -u)" -eq 0 ]; then
 	mkdir -p /run/sshd
 	if [ ! -s "$dir/account" ]; then
 		user=coffre-$(od -An -N4 -tx4 /dev/urandom | tr -d ' ')
-		# Somebody else may hold the lock of the accounts.
-		for i in $(seq 50); do
-			useradd -r -M -d "$dir/data" -s "$shell" "$user" \
-			    2>/dev/null && break
-			[ "$i" -lt 50 ] || die "no account can be made"
-			sleep 0.1
-		done
+		# It can be taken away whatever comes.
 		echo "$user" >"$dir/account"
+		accounts useradd -r -M -d "$dir/data" -s "$shell" "$user" || {
+			rm "$dir/account"
+			die "no account can be made"
+		}
 	fi
 	user=$(cat "$dir/account")
 	chown "$user:" "$dir/data"
 	# An account without a password is locked, also for keys.
 	if [ ! -s "$dir/password" ]; then
 		od -An -N12 -tx4 /dev/urandom | tr -d ' \n' >"$dir/password"
-		echo "$user:$(cat "$dir/password")" | chpasswd
+		with_password() {
+			chpasswd <<<"$user:$(cat "$dir/password")"
+		}
+		accounts with_password || {
+			rm "$dir/password"
+			die "the account gets no password"
+		}
 	fi
 	if [ "$password" = yes ]; then
 		pass=$(cat "$dir/password")

@@ -65,15 +65,18 @@ server() {
 	: "${HTTP:=}" "${DATA:=}" "${USER:=}" "${HOSTS:=}" "${ACCOUNT:=}"
 	shift 2
 	mkdir -p "$dir"
+	stop="$script stop $dir"
 	"$script" start "$dir" "$@" >"$dir.env" 2>"$dir.err"
 	rc=$?
 	if [ "$rc" -eq 77 ]; then
+		stop=''
 		echo "ok - $name # SKIP $(sed 's/^SKIP: *//' "$dir.env")"
 		skipped=$((skipped + 1))
 		return
 	fi
 	if [ "$rc" -ne 0 ]; then
-		"$script" stop "$dir" >/dev/null 2>&1 # what did start
+		$stop >/dev/null 2>&1 # what did start
+		stop=''
 		cat "$dir.err"
 		echo "$name: 0 passed, 1 failed (it does not start)"
 		failed=$((failed + 1))

@@ -76,6 +76,7 @@ kind() {
 		say "$who: $(cat "$T/server.vars" "$T/server.err")"
 		check "$who: not started only where it is not installed" \
 		    test "$rc" -eq 77
+		"$script" stop "$T/server" >/dev/null 2>&1
 		script=
 		return 0
 	fi
