@@ -23,7 +23,8 @@
 #define MODEL_MAX (3u * 1024 * 1024 + 5000)
 #define OBJECTS_MAX 65536
 
-static char dir[64];
+/* Of all tests, and of one. */
+static char top[] = "/tmp/coffre-content-XXXXXX", dir[64];
 static uint8_t local_key[32];
 static struct vault_id drive_id, realm_id, dev_id;
 
@@ -457,7 +458,7 @@ START_TEST(random_operations_agree_with_a_model)
 
 	rng = s ? strtoull(s, NULL, 10) : crypto_random_u64() | 1;
 	fprintf(stderr, "COFFRE_SEED=%lu\n", rng);
-	(void)snprintf(dir, sizeof(dir), "/tmp/coffre-content-XXXXXX");
+	(void)snprintf(dir, sizeof(dir), "%s/XXXXXX", top);
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	crypto_random(local_key, sizeof(local_key));
 	d = drive_start();
@@ -521,7 +522,7 @@ START_TEST(small_files_that_are_not_here_come_many_at_a_time)
 	int i;
 
 	rng = 1;
-	(void)snprintf(dir, sizeof(dir), "/tmp/coffre-content-XXXXXX");
+	(void)snprintf(dir, sizeof(dir), "%s/XXXXXX", top);
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	crypto_random(local_key, sizeof(local_key));
 	d = drive_start();
@@ -578,10 +579,11 @@ main(void)
 {
 	Suite *s = suite_create("content");
 	TCase *t = tcase_create("random");
+	char cmd[64];
 	SRunner *sr;
 	int failed;
 
-	if (crypto_init() < 0)
+	if (crypto_init() < 0 || !mkdtemp(top))
 		return 1;
 	tcase_set_timeout(t, 0);
 	tcase_add_test(t, random_operations_agree_with_a_model);
@@ -592,5 +594,6 @@ main(void)
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);
-	return failed ? 1 : 0;
+	(void)snprintf(cmd, sizeof(cmd), "rm -rf %s", top);
+	return system(cmd) || failed ? 1 : 0;
 }
