@@ -43,7 +43,8 @@ files() {
 
 installed_by_make() {
 	make -s DESTDIR="$T/made" PREFIX=/usr ZSHDIR=/usr/share/zsh/vendor-completions \
-	    B="$B" -o "$B/coffre" -o all install >/dev/null &&
+	    B="$B" -o "$B/coffre" -o "$B/coffre-keyring" \
+	    -o "$B/coffre-desktop" -o "$B/.flags" -o all install >/dev/null &&
 	    (cd "$T/made" && find . ! -type d | sed 's/^.//' | sort) >"$T/list"
 }
 check "make install works" installed_by_make

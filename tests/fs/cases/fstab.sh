@@ -15,8 +15,9 @@ fs_prepare
 SBIN=$(readlink -f /sbin)
 
 world() {
-	# What is built is installed as it is.
-	make -s -C "$TOP" -o all B="$B" install DESTDIR="$T/dest" \
+	# What is built is installed as it is: others are using it.
+	make -s -C "$TOP" -o all -o "$B/.flags" -o "$B/coffre-keyring" \
+	    -o "$B/coffre-desktop" B="$B" install DESTDIR="$T/dest" \
 	    PREFIX=/usr >/dev/null &&
 	    ln -sf "$COFFRE" "$T/dest/sbin/mount.coffre" &&
 	    ln -sf "$COFFRE" "$T/dest/sbin/mount.fuse.coffre" &&
