@@ -23,7 +23,7 @@ openssh-server openssh-client nginx libnginx-mod-http-dav-ext php-cli
 php-sabre-dav php-xml php-mbstring rclone
 swift-proxy swift-account swift-container swift-object python3-swift memcached
 gnome-keyring dbus libglib2.0-dev libsecret-1-dev pinentry-tty
-libgdk-pixbuf2.0-bin strace
+libgdk-pixbuf2.0-bin strace pinentry-curses
 python3 zsh sqlite3 rsync git acl attr util-linux iproute2 procps psmisc openssl jq'
 check='clang libclang-rt-dev clang-tidy llvm cppcheck shellcheck man-db'
 bench='gocryptfs davfs2 jq curl'

@@ -154,7 +154,7 @@ if command -v zsh >/dev/null; then
 	both zsh
 	check "zsh: the same in French" in_french zsh
 else
-	say "zsh is missing: its completion was not tried"
+	skip_part "zsh: completion" "zsh is missing"
 fi
 fs_count
 [ "$N_FAILED" -eq 0 ]

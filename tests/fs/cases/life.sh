@@ -167,5 +167,8 @@ if unshare -m true 2>/dev/null; then
 	check "with that it ends" wait "$waiter"
 	need "the daemon ends" daemon_gone 60
 	need "it is mounted" drive_mount
+else
+	skip_part "a mount that is still in a namespace" \
+	    "no mount namespace to be had"
 fi
 fs_end

@@ -66,7 +66,7 @@ check "it is unmounted" drive_unmount
 with remember 3600
 need "it is mounted, to be remembered" drive_mount
 if grep -q 'the kernel keeps no key' "$T/daemon.log"; then
-	say "the kernel keeps no keys here: that part is left out"
+	skip_part "what the kernel remembers" "the kernel keeps no keys here"
 	check "without them it is mounted all the same" is_open
 	check "it is unmounted" drive_unmount
 else
@@ -203,7 +203,10 @@ export PATH=$OLD_PATH
 
 # Real ones, on a terminal; what Enter types is a carriage return.
 for real in pinentry-tty pinentry-curses; do
-	command -v $real >/dev/null || { say "$real is missing"; continue; }
+	if ! command -v $real >/dev/null; then
+		skip_part "$real gives it" "$real is missing"
+		continue
+	fi
 	with pinentry $real
 	check "$real gives it" env TERM=xterm GPG_TTY= \
 	    python3 "$TOP/tests/fs/wizard.py" "$T/$real.out" \
@@ -257,6 +260,9 @@ if [ ! -d /run/user/0 ]; then
 	refuse "not in the folder of somebody else" test -e "$their/coffre"
 	check "it is unmounted" drive_unmount
 	export XDG_RUNTIME_DIR=$T/run
+else
+	skip_part "mounted with the surroundings of somebody else" \
+	    "there is a /run/user/0"
 fi
 check "nothing is readable at rest" nothing_readable
 [ "$N_FAILED" -eq 0 ] || show_daemon
