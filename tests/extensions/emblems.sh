@@ -147,10 +147,10 @@ words() {
 }
 check "a state is told in the language of the user" \
     [ "$(words fr "stored, on 1 of 2 stores for certain")" = \
-    "sur le dépôt, avec certitude sur 1 dépôts sur 2" ]
+    "sur le dépôt, avec certitude sur 1 des 2 dépôts" ]
 check "so is where it is" \
     [ "$(words fr "stored, on 2 of 2 stores")" = \
-    "sur le dépôt, sur 2 dépôts sur 2" ]
+    "sur le dépôt, sur 2 des 2 dépôts" ]
 check "and where not yet" \
     [ "$(words fr "perhaps not yet on s3://h/b")" = \
     "peut-être pas encore sur s3://h/b" ]
