@@ -63,7 +63,7 @@ mount_is_tame() {
 	[[ ,$opts, == *,nosuid,* && ,$opts, == *,nodev,* ]]
 }
 check "a39_a_mount_is_nosuid_and_nodev" mount_is_tame
-mknod "$M/null" c 1 3
+check "a device node is made" mknod "$M/null" c 1 3
 refuse "a39_a_device_node_is_not_opened" cat "$M/null"
 rm "$M/null"
 

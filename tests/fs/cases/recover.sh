@@ -14,8 +14,8 @@ make_tree() {
 	    ln big "e/hard link" && ln -s "to/$MARK" link && mkfifo fifo &&
 	    echo "$MARK" >"d $MARK/$MARK" &&
 	    setfattr -n user.a -v "$MARK" big &&
-	    setfacl -m "u:$NOBODY:r" big && chown 12:13 sys/stat.h 2>/dev/null
-	chmod 2775 e && chmod 600 "d $MARK/$MARK" && : >empty &&
+	    setfacl -m "u:$NOBODY:r" big && chown 12:13 sys/stat.h &&
+	    chmod 2775 e && chmod 600 "d $MARK/$MARK" && : >empty &&
 	    printf 'tiny' >tiny &&
 	    touch -d '2001-02-03 04:05:06.789012345' big e fifo &&
 	    touch -h -d '2002-02-03 04:05:06.1' link
