@@ -219,6 +219,7 @@ leave_tree() {
 	need "it is mounted again" drive_mount
 	check "the tree is the same after that" diff -u "$T/dump" \
 	    <(dump "$M")
+	[ -e "$T/planted" ] || check "there is what is to be read nowhere" plant
 	check "all of it reaches the store" drive_sync
 	need "it is unmounted in the end" drive_unmount
 	check "nothing is readable at rest" nothing_readable

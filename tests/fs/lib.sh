@@ -13,7 +13,8 @@
 #	M	an empty folder on the mount
 #	R	an empty folder on the local disk, to compare with
 # fs_end checks what must hold after any case: unmounted and mounted again
-# the tree is the same, fsck finds nothing, and no marker is readable at rest.
+# the tree is the same, fsck finds nothing, and no marker is readable at rest:
+# there is one in names and contents beside $M, whatever the case writes.
 #
 # COFFRE_TEST_DIR=/some/folder runs the case there instead: a case on POSIX
 # behaviour must pass on a plain ext4.  COFFRE_TEST_STORE=webdav keeps the
@@ -306,6 +307,7 @@ fs_begin() {
 		need "it is mounted" drive_mount
 		M=$T/mnt/work
 		mkdir "$M" || exit 1
+		need "there is what is to be read nowhere" plant
 	fi
 	cd "$M" || exit 1
 }
@@ -346,6 +348,12 @@ same() {
 	cmp -s "$T/dump.a" "$T/dump.b"
 }
 
+# Something to look for at rest, where it is in no case's way.
+plant() {
+	mkdir "$T/mnt/.$MARK" && echo "$MARK" >"$T/mnt/.$MARK/$MARK" &&
+	    ln -s "$MARK" "$T/mnt/.$MARK/link" && : >"$T/planted"
+}
+
 # Nothing readable in the store, the state, the configuration or the log.
 nothing_readable() {
 	local places=("$T/store" "$T/state" "$T/config" "$T/run"
@@ -353,6 +361,7 @@ nothing_readable() {
 	[ -z "${DAV_DATA:-}" ] || places+=("$DAV_DATA")
 	[ -z "${CLOUD_DATA:-}" ] || places+=("$CLOUD_DATA")
 	[ -z "${SFTP_DATA:-}" ] || places+=("$SFTP_DATA")
+	[ -e "$T/planted" ] || { say "there was nothing to find"; return 1; }
 	if grep -ral -- "$MARK" "${places[@]}" 2>/dev/null; then
 		return 1
 	fi
@@ -373,6 +382,8 @@ fs_end() {
 		dump "$M" >"$after" || N_FAILED=$((N_FAILED + 1))
 		check "the tree is the same after that" \
 		    diff -u "$before" "$after"
+		[ -e "$T/planted" ] ||
+			check "there is what is to be read nowhere" plant
 		check "all of it reaches the store" drive_sync
 		need "it is unmounted in the end" drive_unmount
 		check "nothing is readable at rest" nothing_readable

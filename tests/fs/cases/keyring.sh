@@ -127,6 +127,7 @@ refuse "and which is not in any file" grep -ral "$KEY" "$T/config" "$T/state"
 need "the drive is mounted as by a login" mount_login
 check "it unlocks itself" until_ok 10 is_open
 echo "$MARK" >"$T/mnt/file" || exit 1
+need "there is what is to be read nowhere" plant
 
 # Neither the key nor the passphrase stay in the daemon, in any form.
 cat >"$T/look.py" <<'END'

@@ -41,6 +41,7 @@ sent() {
 }
 
 need "it is mounted" drive_mount
+need "there is what is to be read nowhere" plant
 M=$T/mnt
 mkdir -p "$M/here" "$M/away" && echo one >"$M/here/old$MARK" &&
     ln -s here "$M/link" || exit 1

@@ -81,6 +81,7 @@ check "unlocking again is no error" unlock
 M=$T/mnt/work
 mkdir -p "$M/deep/er" && cp -r "$TOP/scripts" "$M/deep/" || exit 1
 echo "$MARK" >"$M/file$MARK"
+need "there is what is to be read nowhere" plant
 python3 - "$M" <<'END' || N_FAILED=$((N_FAILED + 1))
 import os, sys
 os.close(os.open(sys.argv[1], os.O_TMPFILE | os.O_RDWR, 0o600))

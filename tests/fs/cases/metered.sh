@@ -40,6 +40,7 @@ export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$T/bus
 need "a bus is there" bus_start
 echo "quiet = 0" >>"$T/config/coffre/$NAME.conf"
 need "it is mounted" drive_mount
+need "there is what is to be read nowhere" plant
 M=$T/mnt
 head -c 3000000 /dev/urandom >"$R/pin"
 head -c 3000000 /dev/urandom >"$R/cold"

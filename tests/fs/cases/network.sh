@@ -69,6 +69,7 @@ sed -i "s|^store = .*|store = webdav://alice@10.99.0.1:$(cat "$T/port")/drive|" 
 printf 'quiet = 0\ntimeout = 3\n' \
     >>"$T/config/coffre/$NAME.conf"
 need "it is mounted" drive_mount
+need "there is what is to be read nowhere" plant
 echo one >"$T/mnt/one"
 need "a file reaches the store" drive_sync
 need "the network is gone" net_down

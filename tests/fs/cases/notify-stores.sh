@@ -41,6 +41,7 @@ printf 'quiet = 0\ntimeout = 5\n' >>"$T/config/coffre/$NAME.conf"
 mkdir "$T/second"
 need "a second store is added" coffre store add "$NAME" "dir:$T/second"
 need "the drive is mounted" drive_mount
+need "there is what is to be read nowhere" plant
 M=$T/mnt
 echo one >"$M/$MARK.one"
 check "all is well" drive_sync

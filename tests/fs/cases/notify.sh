@@ -77,6 +77,7 @@ sed -i "s|^store = .*|store = webdav://alice@127.0.0.1:$PORT/drive|" \
 printf 'quiet = 0\ntimeout = 5\ntitle = Büro & Co\n' \
     >>"$T/config/coffre/$NAME.conf"
 need "the drive is mounted" drive_mount
+need "there is what is to be read nowhere" plant
 M=$T/mnt
 echo one >"$M/$MARK.one"
 check "all is well" drive_sync

@@ -36,6 +36,7 @@ sed -i "s|^store = .*|store = webdav://alice@127.0.0.1:$PORT/drive|" \
     "$T/config/coffre/$NAME.conf"
 printf 'quiet = 0\ntimeout = 5\n' >>"$T/config/coffre/$NAME.conf"
 need "it is mounted" drive_mount
+need "there is what is to be read nowhere" plant
 M=$T/mnt
 seq 100000 >"$M/one"
 need "a file reaches it" drive_sync

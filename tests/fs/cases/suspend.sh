@@ -57,6 +57,7 @@ sed -i "s|^store = .*|store = webdav://alice@127.0.0.1:$PORT/drive|" \
     "$T/config/coffre/$NAME.conf"
 printf 'quiet = 0\ntimeout = 60\n' >>"$T/config/coffre/$NAME.conf"
 need "the drive is mounted" drive_mount
+need "there is what is to be read nowhere" plant
 M=$T/mnt
 check "two locks are held" until_ok 10 holds_both
 head -c 3000000 /dev/urandom >"$R/cold"

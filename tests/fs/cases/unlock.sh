@@ -31,6 +31,7 @@ export CREDENTIALS_DIRECTORY=$T/cred
 need "it is mounted with a credential" mount_login
 check "and open" is_open
 echo "$MARK" >"$T/mnt/file"
+need "there is what is to be read nowhere" plant
 check "it is unmounted" drive_unmount
 check "other commands use it, too" setsid -w "$COFFRE" fsck "$NAME"
 rm -f "$T/cred/coffre.$NAME.passphrase"
