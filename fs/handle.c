@@ -209,21 +209,38 @@ handles_is_ghost(struct handles *t, uint64_t fh, bool is_last)
 	return h != NULL;
 }
 
-void
-handles_each_ghost(struct handles *t, void (*fn)(void *arg, uint64_t ino),
-    void *arg)
+/* fn is called without the lock, as it may end in a request. */
+static void
+each_file(struct handles *t, bool is_ghost, void (*fn)(void *arg,
+    uint64_t ino), void *arg)
 {
 	uint64_t *v = NULL;
 	struct handle *h;
 	size_t n = 0, i;
 
 	mutex_lock(&t->lock);
-	v = calloc(atomic_load(&t->nghosts) + 1, sizeof(*v));
-	LIST_FOREACH(h, &t->ghosts, link)
-		if (v && h->ino)
+	v = calloc((is_ghost ? atomic_load(&t->nghosts) : t->nmaps) + 1,
+	    sizeof(*v));
+	h = is_ghost ? LIST_FIRST(&t->ghosts) : LIST_FIRST(&t->all);
+	for (; v && h; h = LIST_NEXT(h, link))
+		if (is_ghost ? h->ino != 0 : h->may_map)
 			v[n++] = h->ino;
 	mutex_unlock(&t->lock);
 	for (i = 0; i < n; i++)
 		fn(arg, v[i]);
 	free(v);
+}
+
+void
+handles_each_ghost(struct handles *t, void (*fn)(void *arg, uint64_t ino),
+    void *arg)
+{
+	each_file(t, true, fn, arg);
+}
+
+void
+handles_each_map(struct handles *t, void (*fn)(void *arg, uint64_t ino),
+    void *arg)
+{
+	each_file(t, false, fn, arg);
 }

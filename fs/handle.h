@@ -57,6 +57,9 @@ bool handles_is_ghost(struct handles *t, uint64_t fh, bool is_last);
 /* Each file that a ghost had open; fn must not use handles. */
 void handles_each_ghost(struct handles *t, void (*fn)(void *arg,
     uint64_t ino), void *arg);
+/* Likewise, each that a program may have mapped for writing. */
+void handles_each_map(struct handles *t, void (*fn)(void *arg,
+    uint64_t ino), void *arg);
 /* Close and free; the result of closing the file. */
 int handle_close(struct handle *h);
 

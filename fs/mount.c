@@ -157,6 +157,8 @@ watch_run(void *arg)
 		m->end_signal = sig;
 		manager_tell("STOPPING=1\nSTATUS=unmounting");
 		/* While there is who answers it. */
+		m->stage.ctx.is_stopping = true;
+		ops_settle_maps(&m->stage.ctx);
 		live_hold(m->live, true);
 		inval_hold(m->inval);
 		loop_stop(m->loop);

@@ -9,9 +9,11 @@
 #include "fs/loop.h"
 #include "fs/reply.h"
 #include "fs/virtual.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 #define OPS_BACKGROUND 64	/* read-aheads the kernel may have under way */
+#define SETTLE_MS 5000		/* no further file is begun with */
 
 int
 ops_ctx_init(struct ops_ctx *c, double timeout)
@@ -145,6 +147,28 @@ req_settle_maps(fuse_req_t req, fuse_ino_t ino)
 		return;
 	(void)fuse_lowlevel_notify_inval_inode(x->se, ino, 0, 0);
 	loop_lend_end();
+}
+
+struct settling {
+	struct fuse_session *se;
+	int64_t end_ms;
+};
+
+static void
+settle(void *arg, uint64_t ino)
+{
+	struct settling *s = arg;
+
+	if (clock_mono_ms() < s->end_ms)
+		(void)fuse_lowlevel_notify_inval_inode(s->se, ino, 0, 0);
+}
+
+void
+ops_settle_maps(struct ops_ctx *x)
+{
+	struct settling s = { x->se, clock_mono_ms() + SETTLE_MS };
+
+	handles_each_map(x->handles, settle, &s);
 }
 
 /*

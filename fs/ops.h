@@ -100,6 +100,9 @@ const struct drive_wait *req_wait(fuse_req_t req, struct handle *h,
  * then counts as written just now: have it sent before what must come after
  * it.  Not while a size is being set: the kernel sends nothing then. */
 void req_settle_maps(fuse_req_t req, fuse_ino_t ino);
+/* The same of all files, before nobody answers any more.  Not in a request,
+ * and reads must not wait for the network then: the kernel would for them. */
+void ops_settle_maps(struct ops_ctx *x);
 
 /* op_node.c */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);

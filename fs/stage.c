@@ -328,6 +328,8 @@ hold(struct stage *s, enum stage_how how, struct err *e)
 	thumbs_hold(s->ctx.thumbs);
 	/* Who waits for the network gives up. */
 	s->ctx.is_locking = how != STAGE_IDLE;
+	if (is_forced)
+		ops_settle_maps(&s->ctx);
 	r = gate_hold(s->requests, clock_mono_ms() + wait_ms(how));
 	s->ctx.is_locking = false;
 	if (r < 0)
