@@ -299,7 +299,8 @@ void near_read(struct drive *d, uint64_t ino);
 
 /* Make the patch at the top of (ino, idx) a whole block, through the fetcher
  * if its base is not here. */
-int patch_complete(struct drive *d, struct node *n, uint64_t idx);
+int patch_complete(struct drive *d, struct node *n, uint64_t idx,
+    const struct drive_wait *w);
 
 /* ---- stage.c ------------------------------------------------------------- */
 

@@ -198,7 +198,7 @@ read_block(const struct drive_file *f, uint64_t idx, uint32_t o,
 		}
 		mutex_unlock(&n->lock);
 		if (r == -EREMOTE) {
-			r = patch_complete(d, n, idx);
+			r = patch_complete(d, n, idx, ask->w);
 			if (r < 0)
 				return r;
 			continue;
@@ -213,7 +213,7 @@ read_block(const struct drive_file *f, uint64_t idx, uint32_t o,
 			return got < 0 ? got : 0;
 		}
 		if (b.state == BLOCK_PATCH) {
-			r = patch_complete(d, n, idx);
+			r = patch_complete(d, n, idx, ask->w);
 			if (r < 0)
 				return r;
 			continue;
@@ -238,7 +238,7 @@ read_block(const struct drive_file *f, uint64_t idx, uint32_t o,
 /* The base of what is patched at idx, into out (BLOCK_SIZE bytes). */
 static int
 base_read(struct drive *d, struct node *n, uint64_t idx, uint8_t *out,
-    uint32_t *ret_len)
+    uint32_t *ret_len, const struct drive_wait *w)
 {
 	int tries, r;
 	struct block b, top;
@@ -265,7 +265,7 @@ base_read(struct drive *d, struct node *n, uint64_t idx, uint8_t *out,
 		if (r == -EAGAIN && tries >= 3)
 			r = row_spoiled(d, &b);
 		else if (r == 0)
-			r = fetch_row(d, &b, NULL);
+			r = fetch_row(d, &b, w);
 		if (r < 0 && r != -EAGAIN)
 			return r;
 	}
@@ -273,7 +273,8 @@ base_read(struct drive *d, struct node *n, uint64_t idx, uint8_t *out,
 }
 
 int
-patch_complete(struct drive *d, struct node *n, uint64_t idx)
+patch_complete(struct drive *d, struct node *n, uint64_t idx,
+    const struct drive_wait *w)
 {
 	uint8_t *base = malloc(BLOCK_SIZE);
 	uint32_t base_len;
@@ -290,7 +291,7 @@ patch_complete(struct drive *d, struct node *n, uint64_t idx)
 		mutex_unlock(&n->lock);
 	}
 	if (r == 0)
-		r = base_read(d, n, idx, base, &base_len);
+		r = base_read(d, n, idx, base, &base_len, w);
 	if (r < 0)
 		goto out;
 	r = node_lock(d, n);

@@ -344,7 +344,7 @@ stage_complete(struct drive *d, uint64_t ino)
 		mutex_unlock(&d->db_lock);
 		if (r <= 0)
 			break;
-		r = patch_complete(d, n, idx);
+		r = patch_complete(d, n, idx, NULL);
 		if (r < 0)
 			break;
 		idx++;
