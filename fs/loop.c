@@ -20,7 +20,6 @@
 #define LEAD_MS 10		/* a leader's answer may take, about */
 #define STOP_MS 50		/* between nudges of those who still read */
 #define SPARE_MAX 8		/* followers that are kept */
-#define LENT_MAX 256		/* threads that do not count */
 #define SMALL_MAX 65536u	/* bytes of a read or write answered at once */
 #define SPIN_US 50		/* looked for the next request before sleep */
 #define SPIN_TRUST 8		/* times in vain until that is given up */
@@ -136,7 +135,7 @@ loop_will_wait(void)
 }
 
 bool
-loop_lend(void)
+loop_lend(unsigned most)
 {
 	struct worker *w = self;
 	struct loop *l;
@@ -146,7 +145,7 @@ loop_lend(void)
 		return true;
 	l = w->l;
 	mutex_lock(&l->lock);
-	is_lent = l->nlent < LENT_MAX;
+	is_lent = l->nlent < most;
 	if (is_lent) {
 		l->nlent++;
 		if (is_leader(w) || (!l->leader && !l->is_ended))

@@ -49,10 +49,12 @@ void loop_free(struct loop *l);
 /* In an answer that is about to wait: somebody else shall read requests.
  * Costs nothing in other threads, or the second time. */
 void loop_will_wait(void);
-/* Likewise, and what it waits for is another of these threads: until the end
- * it is not one of the most there may be, so that one is left to read.  False:
- * too many wait so already, and it must not. */
-bool loop_lend(void);
+#define LOOP_LENT_MAX 256	/* wait for another of these threads */
+#define LOOP_LENT_FAR 96	/* wait for the network */
+/* Likewise, and it may wait for long or for another of these threads: until
+ * the end it is not one of the most there may be, so that one is left to read.
+ * False: so many wait so already.  For another thread it must not, then. */
+bool loop_lend(unsigned most);
 void loop_lend_end(void);
 
 #endif

@@ -142,11 +142,13 @@ op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		reply_buf(req, (ssize_t)size, text);
 		return;
 	}
-	if (is_over(req, ino, (uint64_t)off, size, handle_of(fi)))
+	if (is_over(req, ino, (uint64_t)off, size, handle_of(fi))) {
 		n = -EACCES;
-	else if (p)
+	} else if (p) {
 		n = drive_read(file_of(fi), p, size, (uint64_t)off,
 		    req_wait(req, handle_of(fi), &w));
+		req_wait_end(&w);
+	}
 	/* A metered program was not asked to read. */
 	if (n >= 0 && !(fi->flags & O_NOATIME) && !ctx_of(req)->no_atime &&
 	    !handle_of(fi)->metered[0])
@@ -239,6 +241,7 @@ op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
     struct fuse_file_info *out, size_t len, int flags)
 {
 	struct ops_wait w;
+	ssize_t n;
 
 	if (virtual_is(ino_in)) {
 		reply_err(req, -EXDEV);	/* the kernel reads and writes */
@@ -249,7 +252,8 @@ op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		return;
 	}
 	req_kill_mark(req, ino_out);
-	reply_count(req, drive_copy_range(file_of(in), (uint64_t)off_in,
-	    file_of(out), (uint64_t)off_out, len, req_wait(req,
-	    handle_of(in), &w)));
+	n = drive_copy_range(file_of(in), (uint64_t)off_in, file_of(out),
+	    (uint64_t)off_out, len, req_wait(req, handle_of(in), &w));
+	req_wait_end(&w);
+	reply_count(req, n);
 }

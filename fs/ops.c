@@ -116,6 +116,8 @@ is_interrupted(void *arg)
 	struct ops_ctx *x = ctx_of(o->req);
 
 	/* Asked before each wait. */
+	if (!o->is_lent)
+		o->is_lent = loop_lend(LOOP_LENT_FAR);
 	loop_will_wait();
 	__atomic_store_n(&o->h->is_fetched, true, __ATOMIC_RELAXED);
 	return x->is_stopping || x->is_locking || x->is_resting ||
@@ -131,7 +133,16 @@ req_wait(fuse_req_t req, struct handle *h, struct ops_wait *ret)
 	ret->w.is_patient = false;
 	ret->req = req;
 	ret->h = h;
+	ret->is_lent = false;
 	return &ret->w;
+}
+
+void
+req_wait_end(struct ops_wait *o)
+{
+	if (o->is_lent)
+		loop_lend_end();
+	o->is_lent = false;
 }
 
 void
@@ -143,7 +154,7 @@ req_settle_maps(fuse_req_t req, fuse_ino_t ino)
 		return;
 	/* The kernel waits for answers that another thread has to give.  With
 	 * hundreds at it the times may come out late. */
-	if (!loop_lend())
+	if (!loop_lend(LOOP_LENT_MAX))
 		return;
 	(void)fuse_lowlevel_notify_inval_inode(x->se, ino, 0, 0);
 	loop_lend_end();

@@ -92,9 +92,11 @@ struct ops_wait {
 	struct drive_wait w;
 	fuse_req_t req;
 	struct handle *h;
+	bool is_lent;		/* see loop_lend */
 };
 const struct drive_wait *req_wait(fuse_req_t req, struct handle *h,
     struct ops_wait *ret);
+void req_wait_end(struct ops_wait *o);
 
 /* What programs wrote through maps lies in the kernel until it sends it, and
  * then counts as written just now: have it sent before what must come after
