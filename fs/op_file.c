@@ -15,6 +15,8 @@
 #include "fs/virtual.h"
 #include "util/clock.h"
 
+#define COPY_MAX (UINT32_MAX & ~(size_t)4095)
+
 static void
 open_virtual(fuse_req_t req, struct fuse_file_info *fi)
 {
@@ -251,6 +253,9 @@ op_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 		reply_err(req, -EINVAL);
 		return;
 	}
+	/* The answer has 32 bits for it; older kernels ask for more. */
+	if (len > COPY_MAX)
+		len = COPY_MAX;
 	req_kill_mark(req, ino_out);
 	n = drive_copy_range(file_of(in), (uint64_t)off_in, file_of(out),
 	    (uint64_t)off_out, len, req_wait(req, handle_of(in), &w));
