@@ -309,7 +309,9 @@ mountpoint_prepare(const char *path, char out[static PATH_MAX],
 
 	/* A crash may have left more than one on top of each other. */
 	for (i = 0; i < STALE_MAX && mountpoint_is_dead(path); i++) {
-		r = mountpoint_unmount(path, true, e);
+		/* A link to it cannot be unmounted. */
+		r = mountpoint_real(path, out);
+		r = mountpoint_unmount(r < 0 ? path : out, true, e);
 		if (r < 0)
 			return r;
 	}

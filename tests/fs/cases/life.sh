@@ -112,6 +112,23 @@ need "mounting replaces the dead mount point" drive_mount
 check "what was written is there" grep -q "$MARK" "$M/file"
 need "it is unmounted" drive_unmount
 
+mount_on() {
+	"$COFFRE" mount "$NAME" "$1" -f --passphrase-fd 9 9<<<"$PASS" \
+	    >>"$T/daemon.log" 2>&1 8>&- &
+	MPID=$!
+	until_ok 60 is_on "$1" || return 1
+}
+is_on() {
+	[ "$(stat -f -c %t "$1" 2>/dev/null)" = 65735546 ]
+}
+mkdir "$T/real"
+ln -s real "$T/link"
+need "by a link it is mounted where that leads" mount_on "$T/link"
+drive_kill
+need "there, too, it replaces the dead mount point" mount_on "$T/link"
+check "what was written is there" grep -q "$MARK" "$T/real/work/file"
+need "it is unmounted" drive_unmount
+
 check "without -f it goes to the background when ready" in_background
 check "and the drive is there" grep -q "$MARK" "$M/file"
 check "unmount waits for it" "$COFFRE" unmount "$NAME"
