@@ -15,6 +15,7 @@
 
 #include "crypto/crypto.h"
 #include "fs/control_priv.h"
+#include "fs/json_text.h"
 #include "fs/parts.h"
 #include "fs/pass.h"
 #include "store/store.h"
@@ -36,6 +37,7 @@ control_send(struct control_conn *k, json_t *o)
 	json_decref(o);
 	len = text ? strlen(text) : 0;
 	if (!text || k->is_gone || len + 1 > CONTROL_ANSWER_MAX) {
+		k->is_gone = true;	/* it would wait for an answer */
 		free(text);
 		return;
 	}
@@ -56,8 +58,8 @@ control_send(struct control_conn *k, json_t *o)
 void
 control_error(struct control_conn *k, int r, const char *msg)
 {
-	control_send(k, json_pack("{s:b, s:i, s:s}", "ok", 0, "errno", -r,
-	    "error", msg));
+	control_send(k, json_pack("{s:b, s:i, s:o}", "ok", 0, "errno", -r,
+	    "error", json_text(msg)));
 }
 
 /* Read one line into buf; its length, 0 at the end, or a negative errno. */

@@ -2,6 +2,7 @@
 #include "fs/json_text.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/buf.h"
@@ -10,19 +11,20 @@ json_t *
 json_text(const char *s)
 {
 	json_t *j = json_string(s);
-	char clean[512];
-	size_t i;
+	char *clean, *c;
 
 	if (j)
 		return j;
-	for (i = 0; i < sizeof(clean) - 1 && s[i]; i++)
-		clean[i] = s[i];
-	clean[i] = '\0';
-	for (i = 0; clean[i]; i++) {
-		if ((unsigned char)clean[i] >= 0x80)
-			clean[i] = '?';
+	clean = strdup(s);
+	if (!clean)
+		return NULL;
+	for (c = clean; *c; c++) {
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
 	}
-	return json_string(clean);
+	j = json_string(clean);
+	free(clean);
+	return j;
 }
 
 void

@@ -8,11 +8,11 @@ struct buf;
 
 /*
  * json_text - text from elsewhere in JSON.  What is no UTF-8 (a path, the
- * words of a server) has question marks instead and is cut after 511 bytes.
+ * words of a server) has question marks instead.
  */
 
 json_t *json_text(const char *s);
-/* Append each line of b, 511 bytes of it at most. */
+/* Append each line of b, 1023 bytes of it at most. */
 void json_text_lines(json_t *all, struct buf *b);
 
 #endif

@@ -129,6 +129,15 @@ need "there, too, it replaces the dead mount point" mount_on "$T/link"
 check "what was written is there" grep -q "$MARK" "$T/real/work/file"
 need "it is unmounted" drive_unmount
 
+# Latin 1: no text for who reads UTF-8.
+odd=$T/$(printf 'm\351')
+need "it is mounted on a folder whose name is no UTF-8" mount_on "$odd"
+exec 7>"$odd/held"
+check "in use it is refused at once to unmount it" \
+    [ "$(exit_of timeout 10 "$COFFRE" unmount "$NAME")" = 75 ]
+exec 7>&-
+need "it is unmounted" drive_unmount
+
 check "without -f it goes to the background when ready" in_background
 check "and the drive is there" grep -q "$MARK" "$M/file"
 check "unmount waits for it" "$COFFRE" unmount "$NAME"
