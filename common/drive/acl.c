@@ -97,7 +97,8 @@ acl_cmp(const void *a, const void *b)
 	return 0;
 }
 
-/* Turn ids over and bring named entries into order again. */
+/* Turn ids over and bring named entries into order again.  Also where only
+ * one user gets in: what is shown as theirs would be written back so. */
 static int
 acl_map(struct drive *d, uint8_t *p, size_t len, bool to_store)
 {
@@ -114,10 +115,10 @@ acl_map(struct drive *d, uint8_t *p, size_t len, bool to_store)
 		s[k].tag = get_le16(e);
 		if (s[k].tag == TAG_USER)
 			id = to_store ? owner_from_uid(d, id) :
-			    owner_to_uid(d, id);
+			    id ? id - 1 : d->conf.owner_uid;
 		else if (s[k].tag == TAG_GROUP)
 			id = to_store ? owner_from_gid(d, id) :
-			    owner_to_gid(d, id);
+			    id ? id - 1 : d->conf.owner_gid;
 		else
 			id = ID_NONE;
 		put_le32(e + 4, id);

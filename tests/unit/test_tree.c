@@ -698,6 +698,34 @@ START_TEST(an_access_acl_is_the_mode_and_more)
 }
 END_TEST
 
+/* Who changes an ACL reads it and writes all of it back. */
+START_TEST(alone_on_a_drive_an_acl_names_whom_it_named)
+{
+	static const struct acl_e named[] = {
+		{ 1, 7, NONE }, { 2, 6, 50 }, { 2, 5, 1000 }, { 4, 5, NONE },
+		{ 8, 4, 60 }, { 8, 5, 1000 }, { 16, 6, NONE },
+		{ 32, 4, NONE },
+	};
+	uint8_t in[96], out[96];
+	size_t n = acl_make(in, named, 8);
+	struct fix g;
+	uint64_t ino;
+	int k;
+
+	fix_open(&g, 2, false);
+	ino = fix_mkfile(&g, ROOT, "f");
+	for (k = 0; k < 2; k++) {
+		ck_assert_int_eq(drive_setxattr(g.d, &fix_me, ino, ACCESS, in,
+		    n, 0), 0);
+		ck_assert_int_eq(drive_getxattr(g.d, ino, ACCESS, out,
+		    sizeof(out)), (ssize_t)n);
+		ck_assert_mem_eq(in, out, n);
+		memcpy(in, out, n);
+	}
+	fix_close(&g);
+}
+END_TEST
+
 START_TEST(a_bad_acl_is_refused)
 {
 	uint64_t ino = fix_mkfile(&f, ROOT, "f");
@@ -1220,6 +1248,7 @@ main(void)
 	tcase_add_test(t, a_preview_is_kept_unseen_with_what_it_shows);
 	tcase_add_test(t, a_list_never_outgrows_what_the_kernel_takes);
 	tcase_add_test(t, an_access_acl_is_the_mode_and_more);
+	tcase_add_test(t, alone_on_a_drive_an_acl_names_whom_it_named);
 	tcase_add_test(t, a_bad_acl_is_refused);
 	tcase_add_test(t, a_default_acl_is_inherited_instead_of_the_umask);
 	tcase_add_test(t, a_listing_gives_each_entry_once_whatever_changes);
