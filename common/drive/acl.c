@@ -32,10 +32,10 @@ acl_count(size_t len)
 	return (uint32_t)((len - ACL_HEAD) / ACL_ENTRY);
 }
 
-/* Entries come sorted by tag and, among named ones, by id; the three basic
- * ones are there once; named ones need a mask. */
+/* Entries come sorted by tag; the three basic ones are there once; named ones
+ * need a mask.  Stored named ones are sorted by id too, each there once. */
 static int
-acl_check(const uint8_t *p, size_t len)
+acl_check(const uint8_t *p, size_t len, bool is_stored)
 {
 	unsigned last = 0, tag, seen = 0;
 	uint32_t id, last_id = 0, k;
@@ -54,7 +54,7 @@ acl_check(const uint8_t *p, size_t len)
 		case TAG_USER:
 		case TAG_GROUP:
 			if (id == ID_NONE || tag < last ||
-			    (tag == last && id <= last_id))
+			    (is_stored && tag == last && id <= last_id))
 				return -EINVAL;
 			break;
 		case TAG_USER_OBJ:
@@ -97,7 +97,7 @@ acl_cmp(const void *a, const void *b)
 	return 0;
 }
 
-/* Turn ids over and bring named entries into order again.  Also where only
+/* Turn ids over and bring named entries into order.  Also where only
  * one user gets in: what is shown as theirs would be written back so. */
 static int
 acl_map(struct drive *d, uint8_t *p, size_t len, bool to_store)
@@ -139,7 +139,7 @@ acl_to_store(struct drive *d, const void *value, size_t len, uint8_t **ret,
 	uint8_t *p;
 	int r;
 
-	r = acl_check(value, len);
+	r = acl_check(value, len, false);
 	if (r < 0)
 		return r;
 	p = malloc(len);
@@ -147,6 +147,8 @@ acl_to_store(struct drive *d, const void *value, size_t len, uint8_t **ret,
 		return -ENOMEM;
 	memcpy(p, value, len);
 	r = acl_map(d, p, len, true);
+	if (r == 0)
+		r = acl_check(p, len, true);
 	if (r < 0) {
 		free(p);
 		return r;
@@ -159,7 +161,7 @@ acl_to_store(struct drive *d, const void *value, size_t len, uint8_t **ret,
 int
 acl_from_store(struct drive *d, uint8_t *value, size_t len)
 {
-	int r = acl_check(value, len);
+	int r = acl_check(value, len, true);
 
 	return r < 0 ? -EIO : acl_map(d, value, len, false);
 }
@@ -171,7 +173,7 @@ acl_mode(const uint8_t *value, size_t len, uint32_t *mode,
 	uint32_t k, bits = *mode & ~0777u, perm;
 	bool is_plain = true, has_mask = false;
 	const uint8_t *e;
-	int r = acl_check(value, len);
+	int r = acl_check(value, len, true);
 
 	if (r < 0)
 		return r;
@@ -325,7 +327,7 @@ acl_chmod(struct drive *d, struct inode *i)
 	len = xattr_load(d, i->ino, XATTR_ACCESS, &acl);
 	if (len < 0)
 		return len == -ENODATA ? 0 : (int)len;
-	r = acl_check(acl, (size_t)len);
+	r = acl_check(acl, (size_t)len, true);
 	if (r == 0) {
 		acl_set_mode(acl, (size_t)len, i->mode);
 		r = xattr_store(d, i, XATTR_ACCESS, acl, (size_t)len,

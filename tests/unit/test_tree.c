@@ -726,6 +726,37 @@ START_TEST(alone_on_a_drive_an_acl_names_whom_it_named)
 }
 END_TEST
 
+START_TEST(named_entries_of_an_acl_come_in_any_order)
+{
+	uint64_t ino = fix_mkfile(&f, ROOT, "f");
+	static const struct acl_e mixed[] = {
+		{ 1, 7, NONE }, { 2, 5, 1000 }, { 2, 6, 50 }, { 2, 4, 49 },
+		{ 4, 5, NONE }, { 16, 6, NONE }, { 32, 4, NONE },
+	};
+	static const struct acl_e sorted[] = {
+		{ 1, 7, NONE }, { 2, 4, 49 }, { 2, 6, 50 }, { 2, 5, 1000 },
+		{ 4, 5, NONE }, { 16, 6, NONE }, { 32, 4, NONE },
+	};
+	static const struct acl_e twice[] = {
+		{ 1, 7, NONE }, { 2, 6, 50 }, { 2, 4, 49 }, { 2, 6, 50 },
+		{ 4, 5, NONE }, { 16, 6, NONE }, { 32, 4, NONE },
+	};
+	uint8_t in[96], want[96], out[96];
+	size_t n = acl_make(in, mixed, 7);
+
+	(void)acl_make(want, sorted, 7);
+	ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino, ACCESS, in, n, 0),
+	    0);
+	ck_assert_int_eq(drive_getxattr(f.d, ino, ACCESS, out, sizeof(out)),
+	    (ssize_t)n);
+	ck_assert_uint_eq(fix_attr(&f, ino).mode & 0777, 0764);
+	ck_assert_mem_eq(out, want, n);
+	n = acl_make(in, twice, 7);
+	ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino, ACCESS, in, n, 0),
+	    -EINVAL);
+}
+END_TEST
+
 START_TEST(a_bad_acl_is_refused)
 {
 	uint64_t ino = fix_mkfile(&f, ROOT, "f");
@@ -1249,6 +1280,7 @@ main(void)
 	tcase_add_test(t, a_list_never_outgrows_what_the_kernel_takes);
 	tcase_add_test(t, an_access_acl_is_the_mode_and_more);
 	tcase_add_test(t, alone_on_a_drive_an_acl_names_whom_it_named);
+	tcase_add_test(t, named_entries_of_an_acl_come_in_any_order);
 	tcase_add_test(t, a_bad_acl_is_refused);
 	tcase_add_test(t, a_default_acl_is_inherited_instead_of_the_umask);
 	tcase_add_test(t, a_listing_gives_each_entry_once_whatever_changes);
