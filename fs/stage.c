@@ -349,12 +349,17 @@ hold(struct stage *s, enum stage_how how, struct err *e)
 static void
 kernel_forget(struct stage *s, const struct names *t)
 {
+	/* It may know that there is no such name, or another such file. */
+	static const char *const own[] = { LOCKED_NOTE, VIRTUAL_NAME };
 	struct fuse_session *se = s->ctx.se;
+	const char *name;
 	size_t i;
 
-	for (i = 0; i < t->n; i++)
+	for (i = 0; i < t->n + 2; i++) {
+		name = i < t->n ? t->v[i] : own[i - t->n];
 		(void)fuse_lowlevel_notify_inval_entry(se, DRIVE_ROOT_INO,
-		    t->v[i], strlen(t->v[i]));
+		    name, strlen(name));
+	}
 	(void)fuse_lowlevel_notify_inval_inode(se, DRIVE_ROOT_INO, 0, 0);
 }
 

@@ -94,9 +94,13 @@ dump "$M" >"$T/before"
 inside=$!
 until_ok 10 test "/proc/$inside/cwd" -ef "$M/deep/er"
 check "everything is in the kernel's memory" cat "$M/file$MARK"
+refuse "also that there is no note" stat "$note"
+check "and the name for file managers" grep -qx "Name=$NAME" "$info"
 check "it is locked, with a program inside" "$COFFRE" lock "$NAME"
 check "and says so" is_locked
 check "the note is back" gives LOCKED.txt ls -A "$T/mnt"
+check "and is read" grep -q "coffre unlock $NAME" "$note"
+check "as is the name" grep -qx "Name=$NAME" "$info"
 refuse "what the kernel had read it gives no more" cat "$M/file$MARK"
 refuse "nor names it knew" stat "$M/deep"
 refuse "nor where the program is" ls "/proc/$inside/cwd/"
