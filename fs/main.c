@@ -38,6 +38,20 @@ help(void)
 	return fflush(stdout) == 0 ? 0 : EX_IOERR;
 }
 
+/* Output that is lost is no success.  A mount's may have gone long ago. */
+static int
+cmd_run(const struct cmd *c, int argc, char **argv)
+{
+	int code = c->run(c, argc, argv);
+
+	if (code == 0 && c != &cmd_mount && (fflush(stdout) != 0 ||
+	    ferror(stdout))) {
+		cli_note("the output could not be written");
+		code = EX_IOERR;
+	}
+	return code;
+}
+
 /* What this process holds is nobody else's: no core files, no debugger of
  * the same user, files for the user alone. */
 static void
@@ -69,10 +83,10 @@ main(int argc, char **argv)
 	    strcmp(argv[1], "help") == 0)
 		return help();
 	if (strcmp(argv[1], "--version") == 0)
-		return cmd_version.run(&cmd_version, 1, argv + 1);
+		return cmd_run(&cmd_version, 1, argv + 1);
 	for (i = 0; i < NCMDS; i++) {
 		if (strcmp(cmds[i]->name, argv[1]) == 0)
-			return cmds[i]->run(cmds[i], argc - 1, argv + 1);
+			return cmd_run(cmds[i], argc - 1, argv + 1);
 	}
 	/* mount(8) with type fuse.coffre: "coffre NAME /mountpoint -o …" */
 	if (argc >= 3 && argv[2][0] == '/')

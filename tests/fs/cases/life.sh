@@ -43,6 +43,15 @@ check "status knows the mount" sh -c '"$1" status "$2" | grep -q .' sh \
     "$COFFRE" "$NAME"
 check "status speaks JSON" sh -c '"$1" status --json "$2" | jq -e .' sh \
     "$COFFRE" "$NAME"
+says_what_fails() {
+	"$@" >/dev/null || return 1
+	[ "$("$@" 2>&1 >/dev/full)" = \
+	    "coffre: the output could not be written" ] || return 1
+	fails "$@" >/dev/full 2>&1
+}
+check "output that is lost is no success" \
+    says_what_fails "$COFFRE" status --json "$NAME"
+check "nor is the version's" says_what_fails "$COFFRE" version
 check "the fingerprint is words" fingerprint_is_words
 check "no secret is in the daemon's arguments" \
     fails grep -qa 'horse battery' "/proc/$MPID/cmdline"
