@@ -100,6 +100,8 @@ publish_pending(struct sync *s)
 	if (r == 0)
 		r = trust_confirm(s);
 	if (r == 0)
+		r = trust_after_put(s);
+	if (r == 0)
 		r = drive_publish_done(s->drive, seq);
 	if (r < 0)
 		goto out;

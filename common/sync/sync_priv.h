@@ -346,9 +346,11 @@ int trust_check(struct sync *s);
  * -ECANCELED: what was put counts as not put.
  */
 int trust_confirm(struct sync *s);
-/* Our head on the store, before the journal grows: has it gone back since
- * trust_check?  Results as there. */
+/* The end of our journal on the store, before it grows: has it gone back
+ * since trust_check?  And after it: a put may be tried for hours.  Results as
+ * there. */
 int trust_before_put(struct sync *s);
+int trust_after_put(struct sync *s);
 /* Something else than the pending segment is under its name.  True: on one
  * store of several only, which it is now queued for: put it again. */
 bool trust_put_again(struct sync *s, const char *name);

@@ -212,12 +212,17 @@ look_last(struct sync *s, struct store *st, void *arg)
 static int
 check_last(struct sync *s, struct journal *j)
 {
+	struct backoff b = { 0 };
 	bool is_gone;
 	int r;
 
 	if (j->own.seq == 0)
 		return 0;
 	r = look_last(s, s->store, j);
+	/* A store may lag a little behind what it has just taken. */
+	if (r == -ENOENT && !j->accepted &&
+	    sync_backoff(s, -EHOSTUNREACH, &b))
+		r = look_last(s, s->store, j);
 	is_gone = r == -ENOENT;
 	if (is_gone && j->accepted)
 		return 0;
@@ -348,6 +353,21 @@ trust_before_put(struct sync *s)
 	r = journal_load(s, &j);
 	if (r == 0)
 		r = insist(s, check_head, &j);
+	if (r == 0)
+		r = insist(s, check_last, &j);
+	buf_done(&j.pending);
+	return r;
+}
+
+int
+trust_after_put(struct sync *s)
+{
+	struct journal j = { .pending = BUF_INIT(SYNC_SMALL_MAX) };
+	int r;
+
+	r = journal_load(s, &j);
+	if (r == 0)
+		r = insist(s, check_last, &j);
 	buf_done(&j.pending);
 	return r;
 }

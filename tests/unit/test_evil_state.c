@@ -333,6 +333,93 @@ START_TEST(a14_what_is_nowhere_any_more_is_named_when_a_loss_is_accepted)
 }
 END_TEST
 
+/* The store loses the newest n segments, and more is written. */
+static void
+set_back(unsigned n, bool is_head_cut)
+{
+	char name[16], head[VAULT_PATH_MAX];
+	struct vault_seen before, own;
+	struct sync_status st;
+	struct evil *e;
+	struct rig r;
+	uint64_t old;
+	size_t from;
+	unsigned i;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 3);
+	ck_assert_int_eq(drive_seen_get(r.drive, &r.keys->self.id, &before),
+	    0);
+	old = evil_now(e);
+	for (i = 0; i < n; i++) {
+		(void)snprintf(name, sizeof(name), "d%u", i);
+		rig_mkdir(&r, name);
+		rig_wait(&r);
+	}
+	ck_assert_int_eq(drive_seen_get(r.drive, &r.keys->self.id, &own), 0);
+	ck_assert_uint_eq(own.seq, before.seq + n);
+	evil_rollback(r.store, old);
+	vault_name_head(&r.keys->rtag, &r.keys->dtag, head);
+	if (is_head_cut)
+		evil_cut(e, head, 0);
+	from = evil_reqs(e);
+	rig_write(&r, "more", 0, 100, 1);
+	cold_await(&r, SYNC_ALARM, &st);
+	ck_assert_ptr_nonnull(strstr(st.advice, "coffre trust --accept"));
+	ck_assert_uint_eq(evil_asked(e, from, "PA", "/j/"), 0);
+	evil_honest(e);
+	evil_truth(r.store);
+	rig_wait(&r);
+	rig_done(&r);
+}
+
+START_TEST(the_loss_of_one_segment_is_noticed_before_the_next)
+{
+	set_back(1, false);
+}
+END_TEST
+
+START_TEST(a_head_that_was_cut_hides_no_rollback)
+{
+	set_back(3, true);
+}
+END_TEST
+
+/* Nobody answers for long, and what does then was restored from a backup. */
+START_TEST(a_segment_put_behind_a_rollback_does_not_count)
+{
+	struct vault_seen own, after;
+	struct store *in, *tap;
+	struct sync_status st;
+	struct evil *e;
+	struct rig r;
+	uint64_t old;
+
+	in = evil_open(&e);
+	ck_assert_int_eq(store_tap_new(in, NULL, &tap), 0);
+	rig_new_on(&r, tap);
+	rig_start(&r);
+	write_some(&r, 0, 3);
+	old = evil_now(e);
+	write_some(&r, 3, 1);
+	ck_assert_int_eq(drive_seen_get(r.drive, &r.keys->self.id, &own), 0);
+	store_tap_fail_puts(tap, -EHOSTUNREACH);
+	rig_mkdir(&r, "more");
+	cold_await(&r, SYNC_OFFLINE, &st);
+	evil_rollback(in, old);
+	store_tap_fail_puts(tap, 0);
+	cold_await(&r, SYNC_ALARM, &st);
+	ck_assert_int_eq(drive_seen_get(r.drive, &r.keys->self.id, &after),
+	    0);
+	ck_assert_uint_eq(own.seq, after.seq);
+	evil_truth(in);
+	rig_wait(&r);
+	check_cold(&r, evil_client(e), 0);
+	rig_done(&r);
+}
+END_TEST
+
 static bool is_held;	/* atomic: pages of checkpoints */
 
 static void
@@ -980,6 +1067,9 @@ suite(void)
 	tcase_add_test(tc, a_store_under_an_alarm_is_looked_at_now_and_then);
 	tcase_add_test(tc, a_kick_under_an_alarm_looks_at_once);
 	tcase_add_test(tc, a14_no_segment_is_put_behind_a_rollback);
+	tcase_add_test(tc, the_loss_of_one_segment_is_noticed_before_the_next);
+	tcase_add_test(tc, a_head_that_was_cut_hides_no_rollback);
+	tcase_add_test(tc, a_segment_put_behind_a_rollback_does_not_count);
 	tcase_add_test(tc,
 	    a14_a_loss_that_the_user_accepts_is_made_good_from_here);
 	tcase_add_test(tc,
