@@ -90,12 +90,9 @@ publish_pending(struct sync *s)
 	if (r == -EEXIST && trust_put_again(s, name))
 		r = sync_put(s, name, b.data, b.len, OBJECT_CHAIN);
 	if (r == -EEXIST) {
-		sync_alarm(s, SYNC_ALARM_CLONE,
-		    N_("another copy of this device has published (a state "
-		    "directory that was copied or restored)"),
-		    N_("stop the other copy; on this machine run 'coffre "
-		    "recover' with a new state directory"));
-		r = -EROFS;
+		r = trust_put_over(s);
+		if (r == 0)
+			r = sync_put(s, name, b.data, b.len, OBJECT_HEAD);
 	}
 	if (r == 0)
 		r = trust_confirm(s);

@@ -87,7 +87,7 @@ const struct vault_device *devices_by_tag(const struct sync_found *f,
 enum object_kind {
 	OBJECT_OWN,	/* the name is random: only we, an earlier try */
 	OBJECT_CHAIN,	/* numbered: another content there is a finding */
-	OBJECT_HEAD,	/* written over */
+	OBJECT_HEAD,	/* written over, whatever is there */
 };
 
 /*
@@ -354,6 +354,9 @@ int trust_after_put(struct sync *s);
 /* Something else than the pending segment is under its name.  True: on one
  * store of several only, which it is now queued for: put it again. */
 bool trust_put_again(struct sync *s, const char *name);
+/* The same on all of them.  0: it does not verify, so it may be written over;
+ * -EROFS (alarm), or what the store answered. */
+int trust_put_over(struct sync *s);
 
 /* ---- accept.c: a loss that the user has taken ---- */
 

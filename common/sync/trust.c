@@ -175,7 +175,7 @@ check_head(struct sync *s, struct journal *j)
 }
 
 /* Bytes under the name of a segment of ours that are not those we know: only
- * who has our keys can have made another one. */
+ * who has our keys can have made another one that verifies. */
 static int
 other_segment(struct sync *s, uint64_t seq, const struct buf *b)
 {
@@ -189,6 +189,16 @@ other_segment(struct sync *s, uint64_t seq, const struct buf *b)
 	return TRUST_CLONE;
 }
 
+static int
+get_segment(struct sync *s, struct store *st, uint64_t seq, struct buf *b)
+{
+	int r = object_get_segment(st, s->keys, &s->keys->self.id, seq,
+	    OBJECT_ONCE, b);
+
+	/* No segment is as large. */
+	return r == -EFBIG ? (int)TRUST_OTHER : r;
+}
+
 /* The last segment that we know to be there. */
 static int
 look_last(struct sync *s, struct store *st, void *arg)
@@ -198,8 +208,7 @@ look_last(struct sync *s, struct store *st, void *arg)
 	uint8_t sha[SHA256_LEN];
 	int r;
 
-	r = object_get_segment(st, s->keys, &s->keys->self.id, j->own.seq,
-	    OBJECT_ONCE, &b);
+	r = get_segment(s, st, j->own.seq, &b);
 	if (r == 0) {
 		sha256(b.data, b.len, sha);
 		if (memcmp(sha, j->own.hash, sizeof(sha)) != 0)
@@ -209,30 +218,30 @@ look_last(struct sync *s, struct store *st, void *arg)
 	return r == -EFBIG ? (int)TRUST_SPOILED : r;
 }
 
+/* One that was cut or spoiled is as good as gone. */
 static int
 check_last(struct sync *s, struct journal *j)
 {
 	struct backoff b = { 0 };
-	bool is_gone;
 	int r;
 
 	if (j->own.seq == 0)
 		return 0;
 	r = look_last(s, s->store, j);
-	/* A store may lag a little behind what it has just taken. */
-	if (r == -ENOENT && !j->accepted &&
+	/* A store may lag a little behind what it has just taken, and what
+	 * was spoiled on its way is not the next time. */
+	if ((r == -ENOENT || r == TRUST_OTHER) && !j->accepted &&
 	    sync_backoff(s, -EHOSTUNREACH, &b))
 		r = look_last(s, s->store, j);
-	is_gone = r == -ENOENT;
-	if (is_gone && j->accepted)
-		return 0;
-	if (is_gone || r == TRUST_OTHER)
+	if (r == -ENOENT || r == TRUST_OTHER) {
 		r = trust_ask(s, look_last, j);
-	else if (r == TRUST_SPOILED)
+		if (r == TRUST_OLD && j->accepted)
+			return 0;
+	} else if (r == TRUST_SPOILED) {
 		r = ask_spoiled(s, look_last, j, -EFBIG);
+	}
 	if (r > 0)
-		return is_gone && r != TRUST_CLONE ? alarm_rollback(s) :
-		    alarm_clone(s);
+		return r == TRUST_CLONE ? alarm_clone(s) : alarm_rollback(s);
 	if (r < 0)
 		sync_note(s, r, false);
 	return r;
@@ -247,8 +256,7 @@ look_next(struct sync *s, struct store *st, void *arg)
 	const struct journal *j = arg;
 	int r;
 
-	r = object_get_segment(st, s->keys, &s->keys->self.id,
-	    j->own.seq + 1, OBJECT_ONCE, &b);
+	r = get_segment(s, st, j->own.seq + 1, &b);
 	if (r == -ENOENT)
 		r = 0;
 	else if (r == 0 && (!j->has_pending || b.len > j->pending.len ||
@@ -267,8 +275,14 @@ check_next(struct sync *s, struct journal *j)
 		r = trust_ask(s, look_next, j);
 	else if (r == TRUST_SPOILED)
 		r = ask_spoiled(s, look_next, j, -EFBIG);
-	if (r > 0)
+	if (r == TRUST_CLONE)
 		return alarm_clone(s);
+	/* Nobody's: ours will be put over it. */
+	if (r > 0) {
+		log_warn("sync: what lies in the place of our next segment "
+		    "does not verify");
+		return 0;
+	}
 	if (r < 0)
 		sync_note(s, r, false);
 	return r;
@@ -380,8 +394,7 @@ look_put(struct sync *s, struct store *st, void *arg)
 	const struct journal *j = arg;
 	int r;
 
-	r = object_get_segment(st, s->keys, &s->keys->self.id,
-	    j->own.seq + 1, OBJECT_ONCE, &b);
+	r = get_segment(s, st, j->own.seq + 1, &b);
 	if (r == 0 && (b.len != j->pending.len ||
 	    memcmp(b.data, j->pending.data, b.len) != 0))
 		r = other_segment(s, j->own.seq + 1, &b);
@@ -399,6 +412,28 @@ trust_put_again(struct sync *s, const char *name)
 	    trust_ask_mend(s, look_put, &j, name);
 	buf_done(&j.pending);
 	return r;
+}
+
+int
+trust_put_over(struct sync *s)
+{
+	struct journal j = { .pending = BUF_INIT(SYNC_SMALL_MAX) };
+	int r;
+
+	r = journal_load(s, &j);
+	if (r == 0)
+		r = look_put(s, s->store, &j);
+	if (r == 0 || r == TRUST_OTHER)
+		r = trust_ask(s, look_put, &j);
+	buf_done(&j.pending);
+	if (r == TRUST_CLONE)
+		return alarm_clone(s);
+	/* It lags behind; again later. */
+	if (r == -ENOENT)
+		r = -EHOSTUNREACH;
+	if (r < 0)
+		sync_note(s, r, false);
+	return r < 0 ? r : 0;
 }
 
 /* What a store does is learned anew in each run, after it is known to be

@@ -420,6 +420,105 @@ START_TEST(a_segment_put_behind_a_rollback_does_not_count)
 }
 END_TEST
 
+static void
+own_segment(const struct rig *r, uint64_t seq, char name[VAULT_PATH_MAX])
+{
+	vault_name_segment(&r->keys->rtag, &r->keys->dtag, seq, name);
+}
+
+/* How a put that was cut, or a bad disk there, leaves the last segment. */
+START_TEST(a_spoiled_last_segment_is_a_loss_that_can_be_accepted)
+{
+	struct buf lost = BUF_INIT(1 << 16);
+	struct err err = { "" };
+	char name[VAULT_PATH_MAX];
+	struct vault_seen own;
+	struct sync_status st;
+	struct evil *e;
+	struct rig r;
+	int n;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 3);
+	ck_assert_int_eq(drive_seen_get(r.drive, &r.keys->self.id, &own), 0);
+	own_segment(&r, own.seq, name);
+	rig_stop(&r, 30000);
+	for (n = 0; n < 2; n++) {
+		if (n == 0)
+			evil_cut(e, name, 0);
+		else
+			evil_flip(e, name, 1000);
+		rig_start(&r);
+		cold_await(&r, SYNC_ALARM, &st);
+		ck_assert_ptr_nonnull(strstr(st.advice, "trust --accept"));
+		if (n == 0)
+			rig_stop(&r, 0);
+	}
+	n = sync_accept(r.sync, on_lost, NULL, &lost, &err);
+	ck_assert_msg(n == 0, "%d %s\n%s", n, err.msg, buf_cstr(&lost));
+	rig_wait(&r);
+	check_cold(&r, evil_client(e), 0);
+	ck_assert_int_eq(cold_mkdir(&r, "yes"), 0);
+	rig_wait(&r);
+	check_cold(&r, evil_client(e), 0);
+	buf_done(&lost);
+	rig_done(&r);
+}
+END_TEST
+
+/* As some servers leave a put that broke off: as long as it was to be, and
+ * zeros.  Put directly, when r's own puts do not get there. */
+START_TEST(what_does_not_verify_in_the_next_place_is_put_over)
+{
+	struct store *in, *tap, *other;
+	char name[VAULT_PATH_MAX];
+	struct vault_seen own;
+	struct sync_status st;
+	struct evil *e;
+	struct rig r;
+	uint8_t *zeros;
+	size_t len;
+	int n;
+
+	in = evil_open(&e);
+	other = evil_client(e);
+	ck_assert_int_eq(store_tap_new(in, NULL, &tap), 0);
+	rig_new_on(&r, tap);
+	rig_start(&r);
+	for (n = 0; n < 3; n++) {
+		write_some(&r, (unsigned)n, 1);
+		ck_assert_int_eq(drive_seen_get(r.drive, &r.keys->self.id,
+		    &own), 0);
+		own_segment(&r, own.seq, name);
+		free(evil_get(e, name, &len));
+		own_segment(&r, own.seq + 1, name);
+		zeros = calloc(1, len);
+		ck_assert_ptr_nonnull(zeros);
+		/* Before a segment is pending; while it is; in a new run. */
+		if (n > 0)
+			store_tap_fail_puts(tap, -EHOSTUNREACH);
+		if (n > 0) {
+			rig_mkdir(&r, n == 1 ? "one" : "two");
+			cold_await(&r, SYNC_OFFLINE, &st);
+		}
+		ck_assert_int_eq(store_put(other, name, zeros, len, 0), 0);
+		free(zeros);
+		if (n != 1) {
+			rig_stop(&r, 0);
+			rig_start(&r);
+		}
+		store_tap_fail_puts(tap, 0);
+		if (n == 0)
+			rig_mkdir(&r, "zero");
+		rig_wait(&r);
+	}
+	check_cold(&r, evil_client(e), 0);
+	store_close(other);
+	rig_done(&r);
+}
+END_TEST
+
 static bool is_held;	/* atomic: pages of checkpoints */
 
 static void
@@ -1068,6 +1167,10 @@ suite(void)
 	tcase_add_test(tc, a_kick_under_an_alarm_looks_at_once);
 	tcase_add_test(tc, a14_no_segment_is_put_behind_a_rollback);
 	tcase_add_test(tc, the_loss_of_one_segment_is_noticed_before_the_next);
+	tcase_add_test(tc,
+	    a_spoiled_last_segment_is_a_loss_that_can_be_accepted);
+	tcase_add_test(tc,
+	    what_does_not_verify_in_the_next_place_is_put_over);
 	tcase_add_test(tc, a_head_that_was_cut_hides_no_rollback);
 	tcase_add_test(tc, a_segment_put_behind_a_rollback_does_not_count);
 	tcase_add_test(tc,
