@@ -154,7 +154,7 @@ cursor_next(struct rebuild *b, struct cursor *c)
 		segment_done(&c->seg);
 		r = -EPROTO;
 	}
-	if (r == -EBADMSG || r == -EPROTO) {
+	if (r == -EBADMSG || r == -EPROTO || r == -EFBIG) {
 		rebuild_say(b, "warning: segment %llu of '%s' does not "
 		    "verify; it and what follows is left out",
 		    (unsigned long long)seq, c->dev->label);
@@ -301,7 +301,7 @@ heads_load(struct rebuild *b)
 			r = mark_add(b, c, c->head.seq, c->head.hash);
 			if (r < 0)
 				return r;
-		} else if (r == -EBADMSG || r == -EPROTO) {
+		} else if (r == -EBADMSG || r == -EPROTO || r == -EFBIG) {
 			rebuild_say(b, "warning: the head of '%s' does not "
 			    "verify; its journal is read to the end",
 			    c->dev->label);

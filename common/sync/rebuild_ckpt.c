@@ -192,7 +192,8 @@ root_best(struct rebuild *b, bool *tried, struct ckpt_root *ret,
 		memset(&root, 0, sizeof(root));
 		r = root_get(b, c, &root);
 		if (r < 0) {
-			if (r != -ENOENT && r != -EBADMSG && r != -EPROTO) {
+			if (r != -ENOENT && r != -EBADMSG && r != -EPROTO &&
+			    r != -EFBIG) {
 				if (has)
 					ckpt_root_done(&best);
 				return r;

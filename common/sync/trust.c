@@ -181,12 +181,15 @@ other_segment(struct sync *s, uint64_t seq, const struct buf *b)
 {
 	uint8_t hash[VAULT_HASH_LEN];
 	struct segment g;
+	int r;
 
-	if (segment_open(s->keys, &s->keys->self, seq, NULL, b->data, b->len,
-	    &g, hash) < 0)
-		return TRUST_OTHER;
-	segment_done(&g);
-	return TRUST_CLONE;
+	r = segment_open(s->keys, &s->keys->self, seq, NULL, b->data, b->len,
+	    &g, hash);
+	if (r == 0)
+		segment_done(&g);
+	/* The latter are signed, too. */
+	return r == 0 || r == -EPROTONOSUPPORT || r == -ENOKEY ?
+	    TRUST_CLONE : TRUST_OTHER;
 }
 
 static int

@@ -277,7 +277,7 @@ record_verify(const struct chain *c, const struct vault_keys *k,
 	if (c->seq >= CHAIN_MAX)
 		return -EFBIG;
 	r = envelope_parse(p, len, &e);
-	if (r < 0)
+	if (r < 0 && r != -EPROTONOSUPPORT)
 		return r;
 	author = author_find(c, k, g, &e);
 	if (!author)

@@ -107,6 +107,7 @@ envelope_parse(const void *p, size_t len, struct envelope *ret)
 {
 	struct envelope e = { 0 };
 	const uint8_t *b = p;
+	int r = 0;
 
 	if (len < ENVELOPE_CLEAR_OVERHEAD || memcmp(b, magic, 4) != 0)
 		return -EBADMSG;
@@ -128,11 +129,11 @@ envelope_parse(const void *p, size_t len, struct envelope *ret)
 	 * format 1.  A minor version adds nothing that must be understood. */
 	if (e.suite != VAULT_SUITE || e.fmt_major != VAULT_FMT_MAJOR ||
 	    e.flags != 0)
-		return -EPROTONOSUPPORT;
-	if (e.body_len != len - ENVELOPE_CLEAR_OVERHEAD)
+		r = -EPROTONOSUPPORT;
+	else if (e.body_len != len - ENVELOPE_CLEAR_OVERHEAD)
 		return -EBADMSG;
 	*ret = e;
-	return 0;
+	return r;
 }
 
 static int
@@ -199,11 +200,18 @@ envelope_verify(const struct vault_keys *k, const struct vault_device *author,
 {
 	struct vault_tag tag;
 	struct envelope e;
-	int r;
+	const uint8_t *b = p;
+	int r, bad;
 
 	if (len > max)
 		return -EFBIG;
 	r = envelope_parse(p, len, &e);
+	/* A bit that fell over makes no newer version. */
+	if (r == -EPROTONOSUPPORT) {
+		bad = sign_check(author->sign_pub, envelope_label(type), p,
+		    len - ENVELOPE_SIG_LEN, b + len - ENVELOPE_SIG_LEN);
+		return bad < 0 ? bad : r;
+	}
 	if (r < 0)
 		return r;
 	envelope_author_tag(k, type, &author->id, &tag);

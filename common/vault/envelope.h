@@ -16,7 +16,8 @@
  * Reading goes in two steps, so that the caller can look at seq and prev
  * between them: envelope_verify (length, kind, place, author, signature), then
  * envelope_decrypt.  Results beside those of vault.h:
- *	-EPROTONOSUPPORT	a suite, format or flag of a newer version
+ *	-EPROTONOSUPPORT	a suite, format or flag of a newer version, and
+ *				the author's signature on it
  *	-ENOKEY			another epoch than the one we hold the key of
  */
 
@@ -44,8 +45,9 @@ struct envelope {
 };
 
 /* Write the header's bytes and read them back (no check but the magic and the
- * lengths: -EBADMSG; suite, format and flags: -EPROTONOSUPPORT).  len is that
- * of the whole object and must fit body_len exactly. */
+ * lengths: -EBADMSG; suite, format and flags: -EPROTONOSUPPORT, which fills
+ * ret all the same, body_len unchecked).  len is that of the whole object and
+ * must fit body_len exactly. */
 void envelope_encode(const struct envelope *e,
     uint8_t out[static ENVELOPE_HEADER_LEN]);
 int envelope_parse(const void *p, size_t len, struct envelope *ret);

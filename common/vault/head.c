@@ -47,6 +47,9 @@ head_open(const struct vault_keys *k, const struct vault_device *dev,
 	struct rd rd;
 	int r;
 
+	/* It has one length, so this one is none. */
+	if (len > ENVELOPE_OVERHEAD + HEAD_LEN)
+		return -EBADMSG;
 	r = vault_type_key(k, VAULT_HEAD, &key);
 	if (r == 0)
 		r = envelope_open(k, dev, VAULT_HEAD, key, p, len,

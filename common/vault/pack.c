@@ -200,9 +200,10 @@ header_check(const struct vault_keys *k, const struct pack_id *id,
 	if (len < HEADER_LEN + INDEX_MIN || memcmp(h, magic, 4) != 0 ||
 	    h[4] != VAULT_PACK)
 		return -EBADMSG;
+	/* Of another version nothing here could be verified. */
 	if (h[5] != VAULT_SUITE || get_le16(h + 6) != 0 ||
 	    get_le16(h + 8) != VAULT_FMT_MAJOR)
-		return -EPROTONOSUPPORT;
+		return -EBADMSG;
 	if (memcmp(h + 12, k->drive.b, VAULT_ID_LEN) != 0 ||
 	    memcmp(h + 28, k->rtag.b, VAULT_TAG_LEN) != 0 ||
 	    memcmp(h + 44, id->dtag.b, VAULT_TAG_LEN) != 0 ||

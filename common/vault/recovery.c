@@ -336,7 +336,7 @@ vault_recover_grant(struct vault_recovery *r, const void *p, size_t len)
 	if (r->chain.seq == 0)
 		return -EINVAL;
 	rc = envelope_parse(p, len, &e);
-	if (rc < 0)
+	if (rc < 0 && rc != -EPROTONOSUPPORT)
 		return rc;
 	author = grant_author(r, &e);
 	if (!author)

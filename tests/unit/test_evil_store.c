@@ -237,6 +237,105 @@ START_TEST(a9_names_can_be_withheld_and_not_changed)
 }
 END_TEST
 
+static void
+on_finding(void *arg, const char *finding)
+{
+	(void)arg;
+	(void)finding;
+}
+
+static void
+recovers(const struct rig *r, struct evil *e, const char *name, size_t bit,
+    int want)
+{
+	struct rig cold;
+
+	evil_flip(e, name, bit);
+	rig_recover_on(r, evil_client(e), &cold, want);
+	rig_done(&cold);
+	evil_honest(e);
+}
+
+/* No newer version of the program, that is. */
+START_TEST(a_bit_of_the_version_is_spoiled_like_any_other)
+{
+	static const size_t bits[] = { 5 * 8, 6 * 8, 8 * 8, 9 * 8 + 7 };
+	char head[VAULT_PATH_MAX], name[16];
+	struct evil *e;
+	struct rig r;
+	size_t i, k;
+	int n;
+
+	begin(&r, &e);
+	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
+	rig_wait(&r);
+	vault_name_head(&r.keys->rtag, &r.keys->dtag, head);
+	for (i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+		recovers(&r, e, head, bits[i], 1);
+		/* Root and page. */
+		for (k = 0; k < evil_count(e, "/s/"); k++)
+			recovers(&r, e, evil_name(e, "/s/", k), bits[i], 1);
+		for (k = 0; k < evil_count(e, "/s/"); k++)
+			evil_drop(e, evil_name(e, "/s/", k));
+		recovers(&r, e, evil_name(e, "/j/", 1), bits[i], 1);
+		for (k = 0; k < evil_count(e, "/d/"); k++) {
+			evil_flip(e, evil_name(e, "/d/", k), bits[i]);
+			n = sync_check(r.store, r.keys, r.drive, on_finding,
+			    NULL, NULL, NULL);
+			ck_assert_int_gt(n, 0);
+			evil_honest(e);
+		}
+		/* What goes up goes on. */
+		rig_stop(&r, 0);
+		evil_flip(e, head, bits[i]);
+		rig_start(&r);
+		(void)snprintf(name, sizeof(name), "more%zu", i);
+		rig_mkdir(&r, name);
+		rig_wait(&r);
+		evil_honest(e);
+	}
+	/* The epoch of a pack. */
+	evil_flip(e, evil_name(e, "/d/", 0), 40 * 8);
+	n = sync_check(r.store, r.keys, r.drive, on_finding, NULL, NULL, NULL);
+	ck_assert_int_gt(n, 0);
+	rig_done(&r);
+}
+END_TEST
+
+/* One byte too many, or far more than any of its kind. */
+START_TEST(an_object_that_is_too_long_is_left_out_of_a_recovery)
+{
+	size_t sizes[] = { 1, 4u << 20, 20u << 20 }, i, k, len;
+	const char *names[3];
+	struct evil *e;
+	struct rig r, cold;
+	uint8_t *p, *q;
+
+	begin(&r, &e);
+	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
+	rig_wait(&r);
+	rig_mkdir(&r, "after");
+	rig_wait(&r);
+	names[0] = evil_name(e, "/h/", 0);
+	names[1] = evil_name(e, "/s/", 1);
+	names[2] = evil_name(e, "/j/", evil_count(e, "/j/") - 1);
+	for (k = 0; k < 3; k++)
+		for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+			p = evil_get(e, names[k], &len);
+			q = calloc(1, len + sizes[i]);
+			ck_assert(p && q);
+			memcpy(q, p, len);
+			evil_serve(e, names[k], q, len + sizes[i]);
+			free(p);
+			free(q);
+			rig_recover_on(&r, evil_client(e), &cold, 1);
+			rig_done(&cold);
+			evil_honest(e);
+		}
+	rig_done(&r);
+}
+END_TEST
+
 /*
  * A10.  Attack: times, sizes and modes of files are changed on the store.
  * Defence: attributes are signed entries; what a listing says of an object is
@@ -463,6 +562,9 @@ suite(void)
 	tcase_add_test(tc,
 	    a8_blocks_out_of_order_cut_or_of_other_versions_are_errors);
 	tcase_add_test(tc, a9_names_can_be_withheld_and_not_changed);
+	tcase_add_test(tc, a_bit_of_the_version_is_spoiled_like_any_other);
+	tcase_add_test(tc,
+	    an_object_that_is_too_long_is_left_out_of_a_recovery);
 	tcase_add_test(tc, a10_what_a_listing_says_changes_no_attribute);
 	tcase_add_test(tc, a11_no_object_passes_for_another_kind);
 	tcase_add_test(tc, a18_a_pack_that_is_gone_is_an_error_and_no_deletion);
