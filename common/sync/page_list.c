@@ -334,12 +334,13 @@ page_list_get(void *source, const struct vault_id *inode,
 	vault_name_pack(&k->rtag, &page->ref.pack, name);
 	r = object_get_range(src->store, name, page->ref.off,
 	    page->ref.len + AEAD_OVERHEAD, OBJECT_PATIENT, &box);
-	/* Only of a store that is there something is gone. */
-	if (r == -ENOENT && object_check_genesis(src->store, k,
-	    OBJECT_PATIENT) < 0)
-		r = -EIO;
 	if (r == 0)
 		r = block_ref_verify(&page->ref, box.data, box.len);
+	/* Only of a store that is there something is gone; and one that talks
+	 * nonsense may have it. */
+	if (r == -EPROTO || ((r == -ENOENT || r == -EBADMSG) &&
+	    object_check_genesis(src->store, k, OBJECT_PATIENT) < 0))
+		r = -EIO;
 	if (r == 0)
 		r = vault_file_key(key, &a);
 	if (r < 0)

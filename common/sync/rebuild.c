@@ -27,6 +27,46 @@ rebuild_say(struct rebuild *b, const char *fmt, ...)
 		b->progress(b->arg, line);
 }
 
+static int
+cannot_read(struct rebuild *b, int r)
+{
+	err_wrap(b->e, r, "cannot read from '%s'", store_url(b->store));
+	return -EIO;
+}
+
+bool
+rebuild_is_bad(int r)
+{
+	return r == -EBADMSG || r == -EPROTO || r == -EFBIG;
+}
+
+int
+rebuild_is_there(struct rebuild *b)
+{
+	int r = object_check_genesis(b->store, b->keys, OBJECT_PATIENT);
+
+	return r < 0 ? cannot_read(b, r) : 0;
+}
+
+int
+rebuild_get(struct rebuild *b, const char *name, struct buf *out)
+{
+	int r;
+
+	r = object_get(b->store, name, OBJECT_PATIENT, out);
+	if (r == -EPROTO) {
+		buf_reset(out);
+		r = object_get(b->store, name, OBJECT_PATIENT, out);
+	}
+	if (r == 0 || r == -EFBIG)
+		return r;
+	if (r != -ENOENT)
+		return cannot_read(b, r);
+	/* A disk that is not mounted leaves an empty folder. */
+	r = rebuild_is_there(b);
+	return r < 0 ? r : -ENOENT;
+}
+
 /* ---- the journals behind the checkpoint ---- */
 
 static void
@@ -131,22 +171,19 @@ cursors_end(struct rebuild *b)
 	}
 }
 
-/* The next segment, verified against the one before. */
+/* Into c->seg, verified against the one before. */
 static int
-cursor_next(struct rebuild *b, struct cursor *c)
+segment_get(struct rebuild *b, struct cursor *c, uint64_t seq,
+    uint8_t hash[static VAULT_HASH_LEN])
 {
 	struct buf o = BUF_INIT(SYNC_SMALL_MAX);
-	uint8_t hash[VAULT_HASH_LEN];
-	uint64_t seq = c->at.seq + 1;
+	char name[VAULT_PATH_MAX];
+	struct vault_tag tag;
 	int r;
 
-	r = object_get_segment(b->store, b->keys, &c->dev->id, seq,
-	    OBJECT_PATIENT, &o);
-	if (r == -ENOENT) {
-		c->is_over = true;
-		r = 0;
-		goto out;
-	}
+	vault_device_tag(b->keys, &c->dev->id, &tag);
+	vault_name_segment(&b->keys->rtag, &tag, seq, name);
+	r = rebuild_get(b, name, &o);
 	if (r == 0)
 		r = segment_open(b->keys, c->dev, seq, c->at.hash, o.data,
 		    o.len, &c->seg, hash);
@@ -154,24 +191,41 @@ cursor_next(struct rebuild *b, struct cursor *c)
 		segment_done(&c->seg);
 		r = -EPROTO;
 	}
-	if (r == -EBADMSG || r == -EPROTO || r == -EFBIG) {
+	buf_done(&o);
+	return r;
+}
+
+static int
+cursor_next(struct rebuild *b, struct cursor *c)
+{
+	uint8_t hash[VAULT_HASH_LEN];
+	uint64_t seq = c->at.seq + 1;
+	int r;
+
+	r = segment_get(b, c, seq, hash);
+	if (rebuild_is_bad(r)) {
+		r = rebuild_is_there(b);
+		if (r == 0)
+			r = segment_get(b, c, seq, hash);
+	}
+	if (r == -ENOENT) {
+		c->is_over = true;
+		return 0;
+	}
+	if (rebuild_is_bad(r)) {
 		rebuild_say(b, "warning: segment %llu of '%s' does not "
 		    "verify; it and what follows is left out",
 		    (unsigned long long)seq, c->dev->label);
 		c->is_over = c->is_bad = true;
-		r = 0;
-		goto out;
+		return 0;
 	}
 	if (r < 0)
-		goto out;
+		return r;
 	marks_compare(b, c, seq, hash);
 	memcpy(c->hash, hash, sizeof(hash));
 	c->has_seg = true;
 	c->pos = 0;
-	r = note_seen(b, &c->seg);
-out:
-	buf_done(&o);
-	return r;
+	return note_seen(b, &c->seg);
 }
 
 /* The segment is used up. */
@@ -301,7 +355,7 @@ heads_load(struct rebuild *b)
 			r = mark_add(b, c, c->head.seq, c->head.hash);
 			if (r < 0)
 				return r;
-		} else if (r == -EBADMSG || r == -EPROTO || r == -EFBIG) {
+		} else if (rebuild_is_bad(r)) {
 			rebuild_say(b, "warning: the head of '%s' does not "
 			    "verify; its journal is read to the end",
 			    c->dev->label);

@@ -42,7 +42,7 @@ page_get(struct rebuild *b, const struct ckpt_page_ref *ref, struct buf *out)
 
 	memcpy(tag.b, ref->dtag, VAULT_TAG_LEN);
 	vault_name_page(&b->keys->rtag, &tag, ref->n, ref->rand, name);
-	return object_get(b->store, name, OBJECT_PATIENT, out);
+	return rebuild_get(b, name, out);
 }
 
 static int
@@ -57,6 +57,14 @@ page_open(struct rebuild *b, const struct ckpt_page_ref *ref,
 	return ckpt_page_open(b->keys, dev, ref, o->data, o->len, fn, b);
 }
 
+static int
+page_check(struct rebuild *b, const struct ckpt_page_ref *ref, struct buf *out)
+{
+	int r = page_get(b, ref, out);
+
+	return r < 0 ? r : page_open(b, ref, out, on_nothing);
+}
+
 /* Is every page there and good?  Before the first node is applied: then
  * another checkpoint, or the journals alone, can still do. */
 static int
@@ -68,10 +76,13 @@ pages_check(struct pages *p)
 
 	for (i = 0; i < p->root->npages && r == 0; i++) {
 		buf_reset(&o);
-		r = page_get(p->b, &p->root->pages[i], &o);
-		if (r == 0)
-			r = page_open(p->b, &p->root->pages[i], &o,
-			    on_nothing);
+		r = page_check(p->b, &p->root->pages[i], &o);
+		if (rebuild_is_bad(r)) {
+			buf_reset(&o);
+			r = rebuild_is_there(p->b);
+			if (r == 0)
+				r = page_check(p->b, &p->root->pages[i], &o);
+		}
 		if (r == 0 && p->held_bytes + o.len <= HOLD_MAX) {
 			p->held_bytes += o.len;
 			p->held[i] = o;
@@ -113,7 +124,7 @@ root_get(struct rebuild *b, const struct cursor *c, struct ckpt_root *ret)
 	vault_device_tag(b->keys, &c->dev->id, &tag);
 	vault_name_page(&b->keys->rtag, &tag, c->head.ckpt_n,
 	    c->head.ckpt_rand, name);
-	r = object_get(b->store, name, OBJECT_PATIENT, &o);
+	r = rebuild_get(b, name, &o);
 	if (r == 0)
 		r = ckpt_root_open(b->keys, c->dev, c->head.ckpt_sha, o.data,
 		    o.len, ret);
@@ -149,7 +160,7 @@ root_use(struct rebuild *b, const struct ckpt_root *root)
 	for (i = 0; i < root->npages; i++)
 		buf_init(&p.held[i], SYNC_SMALL_MAX);
 	r = pages_check(&p);
-	if (r == -ENOENT || r == -EBADMSG || r == -EPROTO || r == -EFBIG) {
+	if (r == -ENOENT || rebuild_is_bad(r)) {
 		r = -ENODATA;
 	} else if (r == 0) {
 		r = pages_apply(&p);
@@ -191,9 +202,13 @@ root_best(struct rebuild *b, bool *tried, struct ckpt_root *ret,
 			continue;
 		memset(&root, 0, sizeof(root));
 		r = root_get(b, c, &root);
+		if (rebuild_is_bad(r)) {
+			r = rebuild_is_there(b);
+			if (r == 0)
+				r = root_get(b, c, &root);
+		}
 		if (r < 0) {
-			if (r != -ENOENT && r != -EBADMSG && r != -EPROTO &&
-			    r != -EFBIG) {
+			if (r != -ENOENT && !rebuild_is_bad(r)) {
 				if (has)
 					ckpt_root_done(&best);
 				return r;

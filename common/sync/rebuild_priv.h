@@ -45,6 +45,16 @@ struct rebuild {
 /* A line for people; one that starts with "warning: " counts. */
 void rebuild_say(struct rebuild *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+/*
+ * Get an object, and twice what makes no sense.  -ENOENT: it is missing, from
+ * a store that is there; -EFBIG; all else (in b->e) ends the rebuild, for what
+ * cannot be had now may be had later.
+ */
+int rebuild_get(struct rebuild *b, const char *name, struct buf *out);
+/* Of what was got: it is damaged, perhaps on its way only.  So it is got once
+ * more, if it is the store that answers. */
+bool rebuild_is_bad(int r);
+int rebuild_is_there(struct rebuild *b);
 /* Apply the newest checkpoint that verifies as a whole, if there is one, and
  * move the cursors to its frontier. */
 int rebuild_checkpoint(struct rebuild *b);

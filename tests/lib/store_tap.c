@@ -66,6 +66,8 @@ tap_get(struct store *s, const char *name, struct buf *out)
 	struct tap *t = (struct tap *)s;
 	int r = t->all ? t->all : pass(t);
 
+	if (r == 0 && t->see.whole)
+		r = t->see.whole(t->see.arg, name);
 	return r < 0 ? r : store_get(t->w.in, name, out);
 }
 

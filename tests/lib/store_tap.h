@@ -15,6 +15,8 @@ struct tap_see {
 	void *arg;
 	/* Of a part of an object. */
 	void (*get)(void *arg, const char *name);
+	/* Of a whole one, which fails so if it is not 0. */
+	int (*whole)(void *arg, const char *name);
 };
 
 /* Takes over in. */

@@ -11,6 +11,7 @@
 
 #include "drive/sync.h"
 #include "tests/lib/cold.h"
+#include "tests/lib/store_tap.h"
 #include "util/buf.h"
 #include "util/err.h"
 
@@ -273,6 +274,111 @@ START_TEST(a_store_that_is_not_there_is_no_loss)
 }
 END_TEST
 
+/* ---- answers that are none ---- */
+
+static struct {
+	char name[VAULT_PATH_MAX];	/* of what is asked for */
+	unsigned times;			/* that it is answered so */
+	int r;				/* 0: spoiled on its way */
+	bool is_emptied;		/* from then on */
+} odd;
+
+static int
+on_whole(void *arg, const char *name)
+{
+	(void)arg;
+	if (strcmp(name, odd.name) != 0)
+		return 0;
+	evil_honest(evil);
+	if (odd.is_emptied) {
+		evil_drop(evil, odd.name);
+		evil_drop(evil, "drive");
+	}
+	if (odd.times == 0)
+		return 0;
+	odd.times--;
+	if (odd.r == 0)
+		evil_flip(evil, odd.name, 1000);
+	return odd.r;
+}
+
+/* All of it, or an error; never a part. */
+static int
+recover_odd(const char *want, const char *name, int r, unsigned times,
+    bool is_emptied)
+{
+	static const struct tap_see see = { .whole = on_whole };
+	struct buf said = BUF_INIT(1 << 20);
+	struct store *tap;
+	struct rig cold;
+	char *is;
+	int n;
+
+	(void)snprintf(odd.name, sizeof(odd.name), "%s", name);
+	odd.r = r;
+	odd.times = times;
+	odd.is_emptied = is_emptied;
+	ck_assert_int_eq(store_tap_new(evil_client(evil), &see, &tap), 0);
+	n = recover(tap, &cold, &said, false);
+	ck_assert_msg(n <= 0, "%s", buf_cstr(&said));
+	ck_assert(n == 0 || strstr(buf_cstr(&said), "cannot read from"));
+	odd.name[0] = '\0';
+	evil_honest(evil);
+	if (n == 0) {
+		rig_start(&cold);
+		is = rig_dump(&cold);
+		ck_assert_str_eq(is, want);
+		free(is);
+	}
+	buf_done(&said);
+	rig_done(&cold);
+	return n;
+}
+
+static void
+odd_answers(const char *want, const char *name)
+{
+	ck_assert_int_eq(recover_odd(want, name, -EPROTO, 1, false), 0);
+	ck_assert_int_lt(recover_odd(want, name, -EPROTO, 99, false), 0);
+	ck_assert_int_eq(recover_odd(want, name, 0, 1, false), 0);
+}
+
+START_TEST(an_answer_that_is_none_ends_no_journal)
+{
+	char name[VAULT_PATH_MAX], *want;
+	unsigned i;
+
+	for (i = 0; i < 10; i++) {
+		(void)snprintf(name, sizeof(name), "d%u", i);
+		rig_mkdir(&rig, name);
+		rig_wait(&rig);
+	}
+	want = rig_dump(&rig);
+	vault_name_segment(&rig.keys->rtag, &rig.keys->dtag, 3, name);
+	odd_answers(want, name);
+	ck_assert_int_lt(recover_odd(want, name, -ENOENT, 1, true), 0);
+	free(want);
+}
+END_TEST
+
+/* Nor does it spoil a checkpoint, which may be all that there is. */
+START_TEST(an_answer_that_is_none_spoils_no_checkpoint)
+{
+	char *want;
+	size_t i;
+
+	rig_fill(&rig, 1);
+	rig_wait(&rig);
+	ck_assert_int_eq(sync_checkpoint(rig.sync, NULL), 0);
+	rig_wait(&rig);
+	want = rig_dump(&rig);
+	ck_assert_uint_eq(evil_count(evil, "/s/"), 2);
+	for (i = 0; i < 2; i++)
+		odd_answers(want, evil_name(evil, "/s/", i));
+	free(want);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -289,6 +395,8 @@ main(void)
 	tcase_add_test(t, a_checkpoint_whose_list_is_gone_is_still_used);
 	tcase_add_test(t, of_a_long_list_all_or_nothing_is_used);
 	tcase_add_test(t, a_store_that_is_not_there_is_no_loss);
+	tcase_add_test(t, an_answer_that_is_none_ends_no_journal);
+	tcase_add_test(t, an_answer_that_is_none_spoils_no_checkpoint);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
