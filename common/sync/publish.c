@@ -320,6 +320,19 @@ heartbeat(struct sync *s)
 	return publish_head(s);
 }
 
+/* What was accepted excuses this end of the journal: before it moves on there
+ * must be a head again. */
+static bool
+is_head_owed(struct sync *s)
+{
+	bool r;
+
+	mutex_lock(&s->lock);
+	r = s->is_ckpt_due && s->is_head_dirty;
+	mutex_unlock(&s->lock);
+	return r;
+}
+
 /* ---- the thread ---- */
 
 static int
@@ -338,6 +351,11 @@ publish_step(struct sync *s)
 		if (r < 0)
 			return r;
 		who_tend(s);
+	}
+	if (is_head_owed(s)) {
+		r = publish_head(s);
+		if (r < 0)
+			return r;
 	}
 	do {
 		r = publish_pending(s);

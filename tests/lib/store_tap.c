@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/backend.h"
 
@@ -11,6 +12,7 @@ struct tap {
 	struct store_wrap w;
 	struct tap_see see;
 	_Atomic int all, puts;
+	const char *_Atomic part;
 	struct mutex lock;
 	struct cond changed;
 	int held GUARDED_BY(lock);	/* of the calls to come */
@@ -46,12 +48,15 @@ tap_put(struct store *s, const char *name, const void *p, size_t len,
     unsigned flags)
 {
 	struct tap *t = (struct tap *)s;
+	const char *part = t->part;
 	int r;
 
 	if (t->all)
 		return t->all;
 	if (t->puts)
 		return t->puts;
+	if (part && strstr(name, part))
+		return -EHOSTUNREACH;
 	r = pass(t);
 	if (r < 0)
 		return r;
@@ -163,6 +168,12 @@ void
 store_tap_fail_puts(struct store *s, int r)
 {
 	((struct tap *)s)->puts = r;
+}
+
+void
+store_tap_fail_part(struct store *s, const char *part)
+{
+	((struct tap *)s)->part = part;
 }
 
 void

@@ -26,6 +26,9 @@ int store_tap_new(struct store *in, const struct tap_see *see,
 void store_tap_fail(struct store *s, int r);
 /* Puts only. */
 void store_tap_fail_puts(struct store *s, int r);
+/* Only those of names with part in them (NULL: none), as out of reach; part
+ * stays the caller's. */
+void store_tap_fail_part(struct store *s, const char *part);
 /* Those of the puts and gets of whole objects that are held go on; the next n
  * are held, until this is called again or the store is interrupted. */
 void store_tap_hold(struct store *s, int n);

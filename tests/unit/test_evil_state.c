@@ -420,6 +420,64 @@ START_TEST(a_segment_put_behind_a_rollback_does_not_count)
 }
 END_TEST
 
+/* Until own.seq is more than that. */
+static void
+await_published(struct rig *r, uint64_t seq)
+{
+	struct vault_seen own = { .seq = 0 };
+	unsigned i;
+
+	for (i = 0; i < 2000 && own.seq <= seq; i++) {
+		pause_ms(10);
+		ck_assert_int_eq(drive_seen_get(r->drive, &r->keys->self.id,
+		    &own), 0);
+	}
+	ck_assert_uint_gt(own.seq, seq);
+}
+
+START_TEST(an_accepted_loss_is_none_again_when_a_segment_was_pending)
+{
+	struct buf lost = BUF_INIT(1 << 16);
+	struct err err = { "" };
+	struct store *in, *tap;
+	struct sync_status st;
+	struct vault_seen own;
+	struct evil *e;
+	struct rig r;
+	uint64_t old;
+	int n;
+
+	in = evil_open(&e);
+	ck_assert_int_eq(store_tap_new(in, NULL, &tap), 0);
+	rig_new_on(&r, tap);
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	old = evil_now(e);
+	write_some(&r, 2, 3);
+	ck_assert_int_eq(drive_seen_get(r.drive, &r.keys->self.id, &own), 0);
+	store_tap_fail_part(tap, "/j/");
+	rig_mkdir(&r, "pending");
+	cold_await(&r, SYNC_OFFLINE, &st);
+	rig_stop(&r, 0);
+	evil_rollback(in, old);
+	rig_start(&r);
+	cold_await(&r, SYNC_ALARM, &st);
+	n = sync_accept(r.sync, on_lost, NULL, &lost, &err);
+	ck_assert_msg(n == 0, "%d %s\n%s", n, err.msg, buf_cstr(&lost));
+	cold_await(&r, SYNC_OFFLINE, &st);
+	store_tap_fail_part(tap, "/h/");
+	sync_kick(r.sync);
+	await_published(&r, own.seq);
+	rig_stop(&r, 0);
+	store_tap_fail_part(tap, NULL);
+	rig_start(&r);
+	rig_wait(&r);
+	ck_assert(!has_alarm_by(&r, 100));
+	buf_done(&lost);
+	rig_done(&r);
+}
+END_TEST
+
 static void
 own_segment(const struct rig *r, uint64_t seq, char name[VAULT_PATH_MAX])
 {
@@ -1171,6 +1229,8 @@ suite(void)
 	    a_spoiled_last_segment_is_a_loss_that_can_be_accepted);
 	tcase_add_test(tc,
 	    what_does_not_verify_in_the_next_place_is_put_over);
+	tcase_add_test(tc,
+	    an_accepted_loss_is_none_again_when_a_segment_was_pending);
 	tcase_add_test(tc, a_head_that_was_cut_hides_no_rollback);
 	tcase_add_test(tc, a_segment_put_behind_a_rollback_does_not_count);
 	tcase_add_test(tc,
