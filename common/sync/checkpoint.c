@@ -199,11 +199,9 @@ numbers_reserve(struct sync *s, uint64_t count, uint64_t *ret)
 	uint8_t p[8];
 	int r;
 
-	r = drive_kv_get(s->drive, SYNC_KV_PAGE_NEXT, &b);
-	if (r == 0 && b.len == 8)
+	r = value_get(s->drive, SYNC_KV_PAGE_NEXT, 8, &b);
+	if (r == 0)
 		next = get_le64(b.data);
-	else if (r == 0)
-		r = -EPROTO;
 	if (r == -ENOENT)
 		r = 0;
 	if (r == 0) {

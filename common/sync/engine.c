@@ -254,11 +254,9 @@ load(struct sync *s) NO_TSA	/* no thread runs yet */
 	if (r < 0 && r != -ENOENT)
 		goto out;
 	buf_reset(&b);
-	r = drive_kv_get(s->drive, SYNC_KV_PACK_NEXT, &b);
-	if (r == 0 && b.len == 8)
+	r = value_get(s->drive, SYNC_KV_PACK_NEXT, 8, &b);
+	if (r == 0)
 		s->pack_next = get_le64(b.data);
-	else if (r == 0)
-		r = -EPROTO;
 	if (r < 0 && r != -ENOENT)
 		goto out;
 	s->pack_limit = s->pack_next;

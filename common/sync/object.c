@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "util/log.h"
 #include "util/thread.h"
 
 /* How long to wait before the second try; it doubles. */
@@ -137,6 +138,24 @@ object_check_genesis(struct store *st, const struct vault_keys *k,
 	return r;
 }
 
+/* ---- what the drive keeps ---- */
+
+int
+value_get(struct drive *d, const char *key, size_t len, struct buf *out)
+{
+	int r = drive_kv_get(d, key, out);
+
+	if (r == 0 && len && out->len != len)
+		r = -EPROTO;
+	if (r == -EIO || r == -EPROTO) {
+		log_warn("sync: '%s' is damaged on this machine's disk: it is "
+		    "made anew", key);
+		buf_reset(out);
+		r = -ENOENT;
+	}
+	return r;
+}
+
 #define MARK_LEN (8 * 3 + VAULT_HASH_LEN)
 
 int
@@ -147,7 +166,7 @@ ckpt_mark_get(struct drive *d, struct ckpt_mark *ret)
 	struct rd rd;
 	int r;
 
-	r = drive_kv_get(d, SYNC_KV_CKPT, &b);
+	r = value_get(d, SYNC_KV_CKPT, MARK_LEN, &b);
 	if (r == 0) {
 		rd = rd_of(b.data, b.len);
 		m.seq = rd_u64(&rd);

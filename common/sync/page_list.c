@@ -100,7 +100,7 @@ page_cache_load(struct drive *d, struct page_cache **c)
 		*c = calloc(1, sizeof(**c));
 	if (!*c)
 		return -ENOMEM;
-	r = drive_kv_get(d, SYNC_KV_LISTS, &b);
+	r = value_get(d, SYNC_KV_LISTS, 0, &b);
 	if (r == -ENOENT)
 		r = 0;
 	rd = rd_of(b.data, b.len);
@@ -112,6 +112,9 @@ page_cache_load(struct drive *d, struct page_cache **c)
 		if (r == 0 && !cache_find(*c, &key))
 			r = cache_add(*c, &key, &ref, false);
 	}
+	/* Pages that are not known are made anew. */
+	if (r == -EPROTO)
+		r = 0;
 	buf_done(&b);
 	return r;
 }

@@ -118,6 +118,10 @@ int object_get_head(struct store *st, const struct vault_keys *k,
 int object_check_genesis(struct store *st, const struct vault_keys *k,
     unsigned tries);
 
+/* What the drive keeps under key, len bytes (0: any number), if it can be done
+ * without: -ENOENT also for what this machine's disk does not give. */
+int value_get(struct drive *d, const char *key, size_t len, struct buf *out);
+
 /* The newest checkpoint that this device wrote, as kept in the drive. */
 struct ckpt_mark {
 	uint64_t seq;		/* of the journal when it was written */

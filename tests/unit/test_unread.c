@@ -543,6 +543,48 @@ START_TEST(a_small_file_that_cannot_be_read_holds_up_itself_only)
 }
 END_TEST
 
+/* Numbers and notes that are made anew. */
+START_TEST(a_value_that_can_be_done_without_holds_up_nothing)
+{
+	static const char *const keys[] = { "pack_next", "page_next", "ckpt",
+	    "ckpt_lists" };
+	char *here, *there, name[16];
+	struct err e = { "" };
+	struct rig cold;
+	unsigned i, k;
+	int r;
+
+	rig_start(&rig);
+	rig_write(&rig, "long", 0, 70 * VAULT_BLOCK_SIZE, 1);
+	rig_wait(&rig);
+	ck_assert_int_eq(sync_checkpoint(rig.sync, NULL), 0);
+	rig_wait(&rig);
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		for (k = 0; k < 2; k++) {
+			rig_stop(&rig, 0);
+			/* Another's box, and too short for one. */
+			spoil_sql(rig.drive, "UPDATE meta SET v = zeroblob(%d)"
+			    " WHERE k = CAST('kv:%s' AS BLOB)", k ? 60 : 5,
+			    keys[i]);
+			rig_start(&rig);
+			(void)snprintf(name, sizeof(name), "more%u%u", i, k);
+			rig_write(&rig, name, 0, 5000, i);
+			rig_wait(&rig);
+			r = sync_checkpoint(rig.sync, &e);
+			ck_assert_msg(r == 0, "%s: %s", keys[i], e.msg);
+			rig_wait(&rig);
+		}
+	here = rig_dump(&rig);
+	rig_recover(&rig, &cold, 0);
+	rig_start(&cold);
+	there = rig_dump(&cold);
+	ck_assert_str_eq(here, there);
+	free(here);
+	free(there);
+	rig_done(&cold);
+}
+END_TEST
+
 /* More than are remembered by name. */
 START_TEST(very_many_files_that_cannot_be_read_keep_nobody_waiting)
 {
@@ -731,6 +773,7 @@ main(void)
 	    a_row_of_an_xattr_that_does_not_verify_holds_up_its_file_only);
 	tcase_add_test(t,
 	    a_small_file_that_cannot_be_read_holds_up_itself_only);
+	tcase_add_test(t, a_value_that_can_be_done_without_holds_up_nothing);
 	tcase_add_test(t,
 	    very_many_files_that_cannot_be_read_keep_nobody_waiting);
 	tcase_add_test(t, what_waits_for_such_a_row_keeps_nobody_waiting);
