@@ -57,6 +57,7 @@ sed -i "s|^store = .*|store = webdav://alice@127.0.0.1:$PORT/drive|" \
     "$T/config/coffre/$NAME.conf"
 printf 'quiet = 0\ntimeout = 60\ndrain = 0\n' >>"$T/config/coffre/$NAME.conf"
 need "the drive is mounted" drive_mount
+need "there is what is to be read nowhere" plant
 M=$T/mnt
 head -c 5000000 /dev/urandom >"$R/large"
 need "a large file is written" cp "$R/large" "$M/large"
