@@ -18,6 +18,7 @@
 #include "fs/missed.h"
 #include "fs/mount.h"
 #include "fs/mount_helper.h"
+#include "fs/mount_log.h"
 #include "fs/mountpoint.h"
 #include "fs/parts.h"
 #include "fs/pass.h"
@@ -29,8 +30,6 @@
 #include "util/file.h"
 #include "util/log.h"
 #include "util/text.h"
-
-#define LOG_KEEP (1024 * 1024)	/* a larger log is set aside at mount */
 
 static const struct cli_opt opts[] = {
 	{ "foreground", 'f', NULL, N_("stay in the foreground") },
@@ -60,35 +59,15 @@ struct args {
 	bool is_kept;		/* something is remembered, by this mount */
 	bool is_ready;
 	int ready_fd;		/* -1: nobody waits */
+	struct mount_log log;
 };
 
-/* Where the log goes once there is no terminal. */
-static int
-log_open(const struct parts *p, bool is_foreground, struct err *e)
+static void
+on_alone(void *arg)
 {
-	char path[PATH_MAX], old[PATH_MAX + 8], dir[PATH_MAX];
-	struct stat st;
-	int r;
+	const struct args *a = arg;
 
-	log_set_level((enum log_level)p->opts.log_level);
-	if (is_foreground && !p->opts.log)
-		return 0;
-	if (p->opts.log) {
-		r = snprintf(path, sizeof(path), "%s", p->opts.log) >=
-		    (int)sizeof(path) ? -ENAMETOOLONG : 0;
-	} else {
-		r = place_path(PLACE_LOG, p->name, path, e);
-		if (r == 0)
-			r = place_path(PLACE_STATE, p->name, dir, e);
-		if (r == 0)
-			r = file_mkdirs(dir);
-		(void)snprintf(old, sizeof(old), "%s.1", path);
-		if (r == 0 && stat(path, &st) == 0 && st.st_size > LOG_KEEP)
-			(void)rename(path, old);
-	}
-	if (r == 0)
-		r = log_to_file(path);
-	return r < 0 ? err_set(e, r, "log '%s': %s", path, strerror(-r)) : 0;
+	mount_log_turn(&a->log);
 }
 
 /* From now on nobody looks at this process. */
@@ -264,7 +243,7 @@ serve(struct args *a)
 	char mountpoint[PATH_MAX];
 	struct mount_conf mc = { .mountpoint = a->mountpoint ? mountpoint :
 	    NULL, .source = a->source, .is_foreground = a->is_foreground,
-	    .ready = on_ready, .arg = a };
+	    .alone = on_alone, .ready = on_ready, .arg = a };
 	struct err e = { "" };
 	bool has_log = false;
 	struct parts p;
@@ -290,7 +269,7 @@ serve(struct args *a)
 	if (a->from.fd > STDERR_FILENO)
 		(void)close(a->from.fd);	/* it held a secret */
 	if (r == 0)
-		r = log_open(&p, a->is_foreground, &e);
+		r = mount_log_open(&a->log, &p, a->is_foreground, &e);
 	if (r == 0) {
 		has_log = !a->is_foreground || p.opts.log;
 		mc.parts = a->parts = &p;

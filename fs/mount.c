@@ -314,6 +314,8 @@ mount_up(struct mount *m, struct err *e)
 	/* First: who has the drive open then is no mount that ends. */
 	r = mount_lock_take(p->name, (unsigned)p->opts.drain + STOP_SPARE_S,
 	    m->signals.fd, &m->lock_fd, e);
+	if (r == 0)
+		m->conf->alone(m->conf->arg);
 	if (r == 0 && p->keys)
 		r = parts_open_drive(p, e);
 	if (r < 0)

@@ -20,6 +20,8 @@ struct mount_conf {
 	const char *source;	/* what the kernel shows as mounted; NULL */
 	bool is_foreground;
 	bool is_command_late;	/* what prints the passphrase takes long */
+	/* Called once no other mount of the drive serves. */
+	void (*alone)(void *arg);
 	/* Called once when programs may use the drive. */
 	void (*ready)(void *arg, const char *mountpoint);
 	void *arg;

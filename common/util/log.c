@@ -25,11 +25,19 @@ int
 log_to_file(const char *path)
 {
 	int f = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	int r = 0;
 
 	if (f < 0)
 		return -errno;
-	fd = f;
-	return 0;
+	if (fd == STDERR_FILENO) {
+		fd = f;
+		return 0;
+	}
+	/* In the place of the last one. */
+	if (dup3(f, fd, O_CLOEXEC) < 0)
+		r = -errno;
+	(void)close(f);
+	return r;
 }
 
 void

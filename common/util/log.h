@@ -20,8 +20,8 @@ enum log_level {
 
 /* Lines above this level are dropped.  The default is LOG_LEVEL_WARN. */
 void log_set_level(enum log_level l);
-/* From now on to a file (opened for append, 0600) instead of standard error.
- * Returns 0 or a negative errno. */
+/* From now on to a file (opened for append, 0600) instead of standard error
+ * or of the last file.  Returns 0 or a negative errno. */
 int log_to_file(const char *path);
 void log_write(enum log_level l, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

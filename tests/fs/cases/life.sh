@@ -149,9 +149,19 @@ need "it is unmounted" drive_unmount
 
 check "without -f it goes to the background when ready" in_background
 check "and the drive is there" grep -q "$MARK" "$M/file"
+log=$T/state/coffre/$NAME/log
+need "its log is there" test -e "$log"
+head -c 1100000 /dev/zero | tr '\0' x >>"$log"
+was=$(stat -c %i "$log")
+refuse "a second mount of it is refused" in_background
+check "and leaves it its log" [ "$(stat -c %i "$log")" = "$was" ]
 check "unmount waits for it" "$COFFRE" unmount "$NAME"
 check "unmounted" gone
 check "the state is free again" state_free
+need "it is mounted in the background" in_background
+check "then the large log is set aside" [ "$(stat -c %i "$log.1")" = "$was" ]
+check "and there is a new one" test -e "$log"
+need "it is unmounted" "$COFFRE" unmount "$NAME"
 refuse "unmounting what is not mounted fails" "$COFFRE" unmount "$NAME"
 refuse "an unknown drive is named as such" "$COFFRE" status nosuchdrive
 # on_terminal COMMAND...: what it writes to one.
