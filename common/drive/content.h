@@ -21,7 +21,11 @@
 #define DIRTY_TOTAL_MAX (48u << 20)	/* plaintext of all files, bytes */
 #define FRESH_MAX 512			/* uncommitted frames of one file */
 #define DIRTY_AGE_MS 5000		/* committed at the latest */
-#define FILE_SIZE_MAX (UINT64_C(1) << 60)
+/* What the manifest pages of one version can list, wherever in the file there
+ * is data: 1.875 TiB. */
+#define FILE_SIZE_MAX ((uint64_t)VAULT_PAGES_MAX * VAULT_MANIFEST_MAX * \
+    BLOCK_SIZE)
+_Static_assert(FILE_SIZE_MAX <= UINT64_C(1) << 60, "the format's own limit");
 
 struct dirty {
 	uint64_t idx;

@@ -410,7 +410,7 @@ drive_lseek(struct drive_file *f, int64_t off, int whence)
 	at = (s.want_data ? s.found : s.idx);
 	if (r >= 0 && s.want_data && at == UINT64_MAX)
 		r = -ENXIO;
-	at = at > FILE_SIZE_MAX / BLOCK_SIZE ? 0 : at * BLOCK_SIZE;
+	at = at > UINT64_MAX / BLOCK_SIZE ? 0 : at * BLOCK_SIZE;
 	if (at < (uint64_t)off)
 		at = (uint64_t)off;
 	if (at > f->n->size)

@@ -13,6 +13,7 @@
 
 #include "drive/content.h"
 #include "drive/sync.h"
+#include "tests/lib/cold.h"
 #include "tests/lib/store_tap.h"
 #include "tests/lib/sync_rig.h"
 #include "util/clock.h"
@@ -119,6 +120,50 @@ START_TEST(an_empty_drive_comes_back_empty)
 	there = rig_dump(&other);
 	ck_assert_ptr_eq(strchr(there, '\n'), there + strlen(there) - 1);
 	free(there);
+	rig_done(&other);
+	rig_done(&r);
+}
+END_TEST
+
+/* Data in each part of it that a page lists, and not a byte beyond. */
+START_TEST(the_largest_file_travels)
+{
+	const uint64_t apart = (uint64_t)VAULT_MANIFEST_MAX * VAULT_BLOCK_SIZE;
+	const uint64_t max = VAULT_PAGES_MAX * apart;
+	const struct drive_cred c = { .uid = 1000, .gid = 1000 };
+	struct drive_attr a, set = { .size = max + 1 };
+	struct drive_file *f;
+	struct rig r, other;
+	unsigned i;
+	char b[2];
+
+	rig_new(&r);
+	ck_assert_int_eq(drive_create(r.drive, &c, DRIVE_ROOT_INO, "largest",
+	    0644, O_RDWR, &a, &f), 0);
+	for (i = 0; i < VAULT_PAGES_MAX; i++)
+		ck_assert_int_eq(drive_write(f, "x", 1, i * apart), 1);
+	ck_assert_int_eq(drive_write(f, "y", 1, max - 1), 1);
+	ck_assert_int_eq(drive_write(f, "z", 1, max), -EFBIG);
+	ck_assert_int_eq(drive_write(f, "zz", 2, max - 1), -EFBIG);
+	ck_assert_int_eq(drive_fallocate(f, 0, 0, max + 1), -EFBIG);
+	ck_assert_int_eq(drive_setattr(r.drive, &c, a.ino, &set,
+	    DRIVE_SET_SIZE, &a), -EFBIG);
+	ck_assert_int_eq(drive_file_close(f), 0);
+	rig_start(&r);
+	rig_wait(&r);
+	rig_recover(&r, &other, 0);
+	rig_done(&other);
+	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
+	rig_wait(&r);
+	rig_recover(&r, &other, 0);
+	rig_start(&other);
+	ck_assert_int_eq(drive_lookup(other.drive, DRIVE_ROOT_INO, "largest",
+	    &a), 0);
+	ck_assert_uint_eq(a.size, max);
+	ck_assert_int_eq(cold_read(&other, "largest", 777 * apart, b, 2), 2);
+	ck_assert_mem_eq(b, "x", 2);
+	ck_assert_int_eq(cold_read(&other, "largest", max - 1, b, 2), 1);
+	ck_assert_mem_eq(b, "y", 1);
 	rig_done(&other);
 	rig_done(&r);
 }
@@ -1065,6 +1110,7 @@ suite(void)
 	    a_file_without_a_name_does_not_keep_anybody_waiting);
 	tcase_add_test(tc, an_empty_drive_comes_back_empty);
 	tcase_add_test(tc, a_tree_comes_back_as_it_was);
+	tcase_add_test(tc, the_largest_file_travels);
 	tcase_add_test(tc, a_file_of_many_blocks_travels_in_pages);
 	tcase_add_test(tc, changes_of_several_rounds_come_back);
 	tcase_add_test(tc, a_recovered_machine_goes_on_writing);
