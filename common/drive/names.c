@@ -11,8 +11,6 @@
 #include "drive/tree_priv.h"
 #include "util/clock.h"
 
-#define LINKS_MAX 65000		/* names of one inode, as ext4 has it */
-
 static int
 link_check(struct drive *d, const struct inode *i, uint64_t parent,
     const char *name, int *ret_len) REQUIRES(d->db_lock)
@@ -25,7 +23,7 @@ link_check(struct drive *d, const struct inode *i, uint64_t parent,
 	/* What was deleted stays so. */
 	if ((i->flags & INODE_ORPHAN) && !(i->flags & INODE_UNNAMED))
 		return -ENOENT;
-	if (i->nlink >= LINKS_MAX)
+	if (i->nlink >= VAULT_LINKS_MAX)
 		return -EMLINK;
 	*ret_len = name_check(name);
 	if (*ret_len < 0)

@@ -199,12 +199,31 @@ xattr_change(struct drive *d, struct inode *i, const char *name,
 	return r;
 }
 
-/* Is there one, and does the flag agree?  Is there room for another name? */
+struct room {
+	const char *name;		/* left out */
+	size_t names, values;
+};
+
+static int
+room_add(void *arg, const struct xattr *x)
+{
+	struct room *m = arg;
+
+	if ((x->dirty & XATTR_REMOVED) || strcmp(x->name, m->name) == 0)
+		return 0;
+	if (!xattr_is_hidden(x->name))
+		m->names += x->name_len + 1u;
+	m->values += x->value_len;
+	return 0;
+}
+
+/* Is there one, and does the flag agree?  Is there room for another name, and
+ * for more bytes? */
 static int
 set_check(struct drive *d, const struct inode *i, const char *name,
-    int flags) REQUIRES(d->db_lock)
+    size_t size, int flags) REQUIRES(d->db_lock)
 {
-	struct list l = { .with_trusted = true };
+	struct room m = { .name = name };
 	uint8_t *old = NULL;
 	ssize_t n = -ENODATA;
 	int r = 0;
@@ -218,9 +237,10 @@ set_check(struct drive *d, const struct inode *i, const char *name,
 		return -EEXIST;
 	if (n < 0 && (flags & XATTR_REPLACE))
 		return -ENODATA;
-	if (n < 0 && (i->flags & INODE_XATTR)) {
-		r = xattr_each(d, i->ino, 0, list_add, &l);
-		if (r == 0 && l.len + strlen(name) + 1 > LIST_MAX)
+	if ((i->flags & INODE_XATTR) && (n < 0 || (size_t)n < size)) {
+		r = xattr_each(d, i->ino, 0, room_add, &m);
+		if (r == 0 && (m.names + strlen(name) + 1 > LIST_MAX ||
+		    m.values + size > VAULT_XATTRS_MAX))
 			r = -ENOSPC;
 	}
 	return r;
@@ -258,7 +278,7 @@ drive_setxattr(struct drive *d, const struct drive_cred *c, uint64_t ino,
 	if (r == 0)
 		r = xattr_allowed(&i, name);
 	if (r == 0)
-		r = set_check(d, &i, name, flags);
+		r = set_check(d, &i, name, size, flags);
 	if (r == 0 && xattr_flag(name) == INODE_ACL) {
 		r = acl_apply(d, c, &i, &acl, size);
 		value = acl;

@@ -78,7 +78,7 @@ check_page(struct check *c, const struct ckpt_page_ref *ref)
 {
 	struct page p = { .ref = ref };
 	char name[VAULT_PATH_MAX];
-	struct check_want w = { name, SYNC_SMALL_MAX, page_open, &p };
+	struct check_want w = { name, SYNC_ROOT_MAX, page_open, &p };
 	struct vault_tag tag;
 
 	p.dev = devices_by_tag(&c->found, c->keys, ref->dtag);

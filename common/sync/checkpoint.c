@@ -89,7 +89,7 @@ page_close(struct job *j)
 	    j->ready_bytes + j->packs.bytes > HOLD_MAX)
 		return 1;
 	y = &j->ready[j->nready];
-	buf_init(&y->object, SYNC_SMALL_MAX);
+	buf_init(&y->object, SYNC_ROOT_MAX);
 	r = ckpt_page_seal(j->s->keys, j->page, j->page_next, &y->object,
 	    &ref);
 	if (r < 0) {

@@ -70,7 +70,7 @@ page_check(struct rebuild *b, const struct ckpt_page_ref *ref, struct buf *out)
 static int
 pages_check(struct pages *p)
 {
-	struct buf o = BUF_INIT(SYNC_SMALL_MAX);
+	struct buf o = BUF_INIT(SYNC_ROOT_MAX);
 	uint32_t i;
 	int r = 0;
 
@@ -86,7 +86,7 @@ pages_check(struct pages *p)
 		if (r == 0 && p->held_bytes + o.len <= HOLD_MAX) {
 			p->held_bytes += o.len;
 			p->held[i] = o;
-			buf_init(&o, SYNC_SMALL_MAX);
+			buf_init(&o, SYNC_ROOT_MAX);
 		}
 		if ((i + 1) % 64 == 0)
 			rebuild_say(p->b, "checkpoint: page %u of %u", i + 1,
@@ -158,7 +158,7 @@ root_use(struct rebuild *b, const struct ckpt_root *root)
 	if (!p.held)
 		return -ENOMEM;
 	for (i = 0; i < root->npages; i++)
-		buf_init(&p.held[i], SYNC_SMALL_MAX);
+		buf_init(&p.held[i], SYNC_ROOT_MAX);
 	r = pages_check(&p);
 	if (r == -ENOENT || rebuild_is_bad(r)) {
 		r = -ENODATA;

@@ -28,7 +28,8 @@
 /* A chain record or a grant, sealed. */
 #define SYNC_RECORD_MAX (128u * 1024)
 #define CHAIN_MAX 4096	/* records of a user chain, as the vault has it */
-/* The largest of all, a checkpoint root: 16 MiB of body and its envelope. */
+/* The largest of all, a checkpoint's root and its pages: 16 MiB of body and
+ * the envelope. */
 #define SYNC_ROOT_MAX (17u * 1024 * 1024)
 #define SYNC_NUMBERS 64		/* numbers of packs reserved at a time */
 #define SYNC_HEARTBEAT_NS (24LL * 3600 * 1000000000)

@@ -12,7 +12,13 @@ struct rd;
 /* A page ends at this size of its sealed body, unless its only node is
  * larger: one node may have many names and attributes. */
 #define CKPT_PAGE_MAX (256u * 1024)
-#define CKPT_NODE_MAX (4u * 1024 * 1024)
+#define CKPT_NODE_MAX (16u * 1024 * 1024)
+/* What a drive allows fits: names, attributes with 64 KiB of their names and
+ * those of the program's own, and the list of the pages of a file.  As much as
+ * that is left for what several machines bring together. */
+_Static_assert(VAULT_LINKS_MAX * (2 * VAULT_ID_LEN + 1 + VAULT_NAME_MAX + 32) +
+    VAULT_XATTRS_MAX + 4 * VAULT_XATTR_MAX + VAULT_PAGES_MAX * 78 <=
+    CKPT_NODE_MAX - 2 * 1024 * 1024, "node");
 /* Pages of a root: some 30 million inodes. */
 #define CKPT_ROOT_MAX (16u * 1024 * 1024)
 

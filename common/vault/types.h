@@ -30,6 +30,9 @@
 #define VAULT_SYMLINK_MAX 4095
 #define VAULT_XATTR_NAME_MAX 255
 #define VAULT_XATTR_MAX (64u * 1024)
+/* Of one inode, so that it fits a checkpoint: values together, names. */
+#define VAULT_XATTRS_MAX (1u * 1024 * 1024)
+#define VAULT_LINKS_MAX 32000
 /* Files up to this size travel inside their put op. */
 #define VAULT_INLINE_MAX 2048
 /* A put lists up to this many blocks itself; more go to manifest pages. */

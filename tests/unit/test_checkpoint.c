@@ -401,7 +401,7 @@ END_TEST
 START_TEST(a_page_ends_at_256_kib_and_holds_one_large_node)
 {
 	struct ckpt_page *p = page_new();
-	struct buf b = BUF_INIT(8 << 20);
+	struct buf b = BUF_INIT(17 << 20);
 	struct ckpt_page_ref ref;
 	struct ckpt_node n;
 	struct count c = { .n = 0 };
@@ -426,10 +426,10 @@ START_TEST(a_page_ends_at_256_kib_and_holds_one_large_node)
 
 	fix_node(&n, 0x20, true);
 	free(n.dentries);
-	n.dentries = calloc(14000, sizeof(*n.dentries));
+	n.dentries = calloc(60000, sizeof(*n.dentries));
 	ck_assert_ptr_nonnull(n.dentries);
-	n.ndentries = 5000;
-	for (i = 0; i < 14000; i++) {
+	n.ndentries = VAULT_LINKS_MAX;
+	for (i = 0; i < 60000; i++) {
 		nth_id(i, &n.dentries[i].id);
 		memset(n.dentries[i].name, 'x', 255);
 		n.dentries[i].name_len = 255;
@@ -440,7 +440,7 @@ START_TEST(a_page_ends_at_256_kib_and_holds_one_large_node)
 	    count_node, &c), 0);
 	ck_assert_int_eq(c.n, 1);
 	ckpt_page_reset(p);
-	n.ndentries = 14000;	/* of 320 bytes: more than 4 MiB */
+	n.ndentries = 60000;	/* of 320 bytes: more than 16 MiB */
 	ck_assert_int_eq(ckpt_page_add(p, &n), -EFBIG);
 	ck_assert(ckpt_page_empty(p));
 	ckpt_node_done(&n);

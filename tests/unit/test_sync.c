@@ -877,6 +877,60 @@ check(struct rig *r, struct said *s)
 	return ret;
 }
 
+/* As many names and attributes as one can have, and the longest. */
+START_TEST(the_largest_node_travels)
+{
+	const struct drive_cred c = { .uid = 1000, .gid = 1000 };
+	static uint8_t value[VAULT_XATTR_MAX], got[VAULT_XATTR_MAX];
+	char name[VAULT_NAME_MAX + 1];
+	struct drive_attr a, l;
+	struct rig r, other;
+	struct said s;
+	unsigned i;
+	ssize_t n;
+
+	rig_new(&r);
+	rig_write(&r, "node", 0, 5000, 1);
+	ck_assert_int_eq(drive_lookup(r.drive, DRIVE_ROOT_INO, "node", &a), 0);
+	memset(value, 7, sizeof(value));
+	for (i = 0; i < VAULT_XATTRS_MAX / VAULT_XATTR_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "user.%u", i);
+		ck_assert_int_eq(drive_setxattr(r.drive, &c, a.ino, name,
+		    value, sizeof(value), 0), 0);
+	}
+	ck_assert_int_eq(drive_setxattr(r.drive, &c, a.ino, "user.more",
+	    value, 1, 0), -ENOSPC);
+	/* Another value of the same size, and a shorter one, have room. */
+	ck_assert_int_eq(drive_setxattr(r.drive, &c, a.ino, "user.0", value,
+	    sizeof(value), 0), 0);
+	ck_assert_int_eq(drive_setxattr(r.drive, &c, a.ino, "user.0", value,
+	    10, 0), 0);
+	ck_assert_int_eq(drive_setxattr(r.drive, &c, a.ino, "user.0", value,
+	    sizeof(value), 0), 0);
+	for (i = 1; i < VAULT_LINKS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "%0*u", VAULT_NAME_MAX, i);
+		ck_assert_int_eq(drive_link(r.drive, a.ino, DRIVE_ROOT_INO,
+		    name, &l), 0);
+	}
+	ck_assert_int_eq(drive_link(r.drive, a.ino, DRIVE_ROOT_INO, "more",
+	    &l), -EMLINK);
+	rig_start(&r);
+	rig_wait(&r);
+	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
+	rig_wait(&r);
+	ck_assert_int_eq(check(&r, &s), 0);
+	rig_recover(&r, &other, 0);
+	ck_assert_int_eq(drive_lookup(other.drive, DRIVE_ROOT_INO, name, &l),
+	    0);
+	ck_assert_uint_eq(l.nlink, VAULT_LINKS_MAX);
+	n = drive_getxattr(other.drive, l.ino, "user.15", got, sizeof(got));
+	ck_assert_int_eq(n, sizeof(got));
+	ck_assert_mem_eq(got, value, sizeof(got));
+	rig_done(&other);
+	rig_done(&r);
+}
+END_TEST
+
 START_TEST(the_check_finds_what_is_altered_or_gone)
 {
 	struct said s;
@@ -1118,6 +1172,7 @@ suite(void)
 	tcase_add_test(tc, a_checkpoint_and_what_follows_come_back);
 	tcase_add_test(tc, what_was_only_read_is_in_no_new_page);
 	tcase_add_test(tc, checkpoints_come_by_themselves);
+	tcase_add_test(tc, the_largest_node_travels);
 	tc = tcase(s, "failures");
 	tcase_add_loop_test(tc,
 	    a_call_that_fails_before_its_effect_is_made_good, 1, 61);
