@@ -218,7 +218,7 @@ look_last(struct sync *s, struct store *st, void *arg)
 			r = other_segment(s, j->own.seq, &b);
 	}
 	buf_done(&b);
-	return r == -EFBIG ? (int)TRUST_SPOILED : r;
+	return r == -EFBIG ? (int)TRUST_OTHER : r;
 }
 
 /* One that was cut or spoiled is as good as gone. */
@@ -236,13 +236,10 @@ check_last(struct sync *s, struct journal *j)
 	if ((r == -ENOENT || r == TRUST_OTHER) && !j->accepted &&
 	    sync_backoff(s, -EHOSTUNREACH, &b))
 		r = look_last(s, s->store, j);
-	if (r == -ENOENT || r == TRUST_OTHER) {
+	if (r == -ENOENT || r == TRUST_OTHER)
 		r = trust_ask(s, look_last, j);
-		if (r == TRUST_OLD && j->accepted)
-			return 0;
-	} else if (r == TRUST_SPOILED) {
-		r = ask_spoiled(s, look_last, j, -EFBIG);
-	}
+	if (r == TRUST_OLD && j->accepted)
+		return 0;
 	if (r > 0)
 		return r == TRUST_CLONE ? alarm_clone(s) : alarm_rollback(s);
 	if (r < 0)

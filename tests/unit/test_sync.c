@@ -316,7 +316,7 @@ END_TEST
 START_TEST(checkpoints_come_by_themselves)
 {
 	struct timespec t = { .tv_nsec = 10 * 1000 * 1000 };
-	int64_t until = clock_mono_ms() + 30000;
+	int64_t until = clock_mono_ms() + 60000;
 	struct sync_status st;
 	struct rig r;
 	unsigned i;
@@ -946,7 +946,8 @@ START_TEST(the_check_finds_what_is_altered_or_gone)
 	ck_assert_msg(check(&r, &s) == 0, "%s", s.last);
 
 	shell("f=$(find %s/store -path '*/d/*' -type f | head -1); "
-	    "printf X | dd of=$f bs=1 seek=9999 conv=notrunc status=none",
+	    "printf XXXX | dd of=$f bs=1 seek=9999 conv=notrunc "
+	    "status=none",
 	    r.dir);
 	ck_assert_int_eq(check(&r, &s), 1);
 	ck_assert_msg(strstr(s.last, "file") && strstr(s.last, "altered"),
@@ -990,7 +991,8 @@ START_TEST(altered_and_missing_blocks_are_an_error_never_data)
 	rig_recover(&r, &other, 0);
 	rig_start(&other);
 	shell("f=$(find %s/store -path '*/d/*' -type f | head -1); "
-	    "printf X | dd of=$f bs=1 seek=9999 conv=notrunc status=none",
+	    "printf XXXX | dd of=$f bs=1 seek=9999 conv=notrunc "
+	    "status=none",
 	    r.dir);
 	ck_assert_int_eq(read_cold(&other, "file"), -EIO);
 	sync_get_status(other.sync, &st);
@@ -1036,7 +1038,8 @@ START_TEST(a_damaged_checkpoint_gives_way_to_the_journals)
 	ck_assert_int_eq(sync_checkpoint(r.sync, NULL), 0);
 	rig_wait(&r);
 	shell("for f in $(find %s/store -path '*/s/*' -type f); do "
-	    "printf X | dd of=$f bs=1 seek=200 conv=notrunc status=none; "
+	    "printf XXXX | dd of=$f bs=1 seek=200 conv=notrunc "
+	    "status=none; "
 	    "done", r.dir);
 	rig_recover(&r, &other, 1);
 	rig_start(&other);
