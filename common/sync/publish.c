@@ -384,7 +384,7 @@ publish_wait(struct sync *s, uint64_t *work, uint64_t *kicks, uint64_t *fails,
 
 	if (s->trust_at_ms && tick > s->trust_at_ms)
 		tick = s->trust_at_ms;
-	if (s->ckpt_at_ms > clock_mono_ms() && tick > s->ckpt_at_ms)
+	if (s->ckpt_at_ms && tick > s->ckpt_at_ms)
 		tick = s->ckpt_at_ms;
 	mutex_lock(&s->lock);
 	for (;;) {
@@ -406,6 +406,9 @@ publish_wait(struct sync *s, uint64_t *work, uint64_t *kicks, uint64_t *fails,
 		}
 		(void)cond_wait_until(&s->changed, &s->lock, tick);
 	}
+	/* Once for each, also if it had passed before. */
+	if (s->ckpt_at_ms <= now)
+		s->ckpt_at_ms = 0;
 	*work = s->work;
 	*kicks = s->kicks;
 	*fails = s->fails;

@@ -62,8 +62,7 @@ alarm_rollback(struct sync *s)
 	return -EROFS;
 }
 
-/* Whoever has it so is passed over if another bears us out: 0, TRUST_CLONE, or
- * why. */
+/* 0: another store bears us out.  Or TRUST_CLONE, or why. */
 static int
 ask_spoiled(struct sync *s, trust_look look, void *arg, int why)
 {
