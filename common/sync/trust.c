@@ -29,39 +29,6 @@ struct journal {
 	int64_t head_ns;		/* of the head that was looked at */
 };
 
-static int
-alarm_other_drive(struct sync *s)
-{
-	sync_alarm(s, SYNC_ALARM_DRIVE,
-	    N_("the store holds another drive than this one"),
-	    N_("check the URL; bring this drive's folder back and run 'coffre "
-	    "sync'"));
-	return -EROFS;
-}
-
-static int
-alarm_clone(struct sync *s)
-{
-	sync_alarm(s, SYNC_ALARM_CLONE,
-	    N_("another copy of this device has published (a state directory "
-	    "that was copied or restored from a backup)"),
-	    N_("stop the other copy; on this machine run 'coffre recover' with "
-	    "a new state directory, it becomes a device of its own"));
-	return -EROFS;
-}
-
-static int
-alarm_rollback(struct sync *s)
-{
-	sync_alarm(s, SYNC_ALARM_ROLLBACK,
-	    N_("the store shows less than this device has published (a server "
-	    "restored from a backup, or a lost upload)"),
-	    N_("bring the newer state of the store back, then run 'coffre "
-	    "sync'; if it is lost for good, 'coffre trust --accept' goes on "
-	    "without it; until then the drive is read-only"));
-	return -EROFS;
-}
-
 /* 0: another store bears us out.  Or TRUST_CLONE, or why. */
 static int
 ask_spoiled(struct sync *s, trust_look look, void *arg, int why)
@@ -92,7 +59,7 @@ check_genesis(struct sync *s)
 	else if (r == TRUST_SPOILED)
 		r = ask_spoiled(s, look_genesis, NULL, -EPROTO);
 	if (r > 0)
-		return alarm_other_drive(s);
+		return trust_alarm(s, SYNC_ALARM_DRIVE);
 	if (r == -ENOENT)
 		/* An empty folder is more often a disk that is not mounted
 		 * than a loss: nothing goes up, nothing changes here. */
@@ -168,7 +135,8 @@ check_head(struct sync *s, struct journal *j)
 		return r;
 	}
 	if (r > 0)
-		return r == TRUST_CLONE ? alarm_clone(s) : alarm_rollback(s);
+		return trust_alarm(s, r == TRUST_CLONE ? SYNC_ALARM_CLONE :
+		    SYNC_ALARM_ROLLBACK);
 	s->head_ns = j->head_ns;
 	return 0;
 }
@@ -240,7 +208,8 @@ check_last(struct sync *s, struct journal *j)
 	if (r == TRUST_OLD && j->accepted)
 		return 0;
 	if (r > 0)
-		return r == TRUST_CLONE ? alarm_clone(s) : alarm_rollback(s);
+		return trust_alarm(s, r == TRUST_CLONE ? SYNC_ALARM_CLONE :
+		    SYNC_ALARM_ROLLBACK);
 	if (r < 0)
 		sync_note(s, r, false);
 	return r;
@@ -275,7 +244,7 @@ check_next(struct sync *s, struct journal *j)
 	else if (r == TRUST_SPOILED)
 		r = ask_spoiled(s, look_next, j, -EFBIG);
 	if (r == TRUST_CLONE)
-		return alarm_clone(s);
+		return trust_alarm(s, SYNC_ALARM_CLONE);
 	/* Nobody's: ours will be put over it. */
 	if (r > 0) {
 		log_warn("sync: what lies in the place of our next segment "
@@ -426,7 +395,7 @@ trust_put_over(struct sync *s)
 		r = trust_ask(s, look_put, &j);
 	buf_done(&j.pending);
 	if (r == TRUST_CLONE)
-		return alarm_clone(s);
+		return trust_alarm(s, SYNC_ALARM_CLONE);
 	/* It lags behind; again later. */
 	if (r == -ENOENT)
 		r = -EHOSTUNREACH;

@@ -4,7 +4,7 @@
 
 #include "sync/sync_priv.h"
 
-/* trust_priv - between trust.c and trust_mirror.c. */
+/* trust_priv - between trust.c, trust_mirror.c and trust_alarm.c. */
 
 /* What a store shows in place of what this device knows to be there. */
 enum trust_seen {
@@ -14,6 +14,9 @@ enum trust_seen {
 	TRUST_DRIVE,		/* another drive */
 	TRUST_CLONE,		/* what only one with our keys has made */
 };
+
+/* Say so, with what to do; -EROFS. */
+int trust_alarm(struct sync *s, enum sync_alarm_kind kind);
 
 /* Look at one store: 0: it is as it should be; a trust_seen; or why nothing
  * can be said. */
