@@ -351,7 +351,8 @@ END_TEST
 
 START_TEST(attributes_too_many_for_one_segment_take_several)
 {
-	uint64_t ino = fix_mkfile(&f, ROOT, "f");
+	uint64_t ino[2] = { fix_mkfile(&f, ROOT, "f"),
+	    fix_mkfile(&f, ROOT, "g") };
 	static char value[60000];
 	char name[32];
 	unsigned n = 0;
@@ -361,8 +362,8 @@ START_TEST(attributes_too_many_for_one_segment_take_several)
 	for (j = 0; j < 30; j++) {
 		(void)snprintf(name, sizeof(name), "user.%d", j);
 		memset(value, 'a' + j % 26, sizeof(value));
-		ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino, name,
-		    value, sizeof(value), 0), 0);
+		ck_assert_int_eq(drive_setxattr(f.d, &fix_me, ino[j % 2],
+		    name, value, sizeof(value), 0), 0);
 	}
 	fix_publish_all(&f, &jrn);
 	ck_assert_uint_ge(jrn.n, 2);
