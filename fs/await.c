@@ -37,10 +37,12 @@ by_command(struct await *a)
 {
 	struct secret pass = { NULL, 0 };
 	struct err e = { "" };
+	bool is_read;
 	int r;
 
 	r = pass_read_command(a->conf.command, PASS_COMMAND_MS, &a->is_ended,
 	    &pass, &e);
+	is_read = r == 0;
 	if (r == 0)
 		r = a->is_ended ? -ECANCELED :
 		    a->conf.by_passphrase(a->conf.arg, &pass, &e);
@@ -48,7 +50,8 @@ by_command(struct await *a)
 	if (r == 0 || r == -ECANCELED)
 		return true;
 	log_warn("%s", e.msg);
-	if (r != -ETIMEDOUT || a->has_slot)
+	/* The right one may come when something else has the drive. */
+	if (a->has_slot || r != (is_read ? -EBUSY : -ETIMEDOUT))
 		a->conf.command = NULL;
 	return !a->conf.command && !a->has_slot;
 }

@@ -45,6 +45,7 @@
 #define DRAIN_PIECE_MS 500
 #define IDLE_LOOK_MS 1000
 #define ENDED_LOOK_MS 20
+#define SETTLE_MS 5000		/* for what was written through maps */
 #define ELSEWHERE_MS 5000	/* a session that does not end is held */
 #define STOP_SPARE_S 30		/* the longest of what stopping does but for
 				 * uploads */
@@ -158,7 +159,7 @@ watch_run(void *arg)
 		manager_tell("STOPPING=1\nSTATUS=unmounting");
 		/* While there is who answers it. */
 		m->stage.ctx.is_stopping = true;
-		ops_settle_maps(&m->stage.ctx);
+		ops_settle_maps(&m->stage.ctx, clock_mono_ms() + SETTLE_MS);
 		live_hold(m->live, true);
 		inval_hold(m->inval);
 		loop_stop(m->loop);

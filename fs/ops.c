@@ -13,7 +13,6 @@
 #include "util/log.h"
 
 #define OPS_BACKGROUND 64	/* read-aheads the kernel may have under way */
-#define SETTLE_MS 5000		/* no further file is begun with */
 
 int
 ops_ctx_init(struct ops_ctx *c, double timeout)
@@ -175,9 +174,9 @@ settle(void *arg, uint64_t ino)
 }
 
 void
-ops_settle_maps(struct ops_ctx *x)
+ops_settle_maps(struct ops_ctx *x, int64_t end_ms)
 {
-	struct settling s = { x->se, clock_mono_ms() + SETTLE_MS };
+	struct settling s = { x->se, end_ms };
 
 	handles_each_map(x->handles, settle, &s);
 }

@@ -103,8 +103,9 @@ void req_wait_end(struct ops_wait *o);
  * it.  Not while a size is being set: the kernel sends nothing then. */
 void req_settle_maps(fuse_req_t req, fuse_ino_t ino);
 /* The same of all files, before nobody answers any more.  Not in a request,
- * and reads must not wait for the network then: the kernel would for them. */
-void ops_settle_maps(struct ops_ctx *x);
+ * and reads must not wait for the network then: the kernel would for them.
+ * Past end_ms (monotonic) no further file is begun with. */
+void ops_settle_maps(struct ops_ctx *x, int64_t end_ms);
 
 /* op_node.c */
 void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);

@@ -32,6 +32,7 @@
 #include "vault/vault.h"
 
 #define LOCK_WAIT_MS 5000
+#define LOCK_REST_MS 1300	/* each of three: logind gives 5 s for all */
 #define LOCK_LOOK_US 50000
 
 int
@@ -287,9 +288,10 @@ force(struct stage *s, bool on)
 
 /* Whoever comes meanwhile waits as well. */
 static int64_t
-wait_ms(enum stage_how how)
+deadline(const struct stage *s, enum stage_how how)
 {
-	return how == STAGE_IDLE ? 0 : LOCK_WAIT_MS;
+	return clock_mono_ms() + (how == STAGE_IDLE ? 0 : how == STAGE_FORCE &&
+	    s->ctx.is_resting ? LOCK_REST_MS : LOCK_WAIT_MS);
 }
 
 static int
@@ -299,7 +301,7 @@ commands_hold(struct stage *s, enum stage_how how, struct err *e)
 
 	if (how == STAGE_FORCE)
 		force(s, true);
-	r = gate_hold(s->commands, clock_mono_ms() + wait_ms(how));
+	r = gate_hold(s->commands, deadline(s, how));
 	s->is_forced = false;
 	return r < 0 ? err_set(e, -EBUSY, "a command is at work on drive "
 	    "'%s': try again when it is done", s->p->name) : 0;
@@ -309,7 +311,7 @@ commands_hold(struct stage *s, enum stage_how how, struct err *e)
 static int
 hold(struct stage *s, enum stage_how how, struct err *e)
 {
-	int64_t end = clock_mono_ms() + wait_ms(how);
+	int64_t end = deadline(s, how);
 	bool is_forced = how == STAGE_FORCE;
 	int r;
 
@@ -329,8 +331,8 @@ hold(struct stage *s, enum stage_how how, struct err *e)
 	/* Who waits for the network gives up. */
 	s->ctx.is_locking = how != STAGE_IDLE;
 	if (is_forced)
-		ops_settle_maps(&s->ctx);
-	r = gate_hold(s->requests, clock_mono_ms() + wait_ms(how));
+		ops_settle_maps(&s->ctx, deadline(s, how));
+	r = gate_hold(s->requests, deadline(s, how));
 	s->ctx.is_locking = false;
 	if (r < 0)
 		r = err_set(e, r, "drive '%s' is busy: try again", s->p->name);

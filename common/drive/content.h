@@ -171,8 +171,8 @@ void node_unref(struct drive *d, struct node *n);
 /* The same when what is dirty could not be committed: it is kept, and the
  * commit tried again, until node_let_go. */
 void node_keep(struct drive *d, struct node *n);
-/* Nothing of it is to be committed any more, if it was kept. */
-void node_let_go(struct drive *d, struct node *n);
+/* Nothing of it is dirty any more, or its inode is gone: not kept. */
+void node_let_go(struct drive *d, struct node *n, bool is_gone);
 /* With all that is dirty; it is in no table any more. */
 void node_free(struct drive *d, struct node *n);
 /* Lock it; the first time reads its row. */

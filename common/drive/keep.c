@@ -42,26 +42,29 @@ is_deleted(struct drive *d, uint64_t ino)
 }
 
 /* Commit what has been dirty for too long. */
-static void
+static int
 commit_aged(struct drive *d, uint64_t ino)
 {
 	struct node *n = node_ref(d, ino, false);
-	bool is_clean;
+	bool is_clean, is_gone;
 	int r = 0;
 
 	if (!n)
-		return;
+		return 0;
 	mutex_lock(&n->lock);
 	if (n->dirty_ms && clock_mono_ms() - n->dirty_ms >= DIRTY_AGE_MS)
 		r = node_commit(d, n);
+	/* Not again at once: the disk is full, perhaps. */
+	if (r < 0)
+		n->dirty_ms = clock_mono_ms();
 	is_clean = !n->dirty_ms;
 	mutex_unlock(&n->lock);
-	if (r < 0)
-		log_warn("drive: op=commit-aged r=%d", r);
 	/* On a full disk a deleted one is to give its room back. */
-	if (is_clean || is_deleted(d, ino))
-		node_let_go(d, n);
+	is_gone = !is_clean && is_deleted(d, ino);
+	if (is_clean || is_gone)
+		node_let_go(d, n, is_gone);
 	node_unref(d, n);
+	return r;
 }
 
 void
@@ -69,9 +72,17 @@ content_tick(struct drive *d)
 {
 	uint64_t *inos;
 	ssize_t k, c = live_inos(d, &inos);
+	unsigned failed = 0;
+	int r, why = 0;
 
-	for (k = 0; k < c; k++)
-		commit_aged(d, inos[k]);
+	for (k = 0; k < c; k++) {
+		r = commit_aged(d, inos[k]);
+		if (r < 0)
+			why = r;
+		failed += r < 0;
+	}
+	if (failed)
+		log_warn("drive: op=commit-aged n=%u r=%d", failed, why);
 	free(inos);
 	atime_tick(d, false);
 	(void)content_evict(d, d->conf.cache_max ? d->conf.cache_max :

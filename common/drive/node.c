@@ -91,13 +91,16 @@ node_keep(struct drive *d, struct node *n)
 }
 
 void
-node_let_go(struct drive *d, struct node *n)
+node_let_go(struct drive *d, struct node *n, bool is_gone)
 {
 	bool was;
 
 	mutex_lock(&d->nodes->lock);
-	was = n->is_kept;
-	n->is_kept = false;
+	/* Somebody may have written, and failed to commit that, since. */
+	was = n->is_kept && (is_gone ||
+	    !__atomic_load_n(&n->is_live, __ATOMIC_RELAXED));
+	if (was)
+		n->is_kept = false;
 	mutex_unlock(&d->nodes->lock);
 	if (was)
 		node_unref(d, n);

@@ -70,8 +70,8 @@ need "all of it reaches the store" drive_sync
 
 # ---- more readers than there are threads
 
-make_cold
 need "the store answers nothing any more" proxy --hang
+make_cold
 for i in $(seq 40); do
 	cat "$M/many/$i" >/dev/null 2>&1 8>&- &
 done
@@ -81,8 +81,8 @@ check "and a file made" timeout 10 touch "$M/new"
 readers_end
 need "the store is back" proxy
 check "one of them is read then" timeout 100 cmp "$R/7" "$M/many/7"
-make_cold
 need "the store answers nothing any more" proxy --hang
+make_cold
 for i in $(seq 40); do
 	reader_start "many/$i" 150000
 done
@@ -95,8 +95,8 @@ need "the store is back" proxy
 
 # ---- what was written over in part
 
-make_cold
 need "the store answers nothing any more" proxy --hang
+make_cold
 for f in "$R/large" "$M/large"; do
 	printf x | dd of="$f" bs=1 seek=1000000 conv=notrunc status=none
 done
