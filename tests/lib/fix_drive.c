@@ -4,9 +4,11 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +91,17 @@ fix_close(struct fix *f)
 {
 	drive_close(f->d);
 	shell(f->dir, NULL);
+}
+
+void
+fix_disk_is_full(bool is_full)
+{
+	struct rlimit l;
+
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &l), 0);
+	l.rlim_cur = is_full ? 0 : l.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &l), 0);
 }
 
 /* ---- short forms --------------------------------------------------------- */

@@ -35,6 +35,9 @@ void fix_crash(struct fix *f);
 /* Close, remove the folder. */
 void fix_close(struct fix *f);
 
+/* From now on the disk takes nothing, or does again. */
+void fix_disk_is_full(bool is_full);
+
 /* ---- short forms that fail the test when the call fails ---- */
 
 uint64_t fix_mkdir(struct fix *f, uint64_t parent, const char *name);

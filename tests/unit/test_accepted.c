@@ -8,11 +8,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,7 +33,6 @@ setup(void)
 	uint32_t x = 1;
 	size_t k;
 
-	(void)signal(SIGXFSZ, SIG_IGN);
 	fix_open(&f, 1, true);
 	for (k = 0; k < sizeof(data); k++) {
 		x = x * 1664525u + 1013904223u;
@@ -48,17 +45,6 @@ teardown(void)
 {
 	fix_fsck(&f);
 	fix_close(&f);
-}
-
-/* A disk that takes nothing, and one that does again. */
-static void
-disk_is_full(bool is_full)
-{
-	struct rlimit l;
-
-	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &l), 0);
-	l.rlim_cur = is_full ? 0 : l.rlim_max;
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &l), 0);
 }
 
 static struct drive_file *
@@ -131,12 +117,12 @@ START_TEST(what_could_not_be_committed_at_close_is_committed_later)
 	struct drive_usage u;
 
 	put(h, data, 20480, 0);
-	disk_is_full(true);
+	fix_disk_is_full(true);
 	ck_assert_int_lt(drive_file_close(h), 0);
 	h = opened(ino);
 	has(h, data, 20480, 0);
 	ck_assert_int_lt(drive_file_close(h), 0);
-	disk_is_full(false);
+	fix_disk_is_full(false);
 	do {
 		thread_pause_ms(200);
 		drive_usage(f.d, &u);
@@ -157,11 +143,11 @@ START_TEST(a_deleted_file_is_not_kept)
 
 	put(h, data, 20480, 0);
 	ck_assert_int_eq(drive_unlink(f.d, ROOT, "f"), 0);
-	disk_is_full(true);
+	fix_disk_is_full(true);
 	ck_assert_int_lt(drive_file_close(h), 0);
 	thread_pause_ms(2500);
 	ck_assert_ptr_null(node_ref(f.d, ino, false));
-	disk_is_full(false);
+	fix_disk_is_full(false);
 }
 END_TEST
 
@@ -201,11 +187,11 @@ START_TEST(a_truncation_that_fails_has_cut_nothing)
 
 	put(h, data, BLOCK, 0);
 	ck_assert_int_eq(drive_fsync(h), 0);
-	disk_is_full(true);
+	fix_disk_is_full(true);
 	ck_assert_int_lt(cut(ino, 100000), 0);
 	ck_assert_uint_eq(fix_attr(&f, ino).size, BLOCK);
 	has(h, data, BLOCK, 0);
-	disk_is_full(false);
+	fix_disk_is_full(false);
 	ck_assert_int_eq(drive_file_close(h), 0);
 	is_data(ino, BLOCK);
 }
@@ -255,10 +241,10 @@ START_TEST(a_block_that_cannot_be_sealed_early_is_sealed_later)
 
 	for (k = 0; k < 31; k++)
 		put(h, data + k * 4096, 4096, k * 4096);
-	disk_is_full(true);
+	fix_disk_is_full(true);
 	put(h, data + k * 4096, 4096, k * 4096);
 	ck_assert_int_lt(drive_flush(h), 0);
-	disk_is_full(false);
+	fix_disk_is_full(false);
 	ck_assert_int_eq(drive_file_close(h), 0);
 	is_data(ino, BLOCK);
 }
@@ -284,10 +270,10 @@ START_TEST(a_copy_that_fails_holds_no_room)
 	put(from, data, sizeof(data), 0);
 	ck_assert_int_eq(drive_fsync(from), 0);
 	size = slab_size();
-	disk_is_full(true);
+	fix_disk_is_full(true);
 	ck_assert_int_lt(drive_copy_range(from, 0, to, 0, sizeof(data), NULL),
 	    0);
-	disk_is_full(false);
+	fix_disk_is_full(false);
 	ck_assert_int_eq(drive_file_close(from), 0);
 	ck_assert_int_eq(cut(a, 0), 0);
 	ck_assert_int_eq(drive_sync_disk(f.d), 0);

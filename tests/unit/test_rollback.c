@@ -6,11 +6,9 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "tests/lib/fix_drive.h"
 #include "util/thread.h"
@@ -25,7 +23,6 @@ static struct fix_log jrn;
 static void
 setup(void)
 {
-	(void)signal(SIGXFSZ, SIG_IGN);
 	fix_open(&f, 1, true);
 	memset(&jrn, 0, sizeof(jrn));
 }
@@ -36,17 +33,6 @@ teardown(void)
 	fix_fsck(&f);
 	fix_log_done(&jrn);
 	fix_close(&f);
-}
-
-/* A disk that takes nothing, and one that does again. */
-static void
-disk_is_full(bool is_full)
-{
-	struct rlimit l;
-
-	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &l), 0);
-	l.rlim_cur = is_full ? 0 : l.rlim_max;
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &l), 0);
 }
 
 static struct drive_usage
@@ -97,11 +83,11 @@ seal_fails(void)
 	ck_assert_int_eq(drive_publish_begin(f.d, ALL, &ops, &ticket), 0);
 	s.ops = ops;
 	s.dev = f.conf.dev;
-	disk_is_full(true);
+	fix_disk_is_full(true);
 	ck_assert_int_lt(drive_publish_seal(f.d, ticket, &s, hash, "x", 1), 0);
 	/* It cannot be noted either that it was given up. */
 	drive_publish_abort(f.d, ticket);
-	disk_is_full(false);
+	fix_disk_is_full(false);
 	op_list_done(&ops);
 }
 
@@ -154,10 +140,10 @@ START_TEST(a_truncation_that_was_rolled_back_does_not_travel)
 	ck_assert_int_eq(drive_write(h, "first", 5, 0), 5);
 	ck_assert_int_eq(drive_flush(h), 0);
 	fix_upload(&f);
-	disk_is_full(true);
+	fix_disk_is_full(true);
 	ck_assert_int_lt(drive_setattr(f.d, &fix_me, ino, &in, DRIVE_SET_SIZE,
 	    &a), 0);
-	disk_is_full(false);
+	fix_disk_is_full(false);
 	fix_publish_all(&f, &jrn);
 	ck_assert_int_eq(drive_write(h, "last", 4, 199990), 4);
 	ck_assert_int_eq(drive_file_close(h), 0);
