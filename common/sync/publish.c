@@ -102,6 +102,7 @@ publish_pending(struct sync *s)
 		r = drive_publish_done(s->drive, seq);
 	if (r < 0)
 		goto out;
+	s->put_at_ms = clock_mono_ms();
 	mutex_lock(&s->lock);
 	s->has_pending = false;
 	s->is_head_dirty = true;

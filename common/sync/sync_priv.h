@@ -275,6 +275,7 @@ struct sync {
 
 	/* The publisher's own. */
 	int64_t head_ns;	/* heartbeat of the head on the store */
+	int64_t put_at_ms;	/* of our last segment, not seen since; or 0 */
 	int64_t space_at_ms;	/* when to ask for the capacity */
 	bool is_space_unknown;	/* the store does not tell it */
 	uint64_t ckpt_tried;	/* journal's seq at the last failed one */

@@ -17,6 +17,9 @@
  * changes the tree.
  */
 
+/* A store may lag so many of the longest waits behind what it has taken. */
+#define LAG_TIMES 2
+
 struct journal {
 	struct vault_seen own;		/* pinned: zeros if never published */
 	bool has_pending;		/* sealed, perhaps put: own.seq + 1 */
@@ -69,6 +72,22 @@ check_genesis(struct sync *s)
 	else
 		sync_note(s, r, false);
 	return r;
+}
+
+/* Less than we know of.  What this run put a while ago may only not be shown
+ * yet: then that is no answer, and nothing goes up before there is one. */
+static int
+rolled_back(struct sync *s)
+{
+	int64_t ago = clock_mono_ms() - s->put_at_ms;
+
+	if (!s->put_at_ms || ago >= LAG_TIMES * s->backoff_max_ms)
+		return trust_alarm(s, SYNC_ALARM_ROLLBACK);
+	log_info("sync: the store does not show yet what it has taken");
+	/* Most are over before anybody looks. */
+	if (ago >= s->backoff_max_ms)
+		sync_note(s, -EHOSTUNREACH, false);
+	return -EHOSTUNREACH;
 }
 
 /* Our head as this store has it. */
@@ -134,9 +153,10 @@ check_head(struct sync *s, struct journal *j)
 		sync_note(s, r, false);
 		return r;
 	}
+	if (r == TRUST_CLONE)
+		return trust_alarm(s, SYNC_ALARM_CLONE);
 	if (r > 0)
-		return trust_alarm(s, r == TRUST_CLONE ? SYNC_ALARM_CLONE :
-		    SYNC_ALARM_ROLLBACK);
+		return rolled_back(s);
 	s->head_ns = j->head_ns;
 	return 0;
 }
@@ -193,6 +213,7 @@ static int
 check_last(struct sync *s, struct journal *j)
 {
 	struct backoff b = { 0 };
+	bool is_absent;
 	int r;
 
 	if (j->own.seq == 0)
@@ -203,10 +224,16 @@ check_last(struct sync *s, struct journal *j)
 	if ((r == -ENOENT || r == TRUST_OTHER) && !j->accepted &&
 	    sync_backoff(s, -EHOSTUNREACH, &b))
 		r = look_last(s, s->store, j);
+	/* What was seen once is not to come still. */
+	if (r == 0)
+		s->put_at_ms = 0;
+	is_absent = r == -ENOENT;
 	if (r == -ENOENT || r == TRUST_OTHER)
 		r = trust_ask(s, look_last, j);
 	if (r == TRUST_OLD && j->accepted)
 		return 0;
+	if (r == TRUST_OLD && is_absent)
+		return rolled_back(s);
 	if (r > 0)
 		return trust_alarm(s, r == TRUST_CLONE ? SYNC_ALARM_CLONE :
 		    SYNC_ALARM_ROLLBACK);

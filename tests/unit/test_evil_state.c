@@ -420,6 +420,79 @@ START_TEST(a_segment_put_behind_a_rollback_does_not_count)
 }
 END_TEST
 
+/* ---- a store that lags ---- */
+
+#define LAG_GETS 20
+
+static struct {
+	char name[VAULT_PATH_MAX];	/* the segment put last */
+	unsigned left;			/* it is not shown so often */
+	unsigned hidden;
+} lag;
+
+static void
+lag_put(void *arg, struct store *in, const char *name, const void *p,
+    size_t len)
+{
+	(void)arg;
+	(void)in;
+	(void)p;
+	(void)len;
+	if (!strstr(name, "/j/"))
+		return;
+	(void)snprintf(lag.name, sizeof(lag.name), "%s", name);
+	lag.left = LAG_GETS;
+}
+
+static int
+lag_whole(void *arg, const char *name)
+{
+	(void)arg;
+	if (strcmp(name, lag.name) != 0 || lag.left == 0)
+		return 0;
+	lag.left--;
+	lag.hidden++;
+	return -ENOENT;
+}
+
+START_TEST(a_store_that_lags_is_waited_for_and_is_no_alarm)
+{
+	static const struct tap_see see = { .put = lag_put,
+	    .whole = lag_whole };
+	struct vault_seen own = { .seq = 0 };
+	struct sync_status st;
+	struct store *tap;
+	struct evil *e;
+	char name[16];
+	struct rig r;
+	unsigned i, k;
+
+	memset(&lag, 0, sizeof(lag));
+	ck_assert_int_eq(store_tap_new(evil_open(&e), &see, &tap), 0);
+	rig_new_on(&r, tap);
+	r.conf.backoff_max_ms = 20000;
+	rig_start(&r);
+	for (i = 1; i <= 3; i++) {
+		(void)snprintf(name, sizeof(name), "d%u", i);
+		rig_mkdir(&r, name);
+		for (k = 0; k < 2000 && own.seq < i; k++) {
+			pause_ms(5);
+			/* It is asked again at once. */
+			sync_kick(r.sync);
+			(void)drive_seen_get(r.drive, &r.keys->self.id, &own);
+			sync_get_status(r.sync, &st);
+			ck_assert_int_eq(st.link, SYNC_ONLINE);
+		}
+		ck_assert_uint_eq(own.seq, i);
+	}
+	ck_assert_uint_ge(lag.hidden, 2 * LAG_GETS);
+	lag.left = 0;
+	rig_wait(&r);
+	check_cold(&r, evil_client(e), 0);
+	rig_done(&r);
+}
+END_TEST
+
 /* Until own.seq is more than that. */
 static void
 await_published(struct rig *r, uint64_t seq)
@@ -1233,6 +1306,7 @@ suite(void)
 	    an_accepted_loss_is_none_again_when_a_segment_was_pending);
 	tcase_add_test(tc, a_head_that_was_cut_hides_no_rollback);
 	tcase_add_test(tc, a_segment_put_behind_a_rollback_does_not_count);
+	tcase_add_test(tc, a_store_that_lags_is_waited_for_and_is_no_alarm);
 	tcase_add_test(tc,
 	    a14_a_loss_that_the_user_accepts_is_made_good_from_here);
 	tcase_add_test(tc,
