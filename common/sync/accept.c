@@ -46,27 +46,47 @@ ckpt_due_set(struct sync *s, bool is_due)
 	mutex_unlock(&s->lock);
 }
 
-int
-accept_load(struct sync *s, const struct vault_seen *own,
-    enum accept_phase *ret)
+/* *is_due: there is no checkpoint yet that makes up for it. */
+static int
+accept_get(struct drive *d, const struct vault_seen *own,
+    enum accept_phase *ret, bool *is_due)
 {
 	struct buf b = BUF_INIT(64);
 	int r;
 
-	r = drive_kv_get(s->drive, SYNC_KV_ACCEPT, &b);
-	if (r == -ENOENT) {
-		r = 0;
-	} else if (r == 0 && (b.len != ACCEPT_LEN || b.data[0] >
-	    ACCEPT_LAST)) {
+	r = drive_kv_get(d, SYNC_KV_ACCEPT, &b);
+	if (r == 0 && (b.len != ACCEPT_LEN || b.data[0] > ACCEPT_LAST)) {
 		r = -EPROTO;
 	} else if (r == 0) {
-		ckpt_due_set(s, b.data[0] == ACCEPT_ALL);
+		*is_due = b.data[0] == ACCEPT_ALL;
 		if (get_le64(b.data + 1) == own->seq &&
 		    memcmp(b.data + 9, own->hash, VAULT_HASH_LEN) == 0)
 			*ret = b.data[0];
 	}
 	buf_done(&b);
 	return r;
+}
+
+int
+accept_load(struct sync *s, const struct vault_seen *own,
+    enum accept_phase *ret)
+{
+	bool is_due;
+	int r = accept_get(s->drive, own, ret, &is_due);
+
+	if (r == 0)
+		ckpt_due_set(s, is_due);
+	return r == -ENOENT ? 0 : r;
+}
+
+bool
+accept_excuses(struct drive *d, const struct vault_seen *end)
+{
+	enum accept_phase phase = ACCEPT_NONE;
+	bool is_due;
+
+	return accept_get(d, end, &phase, &is_due) == 0 &&
+	    phase != ACCEPT_NONE;
 }
 
 int
@@ -284,17 +304,21 @@ int
 sync_lost_mend(struct sync *s, struct store *st, const struct vault_keys *k,
     struct drive *d, void (*say)(void *arg, const char *finding), void *arg)
 {
-	int r, n;
+	int n, r = 0;
 
 	if (s) {
 		mutex_lock(&s->lock);
 		s->is_checked = false;
 		cond_broadcast(&s->changed);
 		mutex_unlock(&s->lock);
+		r = await_trust(s, NULL);
 	}
 	/* One that was under way has kept them again, perhaps. */
-	r = drive_kv_set(d, SYNC_KV_LISTS, "", 0);
+	if (r == 0)
+		r = drive_kv_set(d, SYNC_KV_LISTS, "", 0);
 	n = r < 0 ? r : mend(st, k, d, say, NULL, arg);
 	r = n < 0 ? n : mend_mark(d, false);
+	if (s)
+		sync_kick(s);
 	return r < 0 ? r : n;
 }

@@ -374,6 +374,8 @@ enum accept_phase {
 /* What was accepted, if the journal still ends where it did then. */
 int accept_load(struct sync *s, const struct vault_seen *own,
     enum accept_phase *ret);
+/* Was the loss of this segment accepted, as of the last one? */
+bool accept_excuses(struct drive *d, const struct vault_seen *end);
 /* The checkpoint is there that makes up for the journal. */
 int accept_settle(struct sync *s);
 

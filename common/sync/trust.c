@@ -75,12 +75,17 @@ check_genesis(struct sync *s)
 }
 
 /* Less than we know of.  What this run put a while ago may only not be shown
- * yet: then that is no answer, and nothing goes up before there is one. */
+ * yet: then that is no answer, and nothing goes up before there is one.  Nor
+ * is it, where the user has taken the loss since this step began. */
 static int
-rolled_back(struct sync *s)
+rolled_back(struct sync *s, const struct journal *j)
 {
 	int64_t ago = clock_mono_ms() - s->put_at_ms;
+	enum accept_phase now = j->accepted;
+	int r = accept_load(s, &j->own, &now);
 
+	if (r < 0 || now != j->accepted)
+		return r < 0 ? r : -EHOSTUNREACH;
 	if (!s->put_at_ms || ago >= LAG_TIMES * s->backoff_max_ms)
 		return trust_alarm(s, SYNC_ALARM_ROLLBACK);
 	log_info("sync: the store does not show yet what it has taken");
@@ -156,7 +161,7 @@ check_head(struct sync *s, struct journal *j)
 	if (r == TRUST_CLONE)
 		return trust_alarm(s, SYNC_ALARM_CLONE);
 	if (r > 0)
-		return rolled_back(s);
+		return rolled_back(s, j);
 	s->head_ns = j->head_ns;
 	return 0;
 }
@@ -233,7 +238,7 @@ check_last(struct sync *s, struct journal *j)
 	if (r == TRUST_OLD && j->accepted)
 		return 0;
 	if (r == TRUST_OLD && is_absent)
-		return rolled_back(s);
+		return rolled_back(s, j);
 	if (r > 0)
 		return trust_alarm(s, r == TRUST_CLONE ? SYNC_ALARM_CLONE :
 		    SYNC_ALARM_ROLLBACK);
@@ -292,9 +297,6 @@ journal_load(struct sync *s, struct journal *j)
 	r = drive_seen_get(s->drive, &s->keys->self.id, &j->own);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	r = accept_load(s, &j->own, &j->accepted);
-	if (r < 0)
-		return r;
 	r = drive_publish_pending(s->drive, &seq, &j->pending);
 	if (r == -ENOENT)
 		return 0;
@@ -315,7 +317,8 @@ check_drive(struct sync *s, struct journal *j)
 }
 
 /* One step, again until the store has answered: a connection that breaks
- * every so often must not send the whole check back to its beginning. */
+ * every so often must not send the whole check back to its beginning.  What
+ * the user accepts meanwhile counts. */
 static int
 insist(struct sync *s, int (*step)(struct sync *s, struct journal *j),
     struct journal *j)
@@ -323,9 +326,11 @@ insist(struct sync *s, int (*step)(struct sync *s, struct journal *j),
 	struct backoff b = { 0 };
 	int r;
 
-	do
-		r = step(s, j);
-	while (store_transient(r) && sync_backoff_alarm(s, r, &b));
+	do {
+		r = accept_load(s, &j->own, &j->accepted);
+		if (r == 0)
+			r = step(s, j);
+	} while (store_transient(r) && sync_backoff_alarm(s, r, &b));
 	return r;
 }
 
@@ -454,17 +459,6 @@ learn_store(struct sync *s)
 		    e.msg);
 }
 
-static bool
-is_alarm(struct sync *s)
-{
-	bool r;
-
-	mutex_lock(&s->lock);
-	r = s->is_alarm;
-	mutex_unlock(&s->lock);
-	return r;
-}
-
 int
 trust_check(struct sync *s)
 {
@@ -484,7 +478,7 @@ trust_check(struct sync *s)
 		learn_store(s);
 	/* What could not be asked is asked again before anything goes up; an
 	 * alarm has time. */
-	if (r == 0 || is_alarm(s))
+	if (r == 0 || trust_is_alarm(s))
 		s->trust_at_ms = clock_mono_ms() + s->poll_ms;
 	if (r == 0) {
 		sync_alarm_off(s);

@@ -30,3 +30,14 @@ trust_alarm(struct sync *s, enum sync_alarm_kind kind)
 	sync_alarm(s, kind, texts[kind].why, texts[kind].what_to_do);
 	return -EROFS;
 }
+
+bool
+trust_is_alarm(struct sync *s)
+{
+	bool r;
+
+	mutex_lock(&s->lock);
+	r = s->is_alarm;
+	mutex_unlock(&s->lock);
+	return r;
+}

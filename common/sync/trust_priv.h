@@ -17,6 +17,7 @@ enum trust_seen {
 
 /* Say so, with what to do; -EROFS. */
 int trust_alarm(struct sync *s, enum sync_alarm_kind kind);
+bool trust_is_alarm(struct sync *s);
 
 /* Look at one store: 0: it is as it should be; a trust_seen; or why nothing
  * can be said. */

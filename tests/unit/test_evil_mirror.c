@@ -27,7 +27,8 @@ static struct two {
 	char dir[64];		/* of the log */
 	struct evil *e[2];	/* liar, other */
 	struct store *in[2];	/* the handles that the mirror has */
-	struct store *tap;	/* around the third */
+	struct store *tap;	/* around the third, or the other */
+	struct store *first;	/* around the liar */
 	atomic_int slow_ms;	/* of all but the liar */
 } two;
 
@@ -138,18 +139,17 @@ two_begin_with(struct rig *r, struct store *third)
 	rig_start(r);
 }
 
-/* The other one's way can be closed; not started. */
+/* The way to each of them can be closed; not started. */
 static void
 two_begin_tapped(struct rig *r)
 {
-	struct store *liar;
-
 	(void)strcpy(two.dir, "/tmp/test-evil-mirror.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(two.dir));
-	liar = evil_open(&two.e[0]);
+	ck_assert_int_eq(store_tap_new(evil_open(&two.e[0]), NULL,
+	    &two.first), 0);
 	ck_assert_int_eq(store_tap_new(evil_open(&two.e[1]), NULL, &two.tap),
 	    0);
-	rig_new_on(r, two_open(liar, two.tap, NULL));
+	rig_new_on(r, two_open(two.first, two.tap, NULL));
 	two_learn(r->store);
 }
 
@@ -484,13 +484,37 @@ on_finding(void *arg, const char *finding)
 	(void)buf_printf(arg, "%s\n", finding);
 }
 
-/* Blocks, and the end of the journal that tells of them. */
-START_TEST(what_only_a_lost_store_had_goes_up_again)
+/* The first one is lost for good, and all of it is made good from here. */
+static void
+lose_first(struct rig *r)
 {
 	struct buf said = BUF_INIT(1 << 16);
 	struct err err = { "" };
-	struct rig r;
+	uint64_t fails;
 	int n;
+
+	store_mirror_leaving(r->store, 0, true);
+	ck_assert_int_eq(sync_lost_note(r->drive, r->keys, &err), 0);
+	store_mirror_drop(r->store, 0);
+	store_tap_fail_puts(two.tap, 0);
+	ck_assert_int_eq(sync_lost_mend(r->sync, r->store, r->keys, r->drive,
+	    on_finding, &said), 0);
+	rig_wait(r);
+	n = sync_check(r->store, r->keys, r->drive, on_finding, NULL, &said,
+	    &err);
+	ck_assert_msg(n == 0, "%d %s\n%s", n, err.msg, buf_cstr(&said));
+	buf_done(&said);
+	/* Not even for a moment was there an alarm. */
+	mutex_lock(&r->sync->lock);
+	fails = r->sync->fails;
+	mutex_unlock(&r->sync->lock);
+	ck_assert_uint_eq(fails, 0);
+}
+
+/* Blocks, and the end of the journal that tells of them. */
+START_TEST(what_only_a_lost_store_had_goes_up_again)
+{
+	struct rig r;
 
 	two_begin_tapped(&r);
 	rig_start(&r);
@@ -499,17 +523,30 @@ START_TEST(what_only_a_lost_store_had_goes_up_again)
 	store_tap_fail_puts(two.tap, -EHOSTUNREACH);
 	rig_write(&r, "big", 0, 3 << 20, 1);
 	rig_wait(&r);
-	store_mirror_leaving(r.store, 0, true);
-	ck_assert_int_eq(sync_lost_note(r.drive, r.keys, &err), 0);
-	store_mirror_drop(r.store, 0);
-	store_tap_fail_puts(two.tap, 0);
-	ck_assert_int_eq(sync_lost_mend(r.sync, r.store, r.keys, r.drive,
-	    on_finding, &said), 0);
-	rig_wait(&r);
-	n = sync_check(r.store, r.keys, r.drive, on_finding, NULL, &said,
-	    &err);
-	ck_assert_msg(n == 0, "%d %s\n%s", n, err.msg, buf_cstr(&said));
-	buf_done(&said);
+	lose_first(&r);
+	two_end(&r);
+}
+END_TEST
+
+/* It is out of reach, and has been asked for all the time. */
+START_TEST(a_store_that_is_away_is_lost_without_an_alarm)
+{
+	struct sync_status st;
+	struct rig r;
+
+	two_begin_tapped(&r);
+	r.conf.poll_ms = 50;
+	r.conf.backoff_min_ms = r.conf.backoff_max_ms = 200;
+	rig_start(&r);
+	write_some(&r, 0, 1);
+	settle(&r);
+	store_tap_fail_puts(two.tap, -EHOSTUNREACH);
+	write_some(&r, 1, 4);
+	store_tap_fail(two.first, -EHOSTUNREACH);
+	cold_await(&r, SYNC_OFFLINE, &st);
+	/* What it was to show has had its time. */
+	pause_ms(500);
+	lose_first(&r);
 	two_end(&r);
 }
 END_TEST
@@ -544,6 +581,7 @@ suite(void)
 	tcase_add_test(tc,
 	    a32_another_drive_on_one_store_of_several_is_named_and_no_alarm);
 	tcase_add_test(tc, what_only_a_lost_store_had_goes_up_again);
+	tcase_add_test(tc, a_store_that_is_away_is_lost_without_an_alarm);
 	return s;
 }
 
