@@ -64,7 +64,7 @@ struct mirror_log {
 	/* The oldest of the queue, or of what was set aside; -ENOENT. */
 	int (*next)(struct mirror_log *l, const char *member, bool is_aside,
 	    struct mirror_item *ret);
-	/* In the queue or aside: 1, 0. */
+	/* In the queue: 1; aside: 2; 0. */
 	int (*has)(struct mirror_log *l, const char *member,
 	    const char *name);
 	/* Has it something older than what was put, and it was set aside? */

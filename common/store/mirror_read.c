@@ -17,7 +17,7 @@ struct turn {
 	struct member *m;
 	bool is_away, lacks_some;
 	bool is_bad;			/* what it has was not right */
-	bool is_owed;			/* it waits for it */
+	int owed;			/* it waits for it: see mirror_log */
 	int64_t cost_us;
 };
 
@@ -55,7 +55,7 @@ turns_make(struct mirror *v, const struct circle *c,
 		/* Whether it is back its own thread sees: nobody who reads
 		 * waits for one that hangs. */
 		one.is_away = m->fails > 0;
-		one.is_owed = false;
+		one.owed = 0;
 		one.lacks_some = m->queued + m->aside > 0;
 		one.cost_us = m->cost_us;
 		for (k = n++; k > 0 && goes_before(&one, &t[k - 1]); k--)
@@ -119,12 +119,26 @@ is_callers(int r)
 	return r == 0 || r == -ECANCELED || r == -ENOMEM || r == -EINVAL;
 }
 
+/* Was it set aside for all n of them, and is every one here? */
+static bool
+is_given_up(const struct turn *t, size_t n)
+{
+	bool r = true;
+	size_t i;
+
+	for (i = 0; r && i < n; i++)
+		r = t[i].owed == 2 && !t[i].is_away;
+	return r;
+}
+
 /*
  * A whole object is asked for to learn whether it is there: a member that is
  * here and owes nothing says so for all.  Of a range the caller knows that it
  * exists: as long as one member was not heard, it may still come.  One that
  * waits for it is asked last: what is read in ranges is never replaced, so that
- * what it has is right, and perhaps nobody will ever bring it.
+ * what it has is right, and perhaps nobody will ever bring it.  Of a whole
+ * object that is so if it was set aside for all, and all are here: they have
+ * looked at what each has.
  */
 static int
 read_any(struct mirror *v, const struct circle *c, const struct member *not,
@@ -132,23 +146,25 @@ read_any(struct mirror *v, const struct circle *c, const struct member *not,
 {
 	struct turn t[2 * MIRROR_MEMBERS_MAX];
 	int r, absent = 0, other = 0, large = 0;
-	size_t i, n;
+	size_t i, n, all;
 
-	n = turns_make(v, c, not, g->name, t);
+	all = n = turns_make(v, c, not, g->name, t);
 	for (i = 0; i < n; i++) {
 		if (t[i].is_away && absent && !g->is_range)
 			break;
 		/* Another may yet be back with it. */
 		if (t[i].is_bad && other && store_transient(other))
 			break;
-		r = t[i].lacks_some && !t[i].is_owed ?
+		r = t[i].lacks_some && i < all ?
 		    v->log->has(v->log, t[i].m->id, g->name) : 0;
-		if (r > 0 && g->is_range) {
-			t[n] = t[i];
-			t[n++].is_owed = true;
+		if (r > 0) {
+			t[i].owed = r;
+			t[n++] = t[i];
+			if (!g->is_range)
+				other = -EHOSTUNREACH;
 			continue;
 		}
-		if (r > 0)
+		if (i >= all && !g->is_range && (not || !is_given_up(t, all)))
 			r = -EHOSTUNREACH;	/* queued for it, or old */
 		else if (r == 0)
 			r = read_one(t[i].m, g);

@@ -325,7 +325,7 @@ log_has(struct mirror_log *l, const char *member, const char *name)
 	mutex_lock(&g->lock);
 	r = op_locked(g, member, name);
 	mutex_unlock(&g->lock);
-	return r > 0 ? 1 : r;
+	return r > 0 ? (r & ASIDE ? 2 : 1) : r;
 }
 
 static int

@@ -29,6 +29,7 @@ static struct two {
 	struct store *in[2];	/* the handles that the mirror has */
 	struct store *tap;	/* around the third, or the other */
 	struct store *first;	/* around the liar */
+	struct store *third;	/* around it, if each is tapped */
 	atomic_int slow_ms;	/* of all but the liar */
 } two;
 
@@ -141,16 +142,34 @@ two_begin_with(struct rig *r, struct store *third)
 
 /* The way to each of them can be closed; not started. */
 static void
-two_begin_tapped(struct rig *r)
+begin_tapped(struct rig *r, struct store *third)
 {
+	struct store *second;
+
 	(void)strcpy(two.dir, "/tmp/test-evil-mirror.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(two.dir));
 	ck_assert_int_eq(store_tap_new(evil_open(&two.e[0]), NULL,
 	    &two.first), 0);
-	ck_assert_int_eq(store_tap_new(evil_open(&two.e[1]), NULL, &two.tap),
+	ck_assert_int_eq(store_tap_new(evil_open(&two.e[1]), NULL, &second),
 	    0);
-	rig_new_on(r, two_open(two.first, two.tap, NULL));
+	rig_new_on(r, two_open(two.first, second, third));
+	two.third = third ? two.tap : NULL;
+	two.tap = second;
 	two_learn(r->store);
+}
+
+static void
+two_begin_tapped(struct rig *r)
+{
+	begin_tapped(r, NULL);
+}
+
+static void
+three_begin_tapped(struct rig *r)
+{
+	struct evil *e;
+
+	begin_tapped(r, evil_open(&e));
 }
 
 static void
@@ -497,6 +516,8 @@ lose_first(struct rig *r)
 	ck_assert_int_eq(sync_lost_note(r->drive, r->keys, &err), 0);
 	store_mirror_drop(r->store, 0);
 	store_tap_fail_puts(two.tap, 0);
+	if (two.third)
+		store_tap_fail_puts(two.third, 0);
 	ck_assert_int_eq(sync_lost_mend(r->sync, r->store, r->keys, r->drive,
 	    on_finding, &said), 0);
 	rig_wait(r);
@@ -523,6 +544,25 @@ START_TEST(what_only_a_lost_store_had_goes_up_again)
 	store_tap_fail_puts(two.tap, -EHOSTUNREACH);
 	rig_write(&r, "big", 0, 3 << 20, 1);
 	rig_wait(&r);
+	lose_first(&r);
+	two_end(&r);
+}
+END_TEST
+
+/* Two are left, and each waits for what neither has. */
+START_TEST(what_only_the_lost_one_of_three_had_goes_up_again)
+{
+	struct rig r;
+
+	three_begin_tapped(&r);
+	rig_start(&r);
+	write_some(&r, 0, 1);
+	settle(&r);
+	store_tap_fail_puts(two.tap, -EHOSTUNREACH);
+	store_tap_fail_puts(two.third, -EHOSTUNREACH);
+	rig_write(&r, "big", 0, 3 << 20, 1);
+	rig_wait(&r);
+	write_some(&r, 1, 3);
 	lose_first(&r);
 	two_end(&r);
 }
@@ -581,6 +621,8 @@ suite(void)
 	tcase_add_test(tc,
 	    a32_another_drive_on_one_store_of_several_is_named_and_no_alarm);
 	tcase_add_test(tc, what_only_a_lost_store_had_goes_up_again);
+	tcase_add_test(tc,
+	    what_only_the_lost_one_of_three_had_goes_up_again);
 	tcase_add_test(tc, a_store_that_is_away_is_lost_without_an_alarm);
 	return s;
 }
