@@ -244,16 +244,19 @@ await_trust(struct sync *s, struct err *e)
 static int
 decision_keep(struct drive *d, const struct vault_keys *k, struct err *e)
 {
-	struct vault_seen own;
+	struct vault_seen own = { .seq = 0 };
+	bool is_new;
 	int r;
 
 	r = drive_seen_get(d, &k->self.id, &own);
+	/* Nothing of ours can be missing where nothing was published. */
+	is_new = r == -ENOENT;
 	/* Lists of blocks that were sent once may be gone. */
-	if (r == 0)
+	if (r == 0 || is_new)
 		r = drive_kv_set(d, SYNC_KV_LISTS, "", 0);
 	if (r == 0)
 		r = mend_mark(d, true);
-	if (r == 0)
+	if (r == 0 && !is_new)
 		r = accept_save(d, ACCEPT_ALL, &own);
 	if (r < 0)
 		return err_set(e, r, "cannot keep the decision: %s",

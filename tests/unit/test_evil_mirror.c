@@ -549,6 +549,20 @@ START_TEST(what_only_a_lost_store_had_goes_up_again)
 }
 END_TEST
 
+/* It has said nothing that could be missing. */
+START_TEST(a_store_is_lost_before_anything_was_published)
+{
+	struct rig r;
+
+	two_begin_tapped(&r);
+	store_tap_fail_puts(two.tap, -EHOSTUNREACH);
+	rig_start(&r);
+	lose_first(&r);
+	write_some(&r, 0, 2);
+	two_end(&r);
+}
+END_TEST
+
 /* Two are left, and each waits for what neither has. */
 START_TEST(what_only_the_lost_one_of_three_had_goes_up_again)
 {
@@ -621,6 +635,7 @@ suite(void)
 	tcase_add_test(tc,
 	    a32_another_drive_on_one_store_of_several_is_named_and_no_alarm);
 	tcase_add_test(tc, what_only_a_lost_store_had_goes_up_again);
+	tcase_add_test(tc, a_store_is_lost_before_anything_was_published);
 	tcase_add_test(tc,
 	    what_only_the_lost_one_of_three_had_goes_up_again);
 	tcase_add_test(tc, a_store_that_is_away_is_lost_without_an_alarm);
