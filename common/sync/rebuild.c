@@ -348,8 +348,7 @@ heads_load(struct rebuild *b)
 		c = &b->cur[b->n++];
 		c->dev = &b->found->devices[i];
 		c->at.dev = c->dev->id;
-		r = object_get_head(b->store, b->keys, c->dev,
-		    OBJECT_PATIENT, &c->head);
+		r = rebuild_head(b, c);
 		c->has_head = r == 0;
 		if (r == 0) {
 			r = mark_add(b, c, c->head.seq, c->head.hash);
@@ -360,8 +359,7 @@ heads_load(struct rebuild *b)
 			    "verify; its journal is read to the end",
 			    c->dev->label);
 		} else if (r != -ENOENT) {
-			return err_wrap(b->e, r, "cannot read from '%s'",
-			    store_url(b->store));
+			return r;
 		}
 	}
 	return 0;

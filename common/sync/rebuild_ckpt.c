@@ -275,3 +275,33 @@ rebuild_checkpoint(struct rebuild *b)
 	free(tried);
 	return r;
 }
+
+/* ---- the heads that tell of them ---- */
+
+static int
+head_get(struct rebuild *b, struct cursor *c)
+{
+	struct buf o = BUF_INIT(SYNC_SMALL_MAX);
+	char name[VAULT_PATH_MAX];
+	struct vault_tag tag;
+	int r;
+
+	vault_device_tag(b->keys, &c->dev->id, &tag);
+	vault_name_head(&b->keys->rtag, &tag, name);
+	r = rebuild_get(b, name, &o);
+	if (r == 0)
+		r = head_open(b->keys, c->dev, o.data, o.len, &c->head);
+	buf_done(&o);
+	return r;
+}
+
+int
+rebuild_head(struct rebuild *b, struct cursor *c)
+{
+	int r = head_get(b, c);
+
+	if (!rebuild_is_bad(r))
+		return r;
+	r = rebuild_is_there(b);
+	return r < 0 ? r : head_get(b, c);
+}

@@ -55,6 +55,9 @@ int rebuild_get(struct rebuild *b, const char *name, struct buf *out);
  * more, if it is the store that answers. */
 bool rebuild_is_bad(int r);
 int rebuild_is_there(struct rebuild *b);
+/* The head of this cursor's device: into it.  As above, when it was asked for
+ * once more. */
+int rebuild_head(struct rebuild *b, struct cursor *c);
 /* Apply the newest checkpoint that verifies as a whole, if there is one, and
  * move the cursors to its frontier. */
 int rebuild_checkpoint(struct rebuild *b);

@@ -379,6 +379,22 @@ START_TEST(an_answer_that_is_none_spoils_no_checkpoint)
 }
 END_TEST
 
+/* Nor the head, which alone tells of it. */
+START_TEST(an_answer_that_is_none_spoils_no_head)
+{
+	char name[VAULT_PATH_MAX], *want;
+
+	rig_fill(&rig, 1);
+	rig_wait(&rig);
+	ck_assert_int_eq(sync_checkpoint(rig.sync, NULL), 0);
+	rig_wait(&rig);
+	want = rig_dump(&rig);
+	vault_name_head(&rig.keys->rtag, &rig.keys->dtag, name);
+	odd_answers(want, name);
+	free(want);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -397,6 +413,7 @@ main(void)
 	tcase_add_test(t, a_store_that_is_not_there_is_no_loss);
 	tcase_add_test(t, an_answer_that_is_none_ends_no_journal);
 	tcase_add_test(t, an_answer_that_is_none_spoils_no_checkpoint);
+	tcase_add_test(t, an_answer_that_is_none_spoils_no_head);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
