@@ -174,9 +174,8 @@ mend_mark(struct drive *d, bool is_due)
 	return drive_kv_set(d, SYNC_KV_MEND, is_due ? "1" : "0", 1);
 }
 
-/* A mending that failed, or was cut short? */
-static bool
-mend_is_due(struct drive *d)
+bool
+accept_mend_is_due(struct drive *d)
 {
 	struct buf b = BUF_INIT(16);
 	bool r;
@@ -185,6 +184,15 @@ mend_is_due(struct drive *d)
 	    b.data[0] == '1';
 	buf_done(&b);
 	return r;
+}
+
+/* It is done (0), or is left for another time. */
+static void
+mend_note(struct sync *s, int r)
+{
+	mutex_lock(&s->lock);
+	s->is_mend_due = s->is_mend_due && r < 0;
+	mutex_unlock(&s->lock);
 }
 
 /* ---- the decision ---- */
@@ -203,7 +211,7 @@ accept_allowed(struct sync *s, struct err *e)
 	is_alarm = s->is_alarm;
 	kind = s->alarm;
 	mutex_unlock(&s->lock);
-	if (!is_alarm && mend_is_due(s->drive))
+	if (!is_alarm && accept_mend_is_due(s->drive))
 		return 1;
 	if (!is_alarm)
 		return err_set(e, -EINVAL, "there is no alarm: nothing to "
@@ -289,6 +297,7 @@ sync_accept(struct sync *s, void (*say)(void *arg, const char *finding),
 		return r;
 	n = mend(s->store, s->keys, s->drive, say, progress, arg);
 	r = n < 0 ? n : mend_mark(s->drive, false);
+	mend_note(s, r);
 	if (r < 0)
 		return err_set(e, r, "the alarm is over; what is lost could "
 		    "not be told: %s; run 'coffre trust --accept' again",
@@ -321,7 +330,9 @@ sync_lost_mend(struct sync *s, struct store *st, const struct vault_keys *k,
 		r = drive_kv_set(d, SYNC_KV_LISTS, "", 0);
 	n = r < 0 ? r : mend(st, k, d, say, NULL, arg);
 	r = n < 0 ? n : mend_mark(d, false);
-	if (s)
+	if (s) {
+		mend_note(s, r);
 		sync_kick(s);
+	}
 	return r < 0 ? r : n;
 }

@@ -270,6 +270,7 @@ load(struct sync *s) NO_TSA	/* no thread runs yet */
 		s->st.published_seq = own.seq;
 	else if (r != -ENOENT)
 		goto out;
+	s->is_mend_due = accept_mend_is_due(s->drive);
 	buf_reset(&b);
 	r = drive_publish_pending(s->drive, &seq, &b);
 	s->has_pending = r != -ENOENT;

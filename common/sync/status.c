@@ -353,6 +353,13 @@ sync_get_status(struct sync *s, struct sync_status *ret)
 		    s->here_problem);
 		(void)snprintf(ret->advice, sizeof(ret->advice), "%s",
 		    s->here_advice);
+	} else if (s->st.link == SYNC_ONLINE && s->is_mend_due) {
+		ret->link = SYNC_FAULT;
+		(void)snprintf(ret->problem, sizeof(ret->problem),
+		    N_("a part of the drive was lost on the store, and what "
+		    "is still here of it was not uploaded again"));
+		(void)snprintf(ret->advice, sizeof(ret->advice),
+		    N_("run 'coffre trust --accept'"));
 	} else if (s->st.link == SYNC_ONLINE && s->nliars) {
 		ret->link = SYNC_FAULT;
 		(void)snprintf(ret->problem, sizeof(ret->problem), "%s",

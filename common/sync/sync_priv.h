@@ -241,6 +241,7 @@ struct sync {
 	int here_r GUARDED_BY(lock);
 	/* After a loss: one that stands alone.  Whoever waits waits for it. */
 	bool is_ckpt_due GUARDED_BY(lock);
+	bool is_mend_due GUARDED_BY(lock);	/* an earlier run left it */
 	uint64_t here_from GUARDED_BY(lock);	/* of kicks */
 	/* Stores of several that were found to lie; the first one's story. */
 	char liars[SYNC_LIARS_MAX][256] GUARDED_BY(lock);
@@ -376,6 +377,8 @@ int accept_load(struct sync *s, const struct vault_seen *own,
     enum accept_phase *ret);
 /* Was the loss of this segment accepted, as of the last one? */
 bool accept_excuses(struct drive *d, const struct vault_seen *end);
+/* A mending that failed, or was cut short? */
+bool accept_mend_is_due(struct drive *d);
 /* The checkpoint is there that makes up for the journal. */
 int accept_settle(struct sync *s);
 

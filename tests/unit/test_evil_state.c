@@ -455,6 +455,31 @@ lag_whole(void *arg, const char *name)
 	return -ENOENT;
 }
 
+START_TEST(a_mending_that_was_cut_short_is_told_by_the_next_run)
+{
+	struct err err = { "" };
+	struct sync_status st;
+	struct evil *e;
+	struct rig r;
+
+	rig_new_on(&r, evil_open(&e));
+	rig_start(&r);
+	write_some(&r, 0, 2);
+	ck_assert_int_eq(sync_lost_note(r.drive, r.keys, &err), 0);
+	rig_stop(&r, 0);
+	rig_start(&r);
+	rig_wait(&r);
+	sync_get_status(r.sync, &st);
+	ck_assert_int_eq(st.link, SYNC_FAULT);
+	ck_assert_ptr_nonnull(strstr(st.advice, "coffre trust --accept"));
+	ck_assert_int_eq(sync_accept(r.sync, NULL, NULL, NULL, &err), 0);
+	rig_wait(&r);
+	sync_get_status(r.sync, &st);
+	ck_assert_int_eq(st.link, SYNC_ONLINE);
+	rig_done(&r);
+}
+END_TEST
+
 START_TEST(a_store_that_lags_is_waited_for_and_is_no_alarm)
 {
 	static const struct tap_see see = { .put = lag_put,
@@ -1307,6 +1332,8 @@ suite(void)
 	tcase_add_test(tc, a_head_that_was_cut_hides_no_rollback);
 	tcase_add_test(tc, a_segment_put_behind_a_rollback_does_not_count);
 	tcase_add_test(tc, a_store_that_lags_is_waited_for_and_is_no_alarm);
+	tcase_add_test(tc,
+	    a_mending_that_was_cut_short_is_told_by_the_next_run);
 	tcase_add_test(tc,
 	    a14_a_loss_that_the_user_accepts_is_made_good_from_here);
 	tcase_add_test(tc,
