@@ -215,8 +215,8 @@ static int
 walk_one(struct drive *d, const struct named *w, uint64_t gen,
     int (*fn)(void *arg, const struct ckpt_node *n), void *arg)
 {
+	struct inode i = { .ino = 0 };
 	struct ckpt_node n;
-	struct inode i;
 	int r;
 
 	memset(&n, 0, sizeof(n));

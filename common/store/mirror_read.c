@@ -155,7 +155,7 @@ read_any(struct mirror *v, const struct circle *c, const struct member *not,
 		/* Another may yet be back with it. */
 		if (t[i].is_bad && other && store_transient(other))
 			break;
-		r = t[i].lacks_some && i < all ?
+		r = i < all && t[i].lacks_some ?
 		    v->log->has(v->log, t[i].m->id, g->name) : 0;
 		if (r > 0) {
 			t[i].owed = r;

@@ -159,10 +159,10 @@ is_beside() {
 	    grep -q "^$2\$" "$(cred_of "$NAME")"
 }
 leave_first_again() {
-	is_beside "$T/store" first && is_beside "$T/second" second || {
+	if ! is_beside "$T/store" first || ! is_beside "$T/second" second; then
 		echo "a password beside another address"
 		return 1
-	}
+	fi
 	has_one_store || heard coffre store remove "$NAME" 1 ||
 	    has_one_store || return 1
 	grep -q "^second\$" "$(cred_of "$NAME")" || {
