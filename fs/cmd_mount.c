@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -22,12 +21,10 @@
 #include "fs/mountpoint.h"
 #include "fs/parts.h"
 #include "fs/pass.h"
-#include "fs/place.h"
 #include "fs/remember.h"
 #include "fs/supervise.h"
 #include "fs/unlock.h"
 #include "util/err.h"
-#include "util/file.h"
 #include "util/log.h"
 #include "util/text.h"
 
@@ -144,11 +141,7 @@ memory_setup(void)
 static enum unlock_who
 who_waits(const struct args *a)
 {
-	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-
-	if (tty >= 0)
-		(void)close(tty);
-	if (tty < 0 && (a->is_foreground || a->is_alone ||
+	if (!pass_has_terminal() && (a->is_foreground || a->is_alone ||
 	    unlock_who() != UNLOCK_ASK))
 		return UNLOCK_LATER;
 	return UNLOCK_ASK;

@@ -108,9 +108,8 @@ line_read(int fd, bool is_tty, const struct patience *t, struct secret *ret)
 	return 0;
 }
 
-/* One that may ask there must stay in its foreground. */
-static bool
-has_terminal(void)
+bool
+pass_has_terminal(void)
 {
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 
@@ -138,8 +137,10 @@ command_start(const char *command, struct child *c, int *ret_fd,
 		r = -posix_spawn_file_actions_adddup2(&fa, fd[1],
 		    STDOUT_FILENO);
 		if (r == 0)
-			r = child_spawn(&c->pid, sh, &fa, !has_terminal(),
-			    argv, environ);
+			/* One that may ask there must stay in its
+			 * foreground. */
+			r = child_spawn(&c->pid, sh, &fa,
+			    !pass_has_terminal(), argv, environ);
 		(void)close(fd[1]);
 		*ret_fd = fd[0];
 		if (r < 0)

@@ -32,6 +32,8 @@ struct pass_from {
  */
 int pass_read(const struct pass_from *f, const char *what, bool is_new,
     struct secret *ret, struct err *e);
+/* Could somebody be asked? */
+bool pass_has_terminal(void);
 /* The command's first line, for who serves others meanwhile: it is ended after
  * ms (-ETIMEDOUT), or soon when *stop is set (-ECANCELED). */
 int pass_read_command(const char *command, int ms, const atomic_bool *stop,

@@ -2,7 +2,6 @@
 #include "fs/unlock.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -22,20 +21,10 @@
 /* What nobody waits for may take so long. */
 #define SOON_MS 5000
 
-static bool
-has_terminal(void)
-{
-	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-
-	if (tty >= 0)
-		(void)close(tty);
-	return tty >= 0;
-}
-
 enum unlock_who
 unlock_who(void)
 {
-	return has_terminal() || pinentry_has_display() ? UNLOCK_ASK :
+	return pass_has_terminal() || pinentry_has_display() ? UNLOCK_ASK :
 	    UNLOCK_QUIET;
 }
 
@@ -46,7 +35,7 @@ ask(const char *what, const char *pinentry, struct secret *ret, struct err *e)
 {
 	struct pass_from none = { -1, NULL };
 
-	if (pinentry || (!has_terminal() && pinentry_has_display()))
+	if (pinentry || (!pass_has_terminal() && pinentry_has_display()))
 		return pinentry_ask(pinentry, what, ret, e);
 	return pass_read(&none, what, false, ret, e);
 }

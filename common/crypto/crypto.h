@@ -78,7 +78,6 @@ int aead_seal(const struct aead *a, const uint8_t nonce[static 24],
 int aead_open(const struct aead *a, const uint8_t nonce[static 24],
     const void *aad, size_t aad_len, const void *in, size_t len,
     const uint8_t tag[static 16], void *out);
-/* nonce | ciphertext | tag with a fresh random nonce: len + AEAD_OVERHEAD. */
 /*
  * A sealed message in parts of AEAD_PART bytes, so that a few bytes of a long
  * one can be had for less than all of it.  Sums are GMAC (SP 800-38D) of the
@@ -98,6 +97,7 @@ int aead_part_sums(const struct aead *a, const uint8_t nonce[static 24],
 int aead_part_open(const struct aead *a, const uint8_t nonce[static 24],
     size_t n, const uint8_t *in, size_t len, const uint8_t (*sums)[16],
     uint8_t *out);
+/* nonce | ciphertext | tag with a fresh random nonce: len + AEAD_OVERHEAD. */
 int aead_seal_box(const struct aead *a, const void *aad, size_t aad_len,
     const void *in, size_t len, uint8_t *out);
 /* box_len is that of the box; out has box_len - AEAD_OVERHEAD bytes. */

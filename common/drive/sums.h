@@ -5,6 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "crypto/crypto.h"
+#include "drive/slab.h"
+
 /*
  * sums - beside the block file, for each of its frames the sums of the parts
  * of the block in it (crypto/crypto.h), by which a part can be had without
@@ -18,8 +21,8 @@
  */
 struct sums;
 
-#define SUMS_PARTS 32
-#define SUM_LEN 16
+#define SUMS_PARTS AEAD_PARTS(SLAB_FRAME)
+#define SUM_LEN AEAD_TAG_LEN
 
 /* NULL: there is no file, and nothing is in it. */
 struct sums *sums_open(const char *dir);

@@ -249,8 +249,8 @@ await_trust(struct sync *s, struct err *e)
 	return 0;
 }
 
-static int
-decision_keep(struct drive *d, const struct vault_keys *k, struct err *e)
+int
+sync_lost_note(struct drive *d, const struct vault_keys *k, struct err *e)
 {
 	struct vault_seen own = { .seq = 0 };
 	bool is_new;
@@ -278,7 +278,7 @@ decision_keep(struct drive *d, const struct vault_keys *k, struct err *e)
 static int
 decide(struct sync *s, struct err *e)
 {
-	int r = decision_keep(s->drive, s->keys, e);
+	int r = sync_lost_note(s->drive, s->keys, e);
 
 	return r < 0 ? r : await_trust(s, e);
 }
@@ -304,12 +304,6 @@ sync_accept(struct sync *s, void (*say)(void *arg, const char *finding),
 		    strerror(-r));
 	sync_kick(s);
 	return n;
-}
-
-int
-sync_lost_note(struct drive *d, const struct vault_keys *k, struct err *e)
-{
-	return decision_keep(d, k, e);
 }
 
 int

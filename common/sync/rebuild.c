@@ -40,12 +40,21 @@ rebuild_is_bad(int r)
 	return r == -EBADMSG || r == -EPROTO || r == -EFBIG;
 }
 
-int
-rebuild_is_there(struct rebuild *b)
+static int
+is_there(struct rebuild *b)
 {
 	int r = object_check_genesis(b->store, b->keys, OBJECT_PATIENT);
 
 	return r < 0 ? cannot_read(b, r) : 0;
+}
+
+bool
+rebuild_again(struct rebuild *b, int *r)
+{
+	if (!rebuild_is_bad(*r))
+		return false;
+	*r = is_there(b);
+	return *r == 0;
 }
 
 int
@@ -63,7 +72,7 @@ rebuild_get(struct rebuild *b, const char *name, struct buf *out)
 	if (r != -ENOENT)
 		return cannot_read(b, r);
 	/* A disk that is not mounted leaves an empty folder. */
-	r = rebuild_is_there(b);
+	r = is_there(b);
 	return r < 0 ? r : -ENOENT;
 }
 
@@ -203,11 +212,8 @@ cursor_next(struct rebuild *b, struct cursor *c)
 	int r;
 
 	r = segment_get(b, c, seq, hash);
-	if (rebuild_is_bad(r)) {
-		r = rebuild_is_there(b);
-		if (r == 0)
-			r = segment_get(b, c, seq, hash);
-	}
+	if (rebuild_again(b, &r))
+		r = segment_get(b, c, seq, hash);
 	if (r == -ENOENT) {
 		c->is_over = true;
 		return 0;

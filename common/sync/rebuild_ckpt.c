@@ -77,11 +77,9 @@ pages_check(struct pages *p)
 	for (i = 0; i < p->root->npages && r == 0; i++) {
 		buf_reset(&o);
 		r = page_check(p->b, &p->root->pages[i], &o);
-		if (rebuild_is_bad(r)) {
+		if (rebuild_again(p->b, &r)) {
 			buf_reset(&o);
-			r = rebuild_is_there(p->b);
-			if (r == 0)
-				r = page_check(p->b, &p->root->pages[i], &o);
+			r = page_check(p->b, &p->root->pages[i], &o);
 		}
 		if (r == 0 && p->held_bytes + o.len <= HOLD_MAX) {
 			p->held_bytes += o.len;
@@ -202,11 +200,8 @@ root_best(struct rebuild *b, bool *tried, struct ckpt_root *ret,
 			continue;
 		memset(&root, 0, sizeof(root));
 		r = root_get(b, c, &root);
-		if (rebuild_is_bad(r)) {
-			r = rebuild_is_there(b);
-			if (r == 0)
-				r = root_get(b, c, &root);
-		}
+		if (rebuild_again(b, &r))
+			r = root_get(b, c, &root);
 		if (r < 0) {
 			if (r != -ENOENT && !rebuild_is_bad(r)) {
 				if (has)
@@ -300,8 +295,5 @@ rebuild_head(struct rebuild *b, struct cursor *c)
 {
 	int r = head_get(b, c);
 
-	if (!rebuild_is_bad(r))
-		return r;
-	r = rebuild_is_there(b);
-	return r < 0 ? r : head_get(b, c);
+	return rebuild_again(b, &r) ? head_get(b, c) : r;
 }

@@ -51,10 +51,11 @@ void rebuild_say(struct rebuild *b, const char *fmt, ...)
  * cannot be had now may be had later.
  */
 int rebuild_get(struct rebuild *b, const char *name, struct buf *out);
-/* Of what was got: it is damaged, perhaps on its way only.  So it is got once
- * more, if it is the store that answers. */
+/* Of what was got: it is damaged, perhaps on its way only. */
 bool rebuild_is_bad(int r);
-int rebuild_is_there(struct rebuild *b);
+/* So it is to be got once more, if it is the store that answers: true.  If not,
+ * *r is the end of the rebuild. */
+bool rebuild_again(struct rebuild *b, int *r);
 /* The head of this cursor's device: into it.  As above, when it was asked for
  * once more. */
 int rebuild_head(struct rebuild *b, struct cursor *c);

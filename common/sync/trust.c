@@ -210,7 +210,7 @@ look_last(struct sync *s, struct store *st, void *arg)
 			r = other_segment(s, j->own.seq, &b);
 	}
 	buf_done(&b);
-	return r == -EFBIG ? (int)TRUST_OTHER : r;
+	return r;
 }
 
 /* One that was cut or spoiled is as good as gone. */
@@ -263,7 +263,7 @@ look_next(struct sync *s, struct store *st, void *arg)
 	    (b.len && memcmp(b.data, j->pending.data, b.len) != 0)))
 		r = other_segment(s, j->own.seq + 1, &b);
 	buf_done(&b);
-	return r == -EFBIG ? (int)TRUST_SPOILED : r;
+	return r;
 }
 
 static int
@@ -273,8 +273,6 @@ check_next(struct sync *s, struct journal *j)
 
 	if (r == TRUST_OTHER)
 		r = trust_ask(s, look_next, j);
-	else if (r == TRUST_SPOILED)
-		r = ask_spoiled(s, look_next, j, -EFBIG);
 	if (r == TRUST_CLONE)
 		return trust_alarm(s, SYNC_ALARM_CLONE);
 	/* Nobody's: ours will be put over it. */

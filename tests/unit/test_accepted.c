@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/crypto.h"
 #include "drive/content.h"
 #include "tests/lib/fix_drive.h"
 #include "util/clock.h"
@@ -30,14 +31,8 @@ static uint8_t data[8 * BLOCK], back[8 * BLOCK];
 static void
 setup(void)
 {
-	uint32_t x = 1;
-	size_t k;
-
 	fix_open(&f, 1, true);
-	for (k = 0; k < sizeof(data); k++) {
-		x = x * 1664525u + 1013904223u;
-		data[k] = (uint8_t)(x >> 24) | 1;
-	}
+	crypto_random(data, sizeof(data));
 }
 
 static void

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "crypto/crypto.h"
 #include "drive/cache.h"
 #include "drive/content.h"
 #include "drive/sums.h"
@@ -46,14 +47,8 @@ anew(void)
 static void
 setup(void)
 {
-	uint32_t x = 1;
-	size_t k;
-
 	fix_open(&f, 1, true);
-	for (k = 0; k < sizeof(data); k++) {
-		x = x * 1664525u + 1013904223u;
-		data[k] = (uint8_t)(x >> 24);
-	}
+	crypto_random(data, sizeof(data));
 	ino = fix_mkfile(&f, ROOT, "f");
 	opened(ino);
 	ck_assert_int_eq(drive_write(h, data, LEN, 0), (ssize_t)LEN);
