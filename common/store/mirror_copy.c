@@ -204,9 +204,15 @@ static int
 item_put(struct member *m, const struct mirror_item *i)
 {
 	struct mirror *v = m->mirror;
-	int r = object_copy(m, i->name, i->op);
+	bool is_marker = strcmp(i->name, v->marker) == 0;
+	int r;
 
-	if (r == 0 && strcmp(i->name, v->marker) != 0) {
+	/* One that is being filled has no mark yet. */
+	if (!is_marker && v->log->has(v->log, m->id, v->marker) <= 0 &&
+	    member_is_elsewhere(m))
+		return -EMEDIUMTYPE;
+	r = object_copy(m, i->name, i->op);
+	if (r == 0 && !is_marker) {
 		r = member_confirm(m);
 		/* One that is being filled gets the mark as soon as it
 		 * counts. */

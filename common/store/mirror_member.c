@@ -164,6 +164,12 @@ member_confirm(struct member *m)
 	return -EMEDIUMTYPE;
 }
 
+bool
+member_is_elsewhere(struct member *m)
+{
+	return member_is_away(m) && member_confirm(m) == -EMEDIUMTYPE;
+}
+
 void
 member_look(struct member *m)
 {

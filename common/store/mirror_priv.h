@@ -126,6 +126,9 @@ bool member_is_away(struct member *m);
 bool member_is_filling(struct member *m);
 /* What was put there counts only if it is a member at all. */
 int member_confirm(struct member *m);
+/* Was it away, and is its drive not there now?  Asked before a put as well: the
+ * drive may come back between that and its confirmation. */
+bool member_is_elsewhere(struct member *m);
 /* Is one that was away back?  Nobody waits for the answer. */
 void member_look(struct member *m);
 /* So long until the next try, after so many that went like r. */

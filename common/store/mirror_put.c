@@ -65,7 +65,8 @@ put_main(void *arg)
 	struct store *s = a->m->store;
 	int r;
 
-	r = store_put(s, g->name, g->p, g->len, g->flags);
+	r = member_is_elsewhere(a->m) ? -EMEDIUMTYPE :
+	    store_put(s, g->name, g->p, g->len, g->flags);
 	/* What is there may be from a put that failed on the others. */
 	if (r == -EEXIST && (g->flags & STORE_IF_ABSENT))
 		r = store_same(s, g->name, g->p, g->len);

@@ -121,19 +121,23 @@ mrig_queued(size_t i)
 	return st.queued;
 }
 
+bool
+mrig_has_aside(size_t i, uint64_t aside)
+{
+	struct mirror_state st;
+
+	store_mirror_state(mrig_store, i, &st);
+	return st.aside == aside && st.queued == aside;
+}
+
 void
 mrig_wait_aside(size_t i, uint64_t aside)
 {
 	int64_t until = clock_mono_ms() + 60000;
-	struct mirror_state st;
 
-	for (;;) {
-		store_mirror_state(mrig_store, i, &st);
-		if (st.aside == aside && st.queued == aside)
-			return;
-		ck_assert_msg(clock_mono_ms() < until, "store %zu lacks %llu, "
-		    "%llu aside", i, (unsigned long long)st.queued,
-		    (unsigned long long)st.aside);
+	while (!mrig_has_aside(i, aside)) {
+		ck_assert_msg(clock_mono_ms() < until, "store %zu lacks %llu",
+		    i, (unsigned long long)mrig_queued(i));
 		(void)usleep(10000);
 	}
 }

@@ -2,6 +2,7 @@
 #ifndef TESTS_MIRROR_RIG_H
 #define TESTS_MIRROR_RIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -33,7 +34,9 @@ void mrig_put(const char *name, const char *text);
 void mrig_settle(void);
 /* How many objects member i lacks. */
 uint64_t mrig_queued(size_t i);
-/* Until it lacks so many that nobody can give, and nothing else. */
+/* Does it lack so many that nobody can give, and nothing else? */
+bool mrig_has_aside(size_t i, uint64_t aside);
+/* Until it does. */
 void mrig_wait_aside(size_t i, uint64_t aside);
 
 #endif
