@@ -28,7 +28,7 @@
 /* ---- a bad sector ---- */
 
 /* Bytes [bad_from, bad_to) of the block file; none: 0, 0. */
-static off_t bad_from, bad_to;
+static _Atomic off_t bad_from, bad_to;
 
 static bool
 is_block_file(int fd)
