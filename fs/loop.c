@@ -41,7 +41,9 @@ struct loop {
 	struct worker *leader;	/* atomic; written under lock */
 	bool is_quiet;		/* atomic: nobody looks after the leader */
 	uint32_t turn;		/* atomic: requests of leaders */
-	unsigned trust;		/* the leader's: in looking before sleep */
+	unsigned trust;		/* atomic: the leader's in looking before
+				 * sleep; one that was relieved of it may
+				 * still look */
 
 	struct mutex lock;	/* RANK_UTIL; guards what follows */
 	struct cond watch;	/* for loop_run */
@@ -294,6 +296,7 @@ receive(struct worker *w)
 {
 	struct loop *l = w->l;
 	struct pollfd p = { .fd = fuse_session_fd(l->se), .events = POLLIN };
+	unsigned trust;
 	int64_t until;
 	int n;
 
@@ -301,21 +304,21 @@ receive(struct worker *w)
 	if (n != -EAGAIN)
 		return n;
 	until = clock_mono_us() + SPIN_US;
-	if (l->trust > 0) {
+	trust = __atomic_load_n(&l->trust, __ATOMIC_RELAXED);
+	if (trust > 0) {
 		do {
 			(void)sched_yield();
 			n = fuse_session_receive_buf(l->se, &w->buf);
 		} while (n == -EAGAIN && clock_mono_us() < until);
-		if (n != -EAGAIN) {
-			l->trust = SPIN_TRUST;
+		trust = n != -EAGAIN ? SPIN_TRUST : trust - 1;
+		__atomic_store_n(&l->trust, trust, __ATOMIC_RELAXED);
+		if (n != -EAGAIN)
 			return n;
-		}
-		l->trust--;
 	}
 	if (poll(&p, 1, -1) < 0)
 		return -errno;
-	if (l->trust < SPIN_TRUST && clock_mono_us() < until)
-		l->trust++;
+	if (trust < SPIN_TRUST && clock_mono_us() < until)
+		__atomic_store_n(&l->trust, trust + 1, __ATOMIC_RELAXED);
 	return fuse_session_receive_buf(l->se, &w->buf);
 }
 
