@@ -39,19 +39,25 @@ stores_name(const char *drive, unsigned n, char out[STORES_NAME_MAX])
 		(void)snprintf(out, STORES_NAME_MAX, "%s.stores/%u", drive, n);
 }
 
+static bool
+has_number(const char *drive, unsigned n)
+{
+	char name[STORES_NAME_MAX], path[PATH_MAX];
+
+	stores_name(drive, n, name);
+	return place_path(PLACE_CONF, name, path, NULL) == 0 &&
+	    access(path, F_OK) == 0;
+}
+
 size_t
 stores_numbers(const char *drive, unsigned out[STORES_MAX])
 {
-	char name[STORES_NAME_MAX], path[PATH_MAX];
 	size_t count = 0;
 	unsigned n;
 
-	for (n = 1; n <= STORES_MAX; n++) {
-		stores_name(drive, n, name);
-		if (place_path(PLACE_CONF, name, path, NULL) == 0 &&
-		    access(path, F_OK) == 0)
+	for (n = 1; n <= STORES_MAX; n++)
+		if (has_number(drive, n))
 			out[count++] = n;
-	}
 	return count;
 }
 
@@ -224,18 +230,80 @@ stores_take(struct opts *drive, const struct opts *o, struct err *e)
 	return r;
 }
 
+/* Until another one is in its place the password of the store that leaves is
+ * kept under a number of none. */
+static int
+leaving_paths(const char *drive, char now[PATH_MAX], char kept[PATH_MAX],
+    struct err *e)
+{
+	char name[STORES_NAME_MAX];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "%s.stores/1", drive);
+	r = place_path(PLACE_CRED, name, kept, e);
+	return r < 0 ? r : place_path(PLACE_CRED, drive, now, e);
+}
+
+static int
+password_move(const char *from, const char *to, struct err *e)
+{
+	int r = 0;
+
+	if (rename(from, to) < 0)
+		r = errno == ENOENT ? 0 : -errno;
+	if (r == 0)
+		r = file_sync_parent(from);
+	if (r == 0)
+		r = file_sync_parent(to);
+	return r < 0 ? err_set(e, r, "'%s': %s", from, strerror(-r)) : 0;
+}
+
+static int
+password_aside(const char *drive, struct err *e)
+{
+	char now[PATH_MAX], kept[PATH_MAX], dir[PATH_MAX];
+	int r = leaving_paths(drive, now, kept, e);
+
+	if (r < 0 || access(now, F_OK) < 0)
+		return r;
+	(void)snprintf(dir, sizeof(dir), "%s", kept);
+	*strrchr(dir, '/') = '\0';
+	r = file_mkdirs(dir);
+	return r < 0 ? err_set(e, r, "'%s': %s", dir, strerror(-r)) :
+	    password_move(now, kept, e);
+}
+
+/* It did not leave: it has its own again, or a later one. */
+static int
+password_back(const char *drive, struct err *e)
+{
+	char now[PATH_MAX], kept[PATH_MAX];
+	int r = leaving_paths(drive, now, kept, e);
+
+	if (r < 0 || access(kept, F_OK) < 0)
+		return r;
+	if (access(now, F_OK) < 0)
+		return password_move(kept, now, e);
+	return unlink(kept) < 0 ? err_set(e, -errno, "'%s': %s", kept,
+	    strerror(errno)) : 0;
+}
+
 /* Its settings are those of store 1, too: now the password. */
 static int
 promote_end(const char *drive, unsigned n, const struct opts *o,
     struct err *e)
 {
+	char now[PATH_MAX], kept[PATH_MAX];
 	struct secret s = { NULL, 0 };
-	int r = 0;
+	int r;
 
-	if (!o->password_command)
+	r = leaving_paths(drive, now, kept, e);
+	if (r == 0 && !o->password_command)
 		r = stores_password(drive, n, o, NULL, &s, e);
 	if (r == 0)
 		r = stores_save_password(drive, 1, &s, e);
+	if (r == 0 && unlink(kept) < 0 && errno != ENOENT)
+		r = err_set(e, -errno, "'%s': %s", kept, strerror(errno));
 	if (r == 0)
 		r = stores_delete(drive, n, e);
 	pass_done(&s);
@@ -247,6 +315,7 @@ promote_end(const char *drive, unsigned n, const struct opts *o,
 int
 stores_promote(const char *drive, unsigned n, struct err *e)
 {
+	struct err other = { "" };
 	struct opts first, o;
 	int r;
 
@@ -258,11 +327,15 @@ stores_promote(const char *drive, unsigned n, struct err *e)
 	if (r == 0)
 		r = stores_take(&first, &o, e);
 	if (r == 0)
-		r = stores_save_password(drive, 1, NULL, e);
+		r = password_aside(drive, e);
 	if (r == 0)
 		r = conf_save(drive, &first, e);
 	if (r == 0)
 		r = promote_end(drive, n, &o, e);
+	/* To one side or the other, by what the settings say now. */
+	if (r < 0 && stores_promote_rest(drive, &other) == 0 &&
+	    !has_number(drive, n))
+		r = 0;
 	opts_done(&o);
 	opts_done(&first);
 	return r;
@@ -287,6 +360,8 @@ stores_promote_rest(const char *drive, struct err *e)
 			r = promote_end(drive, numbers[i], &o, e);
 		opts_done(&o);
 	}
+	if (r == 0)
+		r = password_back(drive, e);
 	opts_done(&first);
 	return r;
 }
