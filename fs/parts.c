@@ -161,6 +161,25 @@ parts_open_store_with(struct parts *p, const char *password, struct err *e)
 	    STORE_RETRIES, &p->store, e);
 }
 
+/* Another store may have become the first one since the settings were read. */
+static int
+first_look(struct parts *p, struct err *e)
+{
+	struct opts now;
+	int r;
+
+	opts_init(&now);
+	r = conf_load(p->name, &now, e);
+	if (r == 0 && now.store && strcmp(now.store, p->opts.store) != 0) {
+		r = stores_take(&p->opts, &now, e);
+		/* "mount -o" meant the one that has left. */
+		opts_done(&p->given);
+		opts_init(&p->given);
+	}
+	opts_done(&now);
+	return r;
+}
+
 int
 parts_open_store(struct parts *p, struct err *e)
 {
@@ -169,6 +188,8 @@ parts_open_store(struct parts *p, struct err *e)
 
 	if (r == 0)
 		r = stores_promote_rest(p->name, e);
+	if (r == 0)
+		r = first_look(p, e);
 	if (r < 0)
 		return r;
 	p->closed.msg[0] = '\0';

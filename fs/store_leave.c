@@ -232,13 +232,32 @@ lost_mend(const struct store_job *j)
 		    "'coffre trust --accept'", strerror(-r));
 }
 
+/* Take it out of the settings.  They count, whatever failed behind them: the
+ * next mount has the stores that they name. */
+static int
+settings_leave(const struct store_job *j, unsigned number, const char *url,
+    struct err *e)
+{
+	unsigned numbers[STORES_MAX];
+	int r;
+
+	if (stores_numbers(j->name, numbers) < 2)
+		return err_set(e, -ENOENT, "the settings of drive '%s' name "
+		    "no other store", j->name);
+	r = number == 1 ? stores_promote(j->name, numbers[1], e) :
+	    stores_delete(j->name, number, e);
+	if (r == 0 || stores_names(j->name, url))
+		return r;
+	store_job_say(j, "%s", e->msg);
+	return 0;
+}
+
 int
 store_job_remove(const struct store_job *j, unsigned number, bool is_lost,
     uint64_t budget, struct err *e)
 {
-	unsigned numbers[STORES_MAX];
 	struct opts o;
-	bool is_due;
+	bool is_due, is_noted = false;
 	size_t at = 0;
 	int r;
 
@@ -254,15 +273,17 @@ store_job_remove(const struct store_job *j, unsigned number, bool is_lost,
 	/* From now on nothing counts as done that only it has. */
 	store_mirror_leaving(j->store, at, true);
 	is_due = is_lost && others_lack(j, at);
-	if (is_due)
+	if (is_due) {
 		r = sync_lost_note(j->drive, j->keys, e);
-	else if (!is_lost)
+		is_noted = r == 0;
+	} else if (!is_lost) {
 		r = others_check(j, at, budget, e);
-	(void)stores_numbers(j->name, numbers);
-	if (r == 0)
-		r = number == 1 ? stores_promote(j->name, numbers[1], e) :
-		    stores_delete(j->name, number, e);
+	}
+	if (r >= 0)
+		r = settings_leave(j, number, o.store, e);
 	if (r < 0) {
+		if (is_noted)
+			(void)sync_lost_undo(j->drive, j->keys);
 		store_mirror_leaving(j->store, at, false);
 		goto out;
 	}

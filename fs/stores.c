@@ -39,26 +39,38 @@ stores_name(const char *drive, unsigned n, char out[STORES_NAME_MAX])
 		(void)snprintf(out, STORES_NAME_MAX, "%s.stores/%u", drive, n);
 }
 
-static bool
-has_number(const char *drive, unsigned n)
-{
-	char name[STORES_NAME_MAX], path[PATH_MAX];
-
-	stores_name(drive, n, name);
-	return place_path(PLACE_CONF, name, path, NULL) == 0 &&
-	    access(path, F_OK) == 0;
-}
-
 size_t
 stores_numbers(const char *drive, unsigned out[STORES_MAX])
 {
+	char name[STORES_NAME_MAX], path[PATH_MAX];
 	size_t count = 0;
 	unsigned n;
 
-	for (n = 1; n <= STORES_MAX; n++)
-		if (has_number(drive, n))
+	for (n = 1; n <= STORES_MAX; n++) {
+		stores_name(drive, n, name);
+		if (place_path(PLACE_CONF, name, path, NULL) == 0 &&
+		    access(path, F_OK) == 0)
 			out[count++] = n;
+	}
 	return count;
+}
+
+bool
+stores_names(const char *drive, const char *url)
+{
+	unsigned numbers[STORES_MAX];
+	size_t i, count = stores_numbers(drive, numbers);
+	struct err e = { "" };
+	bool r = count == 0;
+	struct opts o;
+
+	for (i = 0; !r && i < count; i++) {
+		opts_init(&o);
+		r = stores_load(drive, numbers[i], &o, &e) < 0 || !o.store ||
+		    strcmp(o.store, url) == 0;
+		opts_done(&o);
+	}
+	return r;
 }
 
 int
@@ -288,26 +300,27 @@ password_back(const char *drive, struct err *e)
 	    strerror(errno)) : 0;
 }
 
-/* Its settings are those of store 1, too: now the password. */
+/* Its settings are those of store 1, too: now the password.  It is moved, which
+ * takes no room; what is in its place was put aside. */
 static int
-promote_end(const char *drive, unsigned n, const struct opts *o,
-    struct err *e)
+promote_end(const char *drive, unsigned n, struct err *e)
 {
-	char now[PATH_MAX], kept[PATH_MAX];
-	struct secret s = { NULL, 0 };
+	char now[PATH_MAX], kept[PATH_MAX], theirs[PATH_MAX];
+	char name[STORES_NAME_MAX];
 	int r;
 
+	stores_name(drive, n, name);
 	r = leaving_paths(drive, now, kept, e);
-	if (r == 0 && !o->password_command)
-		r = stores_password(drive, n, o, NULL, &s, e);
 	if (r == 0)
-		r = stores_save_password(drive, 1, &s, e);
+		r = place_path(PLACE_CRED, name, theirs, e);
+	if (r == 0)
+		r = password_move(theirs, now, e);
 	if (r == 0 && unlink(kept) < 0 && errno != ENOENT)
 		r = err_set(e, -errno, "'%s': %s", kept, strerror(errno));
+	/* As long as it may come back there are two with this address. */
 	if (r == 0)
-		r = stores_delete(drive, n, e);
-	pass_done(&s);
-	return r;
+		r = file_sync_parent(kept);
+	return r < 0 ? r : stores_delete(drive, n, e);
 }
 
 /* At no step is a password beside the address of another store: it would be
@@ -317,6 +330,7 @@ stores_promote(const char *drive, unsigned n, struct err *e)
 {
 	struct err other = { "" };
 	struct opts first, o;
+	bool is_begun = false;
 	int r;
 
 	opts_init(&first);
@@ -326,16 +340,16 @@ stores_promote(const char *drive, unsigned n, struct err *e)
 		r = stores_load(drive, n, &o, e);
 	if (r == 0)
 		r = stores_take(&first, &o, e);
+	is_begun = r == 0;
 	if (r == 0)
 		r = password_aside(drive, e);
 	if (r == 0)
 		r = conf_save(drive, &first, e);
 	if (r == 0)
-		r = promote_end(drive, n, &o, e);
+		r = promote_end(drive, n, e);
 	/* To one side or the other, by what the settings say now. */
-	if (r < 0 && stores_promote_rest(drive, &other) == 0 &&
-	    !has_number(drive, n))
-		r = 0;
+	if (r < 0 && is_begun)
+		(void)stores_promote_rest(drive, &other);
 	opts_done(&o);
 	opts_done(&first);
 	return r;
@@ -357,7 +371,7 @@ stores_promote_rest(const char *drive, struct err *e)
 		r = stores_load(drive, numbers[i], &o, e);
 		if (r == 0 && o.store && first.store &&
 		    strcmp(o.store, first.store) == 0)
-			r = promote_end(drive, numbers[i], &o, e);
+			r = promote_end(drive, numbers[i], e);
 		opts_done(&o);
 	}
 	if (r == 0)

@@ -28,6 +28,8 @@ struct store_source;
 void stores_name(const char *drive, unsigned n, char out[STORES_NAME_MAX]);
 /* The numbers in use, from 1 on; at most STORES_MAX. */
 size_t stores_numbers(const char *drive, unsigned out[STORES_MAX]);
+/* Does one of them have this address, or cannot be read? */
+bool stores_names(const char *drive, const char *url);
 /* The settings of one; o is initialised. */
 int stores_load(const char *drive, unsigned n, struct opts *o,
     struct err *e);

@@ -252,13 +252,18 @@ await_trust(struct sync *s, struct err *e)
 int
 sync_lost_note(struct drive *d, const struct vault_keys *k, struct err *e)
 {
+	enum accept_phase phase = ACCEPT_NONE;
 	struct vault_seen own = { .seq = 0 };
-	bool is_new;
+	bool is_new, is_due = false;
 	int r;
+
 
 	r = drive_seen_get(d, &k->self.id, &own);
 	/* Nothing of ours can be missing where nothing was published. */
 	is_new = r == -ENOENT;
+	if (r == 0 || is_new)
+		(void)accept_get(d, &own, &phase, &is_due);
+	is_due = is_due || phase != ACCEPT_NONE || accept_mend_is_due(d);
 	/* Lists of blocks that were sent once may be gone. */
 	if (r == 0 || is_new)
 		r = drive_kv_set(d, SYNC_KV_LISTS, "", 0);
@@ -271,7 +276,19 @@ sync_lost_note(struct drive *d, const struct vault_keys *k, struct err *e)
 		    strerror(-r));
 	log_warn("sync: a loss up to segment %llu was accepted",
 	    (unsigned long long)own.seq);
-	return 0;
+	return is_due;
+}
+
+int
+sync_lost_undo(struct drive *d, const struct vault_keys *k)
+{
+	struct vault_seen own;
+	int r;
+
+	r = drive_seen_get(d, &k->self.id, &own);
+	if (r == 0)
+		r = accept_save(d, ACCEPT_NONE, &own);
+	return r == 0 || r == -ENOENT ? mend_mark(d, false) : r;
 }
 
 /* Keep the user's word, and have the publisher look again. */

@@ -109,10 +109,13 @@ int sync_accept(struct sync *s,
  * One store of several is given up, and with it perhaps what the others were
  * still to get: a loss that is accepted before it goes.  Afterwards what is
  * still here of it goes up again, as above; until that is done sync_accept
- * does it, too.  s: what is running; NULL: nothing is.
+ * does it, too.  s: what is running; NULL: nothing is.  If the store does not
+ * go after all it is taken back, but not when it said 1: an earlier loss is
+ * not made good yet.
  */
 int sync_lost_note(struct drive *d, const struct vault_keys *k,
     struct err *e);
+int sync_lost_undo(struct drive *d, const struct vault_keys *k);
 int sync_lost_mend(struct sync *s, struct store *st,
     const struct vault_keys *k, struct drive *d,
     void (*say)(void *arg, const char *finding), void *arg);

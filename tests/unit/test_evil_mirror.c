@@ -532,6 +532,31 @@ lose_first(struct rig *r)
 	ck_assert_uint_eq(fails, 0);
 }
 
+/* Then the word was of no use, and is not kept for another loss. */
+START_TEST(a_store_that_does_not_leave_after_all_excuses_nothing)
+{
+	struct vault_seen own;
+	struct err err = { "" };
+	struct rig r;
+
+	two_begin_tapped(&r);
+	rig_start(&r);
+	write_some(&r, 0, 1);
+	settle(&r);
+	rig_stop(&r, 0);
+	ck_assert_int_eq(drive_seen_get(r.drive, &r.keys->self.id, &own), 0);
+	ck_assert_int_eq(sync_lost_note(r.drive, r.keys, &err), 0);
+	ck_assert(accept_excuses(r.drive, &own));
+	ck_assert_int_eq(sync_lost_note(r.drive, r.keys, &err), 1);
+	ck_assert_int_eq(sync_lost_undo(r.drive, r.keys), 0);
+	ck_assert(!accept_excuses(r.drive, &own));
+	ck_assert(!accept_mend_is_due(r.drive));
+	rig_start(&r);
+	settle(&r);
+	two_end(&r);
+}
+END_TEST
+
 /* Blocks, and the end of the journal that tells of them. */
 START_TEST(what_only_a_lost_store_had_goes_up_again)
 {
@@ -634,6 +659,8 @@ suite(void)
 	    a33_a_copy_that_wrote_to_one_store_of_several_is_an_alarm);
 	tcase_add_test(tc,
 	    a32_another_drive_on_one_store_of_several_is_named_and_no_alarm);
+	tcase_add_test(tc,
+	    a_store_that_does_not_leave_after_all_excuses_nothing);
 	tcase_add_test(tc, what_only_a_lost_store_had_goes_up_again);
 	tcase_add_test(tc, a_store_is_lost_before_anything_was_published);
 	tcase_add_test(tc,

@@ -104,6 +104,19 @@ START_TEST(the_second_takes_the_place_of_the_first)
 }
 END_TEST
 
+START_TEST(one_that_is_not_there_takes_no_place)
+{
+	ck_assert_int_lt(stores_promote("d", 3, &e), 0);
+	ck_assert_int_eq(sh("grep -q one d.conf && grep -qx first d.cred"), 0);
+	ck_assert(stores_names("d", "webdavs://one/x"));
+	ck_assert(stores_names("d", "webdavs://two/x"));
+	ck_assert(!stores_names("d", "webdavs://three/x"));
+	/* Who cannot be read may be it. */
+	ck_assert_int_eq(sh("echo nonsense >d.stores/2.conf"), 0);
+	ck_assert(stores_names("d", "webdavs://three/x"));
+}
+END_TEST
+
 /* A full disk, at each file that is to be written. */
 START_TEST(where_nothing_can_be_written_all_stays_as_it_was)
 {
@@ -166,6 +179,7 @@ main(void)
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, begin, NULL);
 	tcase_add_test(t, the_second_takes_the_place_of_the_first);
+	tcase_add_test(t, one_that_is_not_there_takes_no_place);
 	tcase_add_test(t,
 	    where_nothing_can_be_written_all_stays_as_it_was);
 	tcase_add_test(t,

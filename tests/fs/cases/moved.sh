@@ -96,6 +96,10 @@ check "all of it reaches the new one" drive_sync
 echo 1 >/proc/sys/vm/drop_caches
 check "all is read from there" dump "$M" >"$T/dump.1"
 check "a scrub of all finds nothing" "$COFFRE" scrub --all "$NAME"
+need "it is locked" "$COFFRE" lock "$NAME"
+need "it is unlocked" coffre unlock "$NAME"
+echo "$MARK" >"$M/later"
+check "it still lies on the new one" drive_sync 60
 
 # Back into another folder, with a rule that it has to keep.
 echo 'countries = FR' | rule
