@@ -85,14 +85,19 @@ block_row(struct drive *d, struct stmt *s, struct block *b)
 	b->state = (enum block_state)stmt_get_i64(s, 3);
 	b->len = (uint32_t)stmt_get_i64(s, 4);
 	frame = stmt_get_i64(s, 5);
-	b->frame = frame >= 0 ? (uint32_t)frame : SLAB_NONE;
+	b->frame = SLAB_NONE;
+	if (frame >= 0 && frame < SLAB_NONE &&
+	    slab_has(d->slab, (uint32_t)frame))
+		b->frame = (uint32_t)frame;
+	else if (frame >= 0)
+		r = -EIO;
 	b->has_data = frame == FRAME_DATA;
 	p = stmt_get_blob(s, 6, &len);
 	if (len == AEAD_OVERHEAD) {
 		memcpy(b->nonce, p, AEAD_NONCE_LEN);
 		memcpy(b->tag, p + AEAD_NONCE_LEN, AEAD_TAG_LEN);
 	}
-	if (!stmt_is_null(s, 10)) {
+	if (r == 0 && !stmt_is_null(s, 10)) {
 		p = stmt_get_blob(s, 10, &len);
 		r = org_open(d, b, p, len);
 	}

@@ -331,6 +331,22 @@ content_flush(struct drive *d, uint64_t ino)
 
 /* ---- life ---------------------------------------------------------------- */
 
+/* What the last process has written may not be on the disk, and the memory of
+ * what waited for that ended with it: nothing is superseded, and no frame used
+ * again, before it is. */
+static int
+flush_first(struct drive *d)
+{
+	int r;
+
+	mutex_lock(&d->db_lock);
+	r = drive_settle(d);
+	mutex_unlock(&d->db_lock);
+	if (r == 0)
+		r = slab_sync(d->slab);
+	return r < 0 ? r : db_sync(d->db);
+}
+
 int
 content_open_all(struct drive *d, struct err *e)
 {
@@ -352,7 +368,11 @@ content_open_all(struct drive *d, struct err *e)
 	if (r == 0)
 		d->sums = sums_open(d->conf.state_dir);
 	if (r == 0)
+		r = flush_first(d);
+	if (r == 0)
 		r = content_scan(d);
+	if (r == 0)
+		slab_trim(d->slab);
 	return r;
 }
 

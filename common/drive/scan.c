@@ -188,7 +188,9 @@ boot_load(struct scan *s) REQUIRES(s->d->db_lock)
 		if (file_read(BOOT_ID, &now) < 0 || now.len < BOOT_LEN ||
 		    memcmp(now.data, was.data, BOOT_LEN) != 0)
 			s->is_suspect = true;
-	} else if (r == -ENOENT) {
+	} else if (r == -ENOENT || unread_is(r)) {
+		/* A hint that cannot be read: each is looked at. */
+		s->is_suspect = r != -ENOENT;
 		r = 0;
 	}
 	buf_done(&was);

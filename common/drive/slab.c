@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "drive/slab.h"
+#include "drive/slab_priv.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,41 +16,9 @@
 #include "util/thread.h"
 
 #define AHEAD_FRAMES 16	/* 2 MiB */
-#define PARTS_READ 3		/* of a frame, before all of it is */
-#define WARM_MAX 256		/* free frames that keep their disk space */
+#define LOST_FRAMES (1u << 19)	/* 64 GiB: lost at a power cut, at most */
 #define LOOK_MS 500		/* how old the free-space figure may be */
 #define LOOK_BYTES (16u << 20)	/* or how much may be written since */
-
-struct frame {
-	uint32_t refs;
-	uint8_t is_waiting;	/* freed, not settled */
-	uint8_t is_touched;
-	uint8_t parts;		/* read since all of it was */
-};
-
-struct slab {
-	int fd;
-	uint64_t floor;
-	uint32_t next_read;	/* atomic: frame a reader in order comes to */
-	uint32_t ahead;		/* atomic: the kernel was asked up to here */
-
-	struct mutex lock;	/* RANK_SLAB */
-	struct frame *frames	GUARDED_BY(lock);
-	uint32_t n, cap	GUARDED_BY(lock);
-	uint32_t cursor	GUARDED_BY(lock);	/* next-fit search */
-	uint32_t nfree		GUARDED_BY(lock);	/* cold: punched out */
-	uint32_t warm[WARM_MAX]	GUARDED_BY(lock);
-	uint32_t nwarm		GUARDED_BY(lock);
-	uint32_t *waiting	GUARDED_BY(lock);	/* freed, in order */
-	uint64_t nwaiting, capwaiting	GUARDED_BY(lock);
-	uint64_t settled	GUARDED_BY(lock);	/* ever released */
-	uint64_t written	GUARDED_BY(lock);	/* writes that ended */
-	uint64_t flushed	GUARDED_BY(lock);	/* of them */
-	int flush_r		GUARDED_BY(lock);	/* < 0: one failed */
-	uint64_t disk_free	GUARDED_BY(lock);
-	uint64_t since_look	GUARDED_BY(lock);
-	int64_t look_ms	GUARDED_BY(lock);
-};
 
 static void
 slab_look_locked(struct slab *s, bool force) REQUIRES(s->lock)
@@ -73,6 +41,7 @@ slab_open(const char *dir, uint64_t floor, struct slab **ret, struct err *e)
 	char path[PATH_MAX];
 	struct statvfs v;
 	struct slab *s;
+	off_t size;
 	int r;
 
 	s = calloc(1, sizeof(*s));
@@ -87,6 +56,8 @@ slab_open(const char *dir, uint64_t floor, struct slab **ret, struct err *e)
 		slab_close(s);
 		return r;
 	}
+	size = lseek(s->fd, 0, SEEK_END) / SLAB_FRAME + LOST_FRAMES;
+	s->limit = size < SLAB_NONE / 2 ? (uint32_t)size : SLAB_NONE / 2;
 	s->floor = floor;
 	if (!floor) {
 		s->floor = (uint64_t)v.f_blocks * v.f_frsize / 8;
@@ -118,22 +89,32 @@ slab_close(struct slab *s)
 static int
 slab_grow_locked(struct slab *s, uint32_t n) REQUIRES(s->lock)
 {
-	uint32_t cap = s->cap ? s->cap : 1024;
+	uint64_t cap = s->cap ? s->cap : 1024;
 	struct frame *f;
 
 	if (n > s->cap) {
 		while (cap < n)
 			cap *= 2;
+		if (cap > SLAB_NONE)
+			return -EFBIG;
 		f = realloc(s->frames, cap * sizeof(*f));
 		if (!f)
 			return -ENOMEM;
 		memset(f + s->cap, 0, (cap - s->cap) * sizeof(*f));
 		s->frames = f;
-		s->cap = cap;
+		s->cap = (uint32_t)cap;
 	}
 	s->nfree += n - s->n;
 	s->n = n;
+	if (n > s->limit)
+		__atomic_store_n(&s->limit, n, __ATOMIC_RELAXED);
 	return 0;
+}
+
+bool
+slab_has(const struct slab *s, uint32_t frame)
+{
+	return frame < __atomic_load_n(&s->limit, __ATOMIC_RELAXED);
 }
 
 int
@@ -401,6 +382,48 @@ slab_sync(struct slab *s)
 	return r;
 }
 
+bool
+slab_has_waiting(struct slab *s)
+{
+	bool r;
+
+	mutex_lock(&s->lock);
+	r = s->nwaiting > 0;
+	mutex_unlock(&s->lock);
+	return r;
+}
+
+/* Frames from .. to, where there is anything at all. */
+static void
+punch(struct slab *s, uint32_t from, uint32_t to)
+{
+	off_t at = (off_t)from * SLAB_FRAME, end = (off_t)to * SLAB_FRAME;
+	off_t data = lseek(s->fd, at, SEEK_DATA);
+
+	if (data >= 0 && data < end)
+		(void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE |
+		    FALLOC_FL_KEEP_SIZE, at, end - at);
+}
+
+void
+slab_trim(struct slab *s)
+{
+	off_t size = lseek(s->fd, 0, SEEK_END);
+	uint32_t i, from = 0;
+
+	mutex_lock(&s->lock);
+	for (i = 0; i < s->n; i++) {
+		if (!s->frames[i].refs && !s->frames[i].is_waiting)
+			continue;
+		if (from < i)
+			punch(s, from, i);
+		from = i + 1;
+	}
+	if (size > (off_t)from * SLAB_FRAME)
+		punch(s, from, (uint32_t)((size - 1) / SLAB_FRAME) + 1);
+	mutex_unlock(&s->lock);
+}
+
 uint64_t
 slab_settle_begin(struct slab *s)
 {
@@ -428,42 +451,4 @@ slab_settle_end(struct slab *s, uint64_t mark)
 	s->nwaiting -= n;
 	s->settled += n;
 	mutex_unlock(&s->lock);
-}
-
-bool
-slab_in_parts(struct slab *s, uint32_t frame)
-{
-	bool is = false;
-
-	mutex_lock(&s->lock);
-	if (frame < s->n) {
-		s->frames[frame].is_touched = 1;
-		is = s->frames[frame].parts < PARTS_READ;
-		s->frames[frame].parts = is ? s->frames[frame].parts + 1 : 0;
-	}
-	mutex_unlock(&s->lock);
-	return is;
-}
-
-void
-slab_touch(struct slab *s, uint32_t frame)
-{
-	mutex_lock(&s->lock);
-	if (frame < s->n)
-		s->frames[frame].is_touched = 1;
-	mutex_unlock(&s->lock);
-}
-
-int
-slab_was_touched(struct slab *s, uint32_t frame)
-{
-	int was = 0;
-
-	mutex_lock(&s->lock);
-	if (frame < s->n) {
-		was = s->frames[frame].is_touched;
-		s->frames[frame].is_touched = 0;
-	}
-	mutex_unlock(&s->lock);
-	return was;
 }

@@ -58,6 +58,12 @@ uint64_t slab_floor(const struct slab *s);
 /* Free bytes on the disk above that, as of the last look. */
 uint64_t slab_disk_free(struct slab *s);
 
+/* Can there be such a frame?  A number from elsewhere is asked first. */
+bool slab_has(const struct slab *s, uint32_t frame);
+/* After the marks: give the disk what no frame in use has. */
+void slab_trim(struct slab *s);
+/* Would slab_settle_end release any? */
+bool slab_has_waiting(struct slab *s);
 /* Flush to disk what has been written.  One call at a time. */
 int slab_sync(struct slab *s);
 /* Frames freed before slab_settle_begin may be used again after

@@ -256,7 +256,9 @@ write_admit(struct drive *d, uint64_t bytes)
 		    d->conf.stage_max)
 			r = -ENOSPC;
 		else if (slab_room(d->slab, bytes + dirty) < 0) {
-			if (content_evict(d, 0) > 0 &&
+			/* What was freed is room as soon as it is flushed. */
+			if ((content_evict(d, 0) > 0 ||
+			    slab_has_waiting(d->slab)) &&
 			    drive_sync_disk(d) == 0)
 				continue;
 			r = -ENOSPC;

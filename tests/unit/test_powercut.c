@@ -5,6 +5,7 @@
  * the disk.  What was fsynced is there afterwards.
  */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "drive/tree_priv.h"
 #include "tests/lib/fix_drive.h"
 #include "util/err.h"
 
@@ -45,7 +47,6 @@ open(const char *path, int flags, ...)
 /* What is done when the file of that name is flushed, afterwards. */
 static const char *flush_of;
 static void (*flush_hook)(void);
-static unsigned flushes;		/* of the block file */
 
 int
 fdatasync(int fd)
@@ -60,8 +61,6 @@ fdatasync(int fd)
 	n = readlink(link, name, sizeof(name) - 1);
 	ck_assert_int_gt(n, 0);
 	name[n] = '\0';
-	if (strstr(name, "blocks.dat"))
-		flushes++;
 	if (hook && strstr(name, flush_of)) {
 		flush_hook = NULL;
 		hook();
@@ -134,6 +133,14 @@ put_bytes(uint64_t ino, size_t from, size_t to, int c, bool is_synced)
 	ck_assert_int_eq(drive_write(h, p, to - from, from), n);
 	ck_assert_int_eq(is_synced ? drive_fsync(h) : drive_flush(h), 0);
 	ck_assert_int_eq(drive_file_close(h), 0);
+}
+
+static void
+exec(const char *sql)
+{
+	mutex_lock(&f.d->db_lock);
+	ck_assert_int_eq(db_exec(f.d->db, sql), 0);
+	mutex_unlock(&f.d->db_lock);
 }
 
 static void
@@ -393,22 +400,100 @@ START_TEST(what_is_written_over_while_it_is_flushed_stays)
 }
 END_TEST
 
-/* A process that was killed had not flushed: its frames are, with the first
- * flush of the next. */
-START_TEST(a_flush_after_a_kill_is_one_of_all)
+/* The next one flushes before it lets go of what was written over. */
+static char killed[sizeof(f.dir)];
+
+static void
+save_of_the_next(void)
+{
+	if (strcmp(f.dir, killed) == 0)
+		flush_hook = save_of_the_next;
+	else
+		frames_save();
+}
+
+START_TEST(a_kill_and_then_a_power_cut_leave_no_hole)
+{
+	uint64_t ino = fix_mkfile(&f, ROOT, "f");
+
+	put(ino, 0, 'a', true);
+	frames_save();
+	put(ino, 0, 'b', false);
+	(void)strcpy(killed, f.dir);
+	flush_of = "blocks.dat";
+	flush_hook = save_of_the_next;
+	fix_crash(&f);
+	flush_hook = NULL;
+	power_cut();
+	is(ino, 0, 'b');
+	fix_fsck(&f);
+}
+END_TEST
+
+/* Freed, and not given back when the process ended. */
+START_TEST(a_kill_keeps_no_room)
+{
+	uint64_t ino = fix_mkfile(&f, ROOT, "large");
+	uint64_t other = fix_mkfile(&f, ROOT, "f");
+	struct stat before, after;
+	char path[100];
+	unsigned k;
+
+	for (k = 0; k < 64; k++)
+		put(ino, k, 'a', false);
+	truncate_to(ino, 0);
+	/* The frames are free, and kept for what is written next. */
+	for (k = 0; k < 3; k++)
+		put(other, 0, 'b', true);
+	(void)snprintf(path, sizeof(path), "%s/blocks.dat", f.dir);
+	ck_assert_int_eq(stat(path, &before), 0);
+	fix_crash(&f);
+	(void)snprintf(path, sizeof(path), "%s/blocks.dat", f.dir);
+	ck_assert_int_eq(stat(path, &after), 0);
+	ck_assert_int_ge(before.st_blocks, 64 * (int)(BLOCK / 512));
+	ck_assert_int_le(after.st_blocks, 4 * (int)(BLOCK / 512));
+	is(fix_find(&f, "f"), 0, 'b');
+	fix_fsck(&f);
+}
+END_TEST
+
+/* Which boot wrote is a hint. */
+START_TEST(a_damaged_hint_is_no_reason_not_to_open)
+{
+	uint64_t ino = fix_mkfile(&f, ROOT, "f");
+
+	put(ino, 0, 'a', true);
+	exec("UPDATE meta SET v = zeroblob(length(v)) WHERE k = "
+	    "CAST('boot' AS BLOB)");
+	fix_crash(&f);
+	is(ino, 0, 'a');
+	fix_fsck(&f);
+}
+END_TEST
+
+/* That number is not sealed. */
+static const char *const damage[] = {
+	"UPDATE block SET frame = 3000000000",
+	"UPDATE block SET frame = 4294967295",
+	"UPDATE block SET frame = 1099511627776",
+	"UPDATE block SET frame = 130000000",
+};
+
+START_TEST(a_damaged_place_is_not_taken_for_one)
 {
 	uint64_t ino = fix_mkfile(&f, ROOT, "f");
 	struct drive_file *h;
 
 	put(ino, 0, 'a', true);
-	frames_save();
-	put(ino, 0, 'b', false);
+	exec(damage[_i]);
 	fix_crash(&f);
-	flushes = 0;
-	ck_assert_int_eq(drive_file_open(f.d, ino, O_RDWR, &h), 0);
-	ck_assert_int_eq(drive_fsync(h), 0);
+	ck_assert_int_eq(drive_file_open(f.d, ino, O_RDONLY, &h), 0);
+	ck_assert_int_eq(drive_read(h, p, BLOCK, 0, NULL), -EIO);
 	ck_assert_int_eq(drive_file_close(h), 0);
-	ck_assert_uint_ge(flushes, 1);
+	ck_assert_int_eq(drive_unlink(f.d, ROOT, "f"), 0);
+	drive_forget(f.d, ino);
+	fix_reopen(&f);
+	fix_fsck(&f);
 }
 END_TEST
 
@@ -433,7 +518,11 @@ main(void)
 	tcase_add_loop_test(t, others_are_told_what_was_cut_off, 0, 2);
 	tcase_add_loop_test(t, what_is_written_over_while_it_is_flushed_stays,
 	    0, 4);
-	tcase_add_test(t, a_flush_after_a_kill_is_one_of_all);
+	tcase_add_test(t, a_kill_and_then_a_power_cut_leave_no_hole);
+	tcase_add_test(t, a_kill_keeps_no_room);
+	tcase_add_test(t, a_damaged_hint_is_no_reason_not_to_open);
+	tcase_add_loop_test(t, a_damaged_place_is_not_taken_for_one, 0,
+	    (int)(sizeof(damage) / sizeof(*damage)));
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
