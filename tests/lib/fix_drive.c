@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "crypto/crypto.h"
+#include "drive/drive_priv.h"
 #include "util/buf.h"
 #include "util/err.h"
 
@@ -79,7 +80,10 @@ fix_crash(struct fix *f)
 
 	(void)snprintf(other, sizeof(other), "/tmp/coffre-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(other));
+	/* As it is at one moment: the drive has a thread that writes, too. */
+	mutex_lock(&f->d->db_lock);
 	shell(f->dir, other);
+	mutex_unlock(&f->d->db_lock);
 	drive_close(f->d);
 	shell(f->dir, NULL);
 	(void)memcpy(f->dir, other, sizeof(other));
