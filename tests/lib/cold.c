@@ -9,8 +9,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "util/buf.h"
 #include "util/clock.h"
 #include "util/err.h"
 
@@ -169,4 +171,71 @@ cold_clone(const struct rig *r, struct store *store, const char *name,
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
+}
+
+void
+cold_write_some(struct rig *r, unsigned from, unsigned n)
+{
+	char name[16];
+	unsigned i;
+
+	for (i = from; i < from + n; i++) {
+		(void)snprintf(name, sizeof(name), "f%u", i);
+		rig_write(r, name, 0, 200 * 1024, i);
+		rig_wait(r);
+	}
+}
+
+void
+cold_check(struct rig *r, struct store *client, int want)
+{
+	char *here = rig_dump(r), *there;
+	struct rig cold;
+
+	rig_recover_on(r, client, &cold, want);
+	rig_start(&cold);
+	there = rig_dump(&cold);
+	ck_assert_str_eq(here, there);
+	free(here);
+	free(there);
+	rig_done(&cold);
+}
+
+bool
+cold_has_alarm_by(struct rig *r, int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
+	struct timespec t = { .tv_nsec = 5 * 1000 * 1000 };
+	struct sync_status st;
+
+	do {
+		sync_get_status(r->sync, &st);
+		if (st.link == SYNC_ALARM)
+			return true;
+		(void)nanosleep(&t, NULL);
+	} while (clock_mono_ms() < until);
+	return false;
+}
+
+void
+cold_pause(int ms)
+{
+	struct timespec t = { .tv_sec = ms / 1000,
+	    .tv_nsec = ms % 1000 * 1000000L };
+
+	(void)nanosleep(&t, NULL);
+}
+
+void
+cold_own_segment(const struct rig *r, uint64_t seq, char name[VAULT_PATH_MAX])
+{
+	vault_name_segment(&r->keys->rtag, &r->keys->dtag, seq, name);
+}
+
+void
+cold_say(void *arg, const char *finding)
+{
+	struct buf *b = arg;
+
+	(void)buf_printf(b, "%s\n", finding);
 }

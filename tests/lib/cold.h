@@ -41,5 +41,19 @@ int cold_mkdir(struct rig *r, const char *name);
 /* A copy of r's state folder, to be opened as `copy`, on the store given. */
 void cold_clone(const struct rig *r, struct store *store, const char *name,
     struct rig *copy);
+/* Write n files, "f" and a number each; one is stored before the next is
+ * begun. */
+void cold_write_some(struct rig *r, unsigned from, unsigned n);
+/* Everything of r is on the store as a new machine sees it, whose rebuild
+ * must give want. */
+void cold_check(struct rig *r, struct store *client, int want);
+/* Is there an alarm within that time?  Nothing is asked for meanwhile. */
+bool cold_has_alarm_by(struct rig *r, int64_t ms);
+void cold_pause(int ms);
+/* The name of a segment of r's own journal. */
+void cold_own_segment(const struct rig *r, uint64_t seq,
+    char name[VAULT_PATH_MAX]);
+/* A finding is a line more in a struct buf, which is arg. */
+void cold_say(void *arg, const char *finding);
 
 #endif
