@@ -133,6 +133,19 @@ check_waits(struct check *c, const struct block *b)
 	return 0;
 }
 
+/* Is it gone, or its bytes elsewhere, since it was read?  Others work on. */
+static bool
+is_over(struct check *c, const struct block *b)
+{
+	struct block now;
+	int r;
+
+	mutex_lock(&c->d->db_lock);
+	r = block_get_bid(c->d, b->ino, b->idx, b->bid, &now);
+	mutex_unlock(&c->d->db_lock);
+	return r == 0 || (r == 1 && now.frame != b->frame);
+}
+
 static int
 check_row(struct check *c, struct block *b)
 {
@@ -153,7 +166,7 @@ check_row(struct check *c, struct block *b)
 	if (!block_is_local(b))
 		return 0;
 	r = block_opens(c, b);
-	if (r != 0)
+	if (r != 0 || is_over(c, b))
 		return r < 0 ? r : 0;
 	if (b->has_ref && c->repair)
 		mended = forget_copy(c, b) == 0;
@@ -215,7 +228,9 @@ check_inode_rows(struct check *c, struct step *s)
 		if (s->v[k].ino == c->unread)
 			continue;
 		r = check_inode(c, s->v[k].ino);
-		if (r == -ENOENT) {
+		if (r == -ENOENT && is_over(c, &s->v[k])) {
+			r = 0;
+		} else if (r == -ENOENT) {
 			mended = c->repair && drop_row(c, &s->v[k]) == 0;
 			finding(c, &s->v[k], N_("belongs to no inode"), mended);
 			r = 0;
