@@ -9,9 +9,11 @@
 
 #include "fs/client.h"
 #include "fs/cmd_store.h"
+#include "fs/json_text.h"
 #include "fs/presets.h"
 #include "fs/probed.h"
 #include "fs/stores.h"
+#include "store/mirror.h"
 #include "util/err.h"
 
 static const struct cli_opt list_opts[] = {
@@ -21,20 +23,34 @@ static const struct cli_opt list_opts[] = {
 
 /* ---- list ---- */
 
-/* How the running mount finds the store at url; NULL. */
+/* A store's id as the running mount tells it: its address, cut. */
+static json_t *
+id_of(const char *url)
+{
+	char id[sizeof(((struct mirror_state *)NULL)->id)];
+
+	(void)snprintf(id, sizeof(id), "%s", url);
+	return json_text(id);
+}
+
+/* How the running mount finds the store at url; NULL, also where another one
+ * is called the same. */
 static const json_t *
 state_of(const json_t *status, const char *url)
 {
 	const json_t *all = json_object_get(status, "stores"), *o;
-	const char *id;
-	size_t i;
+	const json_t *found = NULL;
+	json_t *id = id_of(url);
+	size_t i, n = 0;
 
 	json_array_foreach(all, i, o) {
-		id = json_string_value(json_object_get(o, "id"));
-		if (id && strncmp(id, url, strlen(id)) == 0)
-			return o;
+		if (id && json_equal(json_object_get(o, "id"), id)) {
+			found = o;
+			n++;
+		}
 	}
-	return NULL;
+	json_decref(id);
+	return n == 1 ? found : NULL;
 }
 
 /* What the settings say of it, if they do. */

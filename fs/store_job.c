@@ -94,15 +94,23 @@ int
 store_job_member(const struct store_job *j, const char *url, size_t *ret,
     struct err *e)
 {
-	size_t i, n = store_mirror_count(j->store);
+	size_t i, n = store_mirror_count(j->store), found = n;
 	struct mirror_state st;
 
 	for (i = 0; i < n; i++) {
 		store_mirror_state(j->store, i, &st);
-		if (strncmp(st.id, url, sizeof(st.id) - 1) == 0) {
-			*ret = i;
-			return 0;
-		}
+		/* An id may be the beginning of an address only. */
+		if (strncmp(st.id, url, sizeof(st.id) - 1) != 0)
+			continue;
+		if (found < n)
+			return err_set(e, -ENOTUNIQ, "the addresses of two "
+			    "stores of this drive begin with '%.80s…': they "
+			    "are too long to be told apart", url);
+		found = i;
+	}
+	if (found < n) {
+		*ret = found;
+		return 0;
 	}
 	return err_set(e, -ENOENT, "'%s' is not in use as a store of this "
 	    "drive", url);

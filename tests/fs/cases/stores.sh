@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# What the commands of 'coffre store' have to keep apart: stores whose
+# addresses begin alike.
+. "$(dirname "$0")/../lib.sh"
+fs_prepare
+is_plain && skip "is about stores, not about POSIX"
+need "it is mounted" drive_mount
+M=$T/mnt/work
+mkdir "$M"
+echo "$MARK" >"$M/$MARK"
+need "there is what is to be read nowhere" plant
+
+# listed N TEXT: of store N 'store list' says that.
+listed() {
+	"$COFFRE" store list "$NAME" | grep -q "^$1  .*$2"
+}
+
+# ---- addresses that begin alike ---------------------------------------------
+
+mkdir "$T/store2"
+check "a store is added whose address goes on where the first one's ends" \
+    "$COFFRE" store add "$NAME" "dir:$T/store2"
+check "it has all" until_ok 30 listed 2 "has all"
+mv "$T/store2" "$T/away"
+head -c 50000 /dev/urandom >"$M/one"
+check "without it what is written" drive_sync
+check "is lacking there" until_ok 30 listed 2 "store2, lacks.*away"
+check "and not on the first" listed 1 "store, has all"
+mv "$T/away" "$T/store2"
+"$COFFRE" sync "$NAME"
+check "it gets it when it is back" until_ok 60 listed 2 "store2, has all"
+check "it can be removed" "$COFFRE" store remove "$NAME" 2
+
+# Of an address so long a mount tells the beginning.
+long=$T/$(printf '%0150d/%0150d' 0 0)
+mkdir -p "$long-1" "$long-2"
+check "a long address does" "$COFFRE" store add "$NAME" "dir:$long-1"
+check "and is told of" until_ok 30 listed 2 "has all"
+check "and one more" "$COFFRE" store add "$NAME" "dir:$long-2"
+refuse "which of two is meant is not guessed" "$COFFRE" store remove \
+    "$NAME" 3 2>"$T/err"
+check "that is said" grep -q "told apart" "$T/err"
+refuse "nor whose state it is" listed 2 "has all"
+check "the drive has all three" listed 3 "$long-2"
+need "it is unmounted" drive_unmount
+rm "$T/config/coffre/$NAME.stores/3.conf"
+need "it is mounted without that" drive_mount
+check "it can be removed then" "$COFFRE" store remove "$NAME" 2
+fs_end
