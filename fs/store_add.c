@@ -184,25 +184,10 @@ join(const struct store_job *j, const struct opts *o, struct err *e)
 	    strerror(-r)) : 0;
 }
 
-/* From here on it is a store of the drive. */
 static int
-settle(const struct store_job *j, unsigned number, const struct opts *o,
+add_new(const struct store_job *j, const struct opts *o,
+    const struct secret *cred, unsigned number, uint64_t *ret_n,
     struct err *e)
-{
-	struct secret s = { NULL, 0 };
-	int r = 0;
-
-	if (!o->password_command)
-		r = stores_password(j->name, STORES_NEW, o, NULL, &s, e);
-	if (r == 0)
-		r = stores_save(j->name, number, o, &s, e);
-	pass_done(&s);
-	return r;
-}
-
-static int
-add_new(const struct store_job *j, const struct opts *o, unsigned number,
-    uint64_t *ret_n, struct err *e)
 {
 	size_t i;
 	int r;
@@ -212,8 +197,9 @@ add_new(const struct store_job *j, const struct opts *o, unsigned number,
 		return r;
 	i = store_mirror_count(j->store) - 1;
 	r = fill(j, i, ret_n, e);
+	/* From here on it is a store of the drive. */
 	if (r == 0)
-		r = settle(j, number, o, e);
+		r = stores_save(j->name, number, o, cred, e);
 	if (r < 0)
 		store_mirror_drop(j->store, i);
 	else
@@ -242,25 +228,66 @@ add_again(const struct store_job *j, const struct opts *o, uint64_t *ret_n,
 	return r;
 }
 
-int
-store_job_add(const struct store_job *j, bool is_later, struct err *e)
+/* What we have been told: both at once, while whoever told it is there. */
+static int
+new_load(const char *drive, struct opts *o, struct secret *cred,
+    struct err *e)
+{
+	int r = stores_load(drive, STORES_NEW, o, e);
+
+	/* What a command prints is not kept. */
+	return r < 0 || o->password_command ? r :
+	    stores_password(drive, STORES_NEW, o, NULL, cred, e);
+}
+
+/* Whoever told it may have gone without taking it away; another one may be
+ * there by now. */
+static void
+new_forget(const char *drive, const char *url)
+{
+	struct err none = { "" };
+	struct opts o;
+
+	opts_init(&o);
+	if (stores_load(drive, STORES_NEW, &o, &none) == 0 && o.store &&
+	    strcmp(o.store, url) == 0)
+		(void)stores_delete(drive, STORES_NEW, &none);
+	opts_done(&o);
+}
+
+static int
+add(const struct store_job *j, const struct opts *o,
+    const struct secret *cred, struct err *e)
 {
 	unsigned number = 0;
 	bool is_new = true;
 	uint64_t n = 0;
+	int r;
+
+	r = number_choose(j->name, o->store, &number, &is_new, e);
+	if (r == 0)
+		r = is_new ? add_new(j, o, cred, number, &n, e) :
+		    add_again(j, o, &n, e);
+	if (r == 0)
+		store_job_say(j, "%s: store %u is '%s'; objects to copy: %"
+		    PRIu64, j->name, number, o->store, n);
+	return r;
+}
+
+int
+store_job_add(const struct store_job *j, bool is_later, struct err *e)
+{
+	struct secret cred = { NULL, 0 };
 	struct opts o;
 	int r;
 
 	opts_init(&o);
-	r = stores_load(j->name, STORES_NEW, &o, e);
+	r = new_load(j->name, &o, &cred, e);
 	if (r == 0)
-		r = number_choose(j->name, o.store, &number, &is_new, e);
-	if (r == 0)
-		r = is_new ? add_new(j, &o, number, &n, e) :
-		    add_again(j, &o, &n, e);
-	if (r == 0)
-		store_job_say(j, "%s: store %u is '%s'; objects to copy: %"
-		    PRIu64, j->name, number, o.store, n);
+		r = add(j, &o, &cred, e);
+	if (o.store)
+		new_forget(j->name, o.store);
+	pass_done(&cred);
 	opts_done(&o);
 	if (r < 0 || is_later)
 		return r;

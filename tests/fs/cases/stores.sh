@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # What the commands of 'coffre store' have to keep apart: stores whose
-# addresses begin alike.
+# addresses begin alike; two that are added at once.
 . "$(dirname "$0")/../lib.sh"
 fs_prepare
 is_plain && skip "is about stores, not about POSIX"
@@ -48,4 +48,39 @@ need "it is unmounted" drive_unmount
 rm "$T/config/coffre/$NAME.stores/3.conf"
 need "it is mounted without that" drive_mount
 check "it can be removed then" "$COFFRE" store remove "$NAME" 2
+
+# ---- two that are added at once ---------------------------------------------
+
+STORES=$T/config/coffre/$NAME.stores
+nothing_new() {
+	fails ls "$STORES/new.conf" "$STORES/new.cred" 2>/dev/null
+}
+mkdir "$T/first" "$T/second"
+"$COFFRE" store add "$NAME" "dir:$T/first" --password-command \
+    "touch $T/asked; until [ -e $T/go ]; do sleep 0.1; done; echo x" &
+adding=$!
+need "a store is being added" until_ok 30 test -e "$T/asked"
+refuse "no other one is meanwhile" "$COFFRE" store add "$NAME" \
+    "dir:$T/second" --password-fd 8 8<<<secret 2>"$T/err"
+check "that is said" grep -q "another 'store add' is at work" "$T/err"
+check "a list of them is no trouble" "$COFFRE" store list "$NAME"
+touch "$T/go"
+check "the first is added" wait "$adding"
+check "as it was told" grep -qx "store = dir:$T/first" "$STORES/2.conf"
+check "and nothing is left of that" nothing_new
+
+# Ended while the mount has it in hand.
+echo old >"$STORES/new.cred"
+kill -STOP "$MPID"
+"$COFFRE" store add "$NAME" "dir:$T/second" --password-fd 8 8<<<secret &
+adding=$!
+need "one more is told to the mount" until_ok 30 test -s "$STORES/new.conf"
+sleep 1
+kill "$adding"
+wait "$adding"
+kill -CONT "$MPID"
+check "it goes on with it" until_ok 60 test -e "$STORES/3.conf"
+check "with the password that was given" test \
+    "$(cat "$STORES/3.cred")" = secret
+check "nothing is left where that stood" until_ok 10 nothing_new
 fs_end
