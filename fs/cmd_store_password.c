@@ -5,6 +5,7 @@
 #include "fs/client.h"
 #include "fs/cloud.h"
 #include "fs/cmd_store.h"
+#include "fs/conf.h"
 #include "fs/setup.h"
 #include "fs/store_job.h"
 #include "fs/stores.h"
@@ -81,18 +82,66 @@ try(const struct opts *drive, const struct opts *o, const char *password,
 	    0;
 }
 
+/* Settings of a store that has no password here: in this order, so that the
+ * old one is there as long as the old settings are. */
+static int
+keep_without(const char *drive, unsigned n, const struct opts *o,
+    struct err *e)
+{
+	char name[STORES_NAME_MAX];
+	int r;
+
+	stores_name(drive, n, name);
+	r = conf_save(name, o, e);
+	return r < 0 ? r : stores_save_password(drive, n, NULL, e);
+}
+
+static bool
+is_still(const char *drive, unsigned n, const struct opts *was)
+{
+	struct err none = { "" };
+	struct opts o;
+	bool is;
+
+	opts_init(&o);
+	is = stores_load(drive, n, &o, &none) == 0 && stores_who_same(&o, was);
+	opts_done(&o);
+	return is;
+}
+
+/* If the settings cannot be written the old ones have their password again. */
+static int
+keep_both(const char *drive, unsigned n, const struct opts *o,
+    const struct opts *was, const struct secret *cred, struct err *e)
+{
+	struct secret old = { NULL, 0 };
+	struct err none = { "" };
+	bool is_known;
+	int r;
+
+	/* By the new ones, which name no command: from the file. */
+	is_known = stores_password(drive, n, o, NULL, &old, &none) == 0;
+	r = stores_save(drive, n, o, cred, e);
+	if (r < 0 && is_known && is_still(drive, n, was))
+		(void)stores_save_password(drive, n, &old, &none);
+	pass_done(&old);
+	return r;
+}
+
 /* The settings only where they change: they are written anew, without what a
  * person may have noted there. */
 static int
 keep(const struct store_words *w, unsigned n, struct opts *o,
     const struct opts *was, const struct secret *password, struct err *e)
 {
-	const struct secret *cred = w->password_from.command ? NULL :
-	    password;
+	const struct secret *cred = password->p &&
+	    !w->password_from.command ? password : NULL;
+	const char *drive = w->args[0];
 
-	return stores_who_same(o, was) ?
-	    stores_save_password(w->args[0], n, cred, e) :
-	    stores_save(w->args[0], n, o, cred, e);
+	if (stores_who_same(o, was))
+		return stores_save_password(drive, n, cred, e);
+	return cred ? keep_both(drive, n, o, was, cred, e) :
+	    keep_without(drive, n, o, e);
 }
 
 static int

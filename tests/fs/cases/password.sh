@@ -18,9 +18,14 @@ trap password_end EXIT
 
 CRED=$T/config/coffre/$NAME.cred
 CONF=$T/config/coffre/$NAME.conf
+# server_wants ALICES [BOBS]
 server_wants() {
-	echo "alice:{SHA}$(printf %s "$1" | openssl dgst -sha1 -binary |
-	    base64)" >"$T/apache/htpasswd.new" &&
+	local user=alice word
+	for word in "$@"; do
+		echo "$user:{SHA}$(printf %s "$word" | openssl dgst -sha1 \
+		    -binary | base64)"
+		user=bob
+	done >"$T/apache/htpasswd.new" &&
 	    mv "$T/apache/htpasswd.new" "$T/apache/htpasswd"
 }
 refused_count() {
@@ -97,11 +102,42 @@ check "all is well again" is_link online '^ $'
 check "what the server has can be read" read_cold
 check "the settings were not touched" fails grep -q password "$CONF"
 
+# ---- a disk that is full ------------------------------------------------------
+
+# limited KIB COMMAND...: no file gets longer.
+limited() (
+	ulimit -f "$1"
+	trap '' XFSZ
+	shift
+	"$@"
+)
+as_it_was() {
+	is_kept "$SECOND" && cmp "$CONF" "$T/conf.before"
+}
+cp "$CONF" "$T/conf.before"
+echo "$SECOND" >"$T/safe"
+refuse "a command that cannot be written down is not taken" limited 0 \
+    "$COFFRE" store password --password-command "cat $T/safe" "$NAME"
+check "the old password is kept" as_it_was
+# The settings do not fit; a password does.
+echo "passphrase_command = $(printf '%02000d' 0)" >>"$CONF"
+cp "$CONF" "$T/conf.before"
+server_wants "$SECOND" "$THIRD"
+refuse "nor is another user" limited 1 "$COFFRE" store password --user bob \
+    --password-fd 8 "$NAME" 8<<<"$THIRD"
+check "the first one's password is kept" as_it_was
+sed -i '$d' "$CONF"
+check "where there is room it is taken" "$COFFRE" store password --user bob \
+    --password-fd 8 "$NAME" 8<<<"$THIRD"
+check "and the password kept" is_kept "$THIRD"
+check "with the user" grep -qx "user = bob" "$CONF"
+check "that works" drive_sync 60
+
 # ---- a command that prints it -----------------------------------------------
 
 server_wants "$THIRD"
 echo "$THIRD" >"$T/safe"
-"$COFFRE" store password --password-command "cat $T/safe" "$NAME" \
+"$COFFRE" store password --user alice --password-command "cat $T/safe" "$NAME" \
     >"$T/out" 2>&1
 check "a command is taken in its place" test $? -eq 0
 check "it is kept, and no password" grep -q '^password_command = cat' "$CONF"
