@@ -10,12 +10,10 @@
 
 #include "crypto/crypto.h"
 #include "fs/cloud.h"
-#include "fs/conf.h"
 #include "fs/place.h"
 #include "fs/presets.h"
 #include "fs/stores.h"
 #include "util/err.h"
-#include "util/file.h"
 
 static int
 set_named(struct opts *o, const char *name, const char *value, struct err *e)
@@ -165,6 +163,26 @@ name_check(const char *name, char state[static PATH_MAX], struct err *e)
 	return place_path(PLACE_STATE, name, state, e);
 }
 
+/* Settings or a password of further stores, or of a first one that was leaving
+ * (stores_promote): a new drive would have them. */
+static bool
+has_further(const char *name, char folder[static PATH_MAX])
+{
+	char one[STORES_NAME_MAX];
+	unsigned n;
+
+	for (n = 1; n <= STORES_MAX; n++) {
+		(void)snprintf(one, sizeof(one), "%s.stores/%u", name, n);
+		if (is_there(PLACE_CONF, one, "") ||
+		    is_there(PLACE_CRED, one, ""))
+			break;
+	}
+	if (n > STORES_MAX || place_path(PLACE_CONF, one, folder, NULL) < 0)
+		return false;
+	*strrchr(folder, '/') = '\0';
+	return true;
+}
+
 int
 setup_check_name(const struct setup *s, struct err *e)
 {
@@ -178,7 +196,8 @@ setup_check_name(const struct setup *s, struct err *e)
 	if (is_there(PLACE_CONF, name, ""))
 		return err_set(e, -EEXIST, "there is a drive '%s' on this "
 		    "machine: choose another name", name);
-	if (!is_there(PLACE_STATE, name, "/drive.db"))
+	if (!is_there(PLACE_STATE, name, "/drive.db") &&
+	    !has_further(name, path))
 		return 0;
 	if (is_there(PLACE_KEY, name, ""))
 		return err_set(e, -EEXIST, "drive '%s' is being recovered: "
@@ -245,19 +264,9 @@ setup_label(const struct opts *o, char out[static 64])
 int
 setup_save(struct setup *s, struct err *e)
 {
-	char path[PATH_MAX];
-	int r = 0;
-
-	/* What a command gives again at every mount is not kept here. */
-	if (s->password.p && !s->password_from.command) {
-		r = place_path(PLACE_CRED, s->parts.name, path, e);
-		if (r == 0)
-			r = file_write(path, s->password.p, s->password.len,
-			    0600);
-		if (r < 0)
-			(void)err_wrap(e, r, "store's password");
-	}
-	if (r == 0)
-		r = conf_save(s->parts.name, &s->parts.opts, e);
-	return r;
+	/* What a command gives again at every mount is not kept here; nor is
+	 * what stands there of an earlier drive: it would be sent to this
+	 * one's server. */
+	return stores_save(s->parts.name, 1, &s->parts.opts,
+	    s->password_from.command ? NULL : &s->password, e);
 }

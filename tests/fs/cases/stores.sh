@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # What the commands of 'coffre store' have to keep apart: stores whose
-# addresses begin alike; two that are added at once.
+# addresses begin alike; two that are added at once; what an earlier drive has
+# left and a new one of that name.
 . "$(dirname "$0")/../lib.sh"
 fs_prepare
 is_plain && skip "is about stores, not about POSIX"
@@ -83,4 +84,25 @@ check "it goes on with it" until_ok 60 test -e "$STORES/3.conf"
 check "with the password that was given" test \
     "$(cat "$STORES/3.cred")" = secret
 check "nothing is left where that stood" until_ok 10 nothing_new
+
+# ---- what an earlier drive has left -----------------------------------------
+
+conf=$T/config/coffre
+init_other() {
+	mkdir -p "$T/other" && coffre init --store "dir:$T/other" \
+	    --recovery-file "$T/recovery2" other 2>"$T/err"
+}
+mkdir "$conf/other.stores"
+cp "$STORES/3.conf" "$conf/other.stores/"
+refuse "a drive has no stores of an earlier one" init_other
+check "they are told of" grep -q "/other.stores' is left of" "$T/err"
+rm "$conf/other.stores/3.conf"
+cp "$STORES/3.cred" "$conf/other.stores/"
+refuse "nor a password" init_other
+rm "$conf/other.stores/3.cred"
+cp "$STORES/3.cred" "$conf/other.cred"
+check "without those it is made" init_other
+refuse "the first one's password is gone" test -e "$conf/other.cred"
+check "it has one store" test "$("$COFFRE" store list other |
+    grep -c '^[0-9]')" = 1
 fs_end
