@@ -96,6 +96,7 @@ keep_without(const char *drive, unsigned n, const struct opts *o,
 	return r < 0 ? r : stores_save_password(drive, n, NULL, e);
 }
 
+/* Another store may have that number by now, or another user. */
 static bool
 is_still(const char *drive, unsigned n, const struct opts *was)
 {
@@ -104,7 +105,8 @@ is_still(const char *drive, unsigned n, const struct opts *was)
 	bool is;
 
 	opts_init(&o);
-	is = stores_load(drive, n, &o, &none) == 0 && stores_who_same(&o, was);
+	is = stores_load(drive, n, &o, &none) == 0 && o.store &&
+	    strcmp(o.store, was->store) == 0 && stores_who_same(&o, was);
 	opts_done(&o);
 	return is;
 }
@@ -138,6 +140,9 @@ keep(const struct store_words *w, unsigned n, struct opts *o,
 	    !w->password_from.command ? password : NULL;
 	const char *drive = w->args[0];
 
+	if (!is_still(drive, n, was))
+		return err_set(e, -EBUSY, "the stores of the drive have "
+		    "changed meanwhile");
 	if (stores_who_same(o, was))
 		return stores_save_password(drive, n, cred, e);
 	return cred ? keep_both(drive, n, o, was, cred, e) :

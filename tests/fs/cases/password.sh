@@ -267,6 +267,13 @@ check "several stores: which is to be said" fails give "$NAME"
 check "it is" grep -q 'several stores' "$T/out"
 check "a folder has none" fails give "$NAME" 1
 check "that is said" grep -q 'wants no password' "$T/out"
+STORES=$T/config/coffre/$NAME.stores
+refuse "what has another number when it is asked for is not changed" \
+    "$COFFRE" store password "$NAME" 2 --password-command \
+    "mv $STORES/2.conf $STORES/3.conf; echo x" 2>"$T/out"
+check "that is said, too" grep -q 'changed meanwhile' "$T/out"
+check "and no other one is made" test "$(ls "$STORES")" = 3.conf
+check "it can have its number again" mv "$STORES/3.conf" "$STORES/2.conf"
 need "it is unmounted" drive_unmount
 
 [ "$N_FAILED" -eq 0 ] || show_daemon
