@@ -16,6 +16,7 @@
 static const char *const names[] = { "user", "ca", "pin", "key",
     "password_command", "insecure_http" };
 #define NAMES (sizeof(names) / sizeof(*names))
+#define TRIES 3
 
 struct source {
 	char *drive, *url;
@@ -105,18 +106,50 @@ has_command(struct source *s)
 	return settings_given(s, &n, &e) == 0 && s->o.password_command;
 }
 
+static bool
+is_still(const struct source *s, unsigned n)
+{
+	struct err none = { "" };
+	struct opts o;
+	bool is;
+
+	opts_init(&o);
+	is = stores_load(s->drive, n, &o, &none) == 0 && o.store &&
+	    strcmp(o.store, s->url) == 0;
+	opts_done(&o);
+	return is;
+}
+
+/* These are two files.  Where another store has got the number in between the
+ * password is that one's: it is not for this server. */
+static int
+both_read(struct source *s, const atomic_bool *stop, struct err *e)
+{
+	unsigned i, n = 0;
+	int r;
+
+	for (i = 0; i < TRIES; i++) {
+		e->msg[0] = '\0';
+		r = settings_given(s, &n, e);
+		if (r < 0)
+			return r;
+		r = stores_password(s->drive, n, &s->o, stop, &s->password,
+		    e);
+		if (is_still(s, n))
+			return r;
+		pass_done(&s->password);
+	}
+	return err_set(e, -EAGAIN, "the stores of the drive have changed "
+	    "meanwhile");
+}
+
 static int
 source_get(void *arg, const atomic_bool *stop, struct store_conf *c,
     struct err *e)
 {
 	struct source *s = arg;
-	unsigned n = 0;
-	int r;
+	int r = both_read(s, stop, e);
 
-	r = settings_given(s, &n, e);
-	if (r == 0)
-		r = stores_password(s->drive, n, &s->o, stop, &s->password,
-		    e);
 	c->user = s->o.user;
 	c->password = s->password.p;
 	c->ca_file = s->o.ca;
