@@ -226,6 +226,7 @@ tty_ask(int tty, const char *what, bool again, struct secret *ret)
 	(void)sigaddset(&hold, SIGTERM);
 	(void)sigaddset(&hold, SIGTSTP);
 	(void)sigaddset(&hold, SIGQUIT);
+	(void)sigaddset(&hold, SIGHUP);
 	/* With signals held the line discipline would eat ^C: let it send us
 	 * none while the echo is off, and take ^C as a byte. */
 	off.c_lflag &= ~(tcflag_t)ISIG;

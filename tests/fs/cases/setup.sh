@@ -95,6 +95,26 @@ again: => $STRONG
 when you have it => !KILL"
 check "of that neither" nothing_made
 
+# ---- ended where nothing is echoed ---------------------------------------
+
+cat >"$T/ask" <<END
+sh -c 'echo \$\$ >$T/pid; exec "$COFFRE" init --store dir:$T/store x'
+echo "exit \$?"
+stty -a | grep -q ' echo ' && echo 'the echo is on'
+END
+# ended_unseen SIGNAL CODE
+ended_unseen() {
+	check "a program that asks goes with $1" ends_with 0 env TERM=xterm \
+	    python3 "$TOP/tests/fs/wizard.py" "$T/ask-$1.out" sh "$T/ask" <<END
+new passphrase => !sh kill -$1 \$(cat $T/pid)
+ => !enter
+END
+	check "ended by that" shown "ask-$1" "exit $2"
+	check "and leaves the terminal as it was" shown "ask-$1" "the echo is on"
+}
+ended_unseen HUP 129
+ended_unseen TERM 143
+
 # ---- wrong answers -------------------------------------------------------
 
 mkdir -p "$T/full" "$T/other"
