@@ -68,7 +68,7 @@ by_keyring(struct await *a)
 	r = keyring_wait(a->id, a->stop_fd, (uint8_t *)key.p);
 	if (r == 0) {
 		r = a->conf.by_key(a->conf.arg, &key, &e);
-		if (r < 0)
+		if (r < 0 && r != -ECANCELED)
 			log_warn("the keyring does not unlock it: %s", e.msg);
 	} else if (r != -ECANCELED) {
 		log_info("keyring: r=%d", r);

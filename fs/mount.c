@@ -393,12 +393,13 @@ sync_end(struct mount *m)
 }
 
 static void
-mount_down(struct mount *m, struct mount_left *ret)
+mount_down(struct mount *m, bool is_forgotten, struct mount_left *ret)
 {
 	static const struct drive_notify none;
 	struct drive_usage u;
 
 	memset(&u, 0, sizeof(u));
+	m->stage.ctx.is_stopping = true;
 	/* Nobody else uses the session while it goes. */
 	live_hold(m->live, true);
 	inval_hold(m->inval);
@@ -407,9 +408,15 @@ mount_down(struct mount *m, struct mount_left *ret)
 		fuse_session_unmount(m->se);
 	watch_stop(m);
 	live_stop(m->live);
-	await_stop(m->await);
+	await_end(m->await);
 	desktop_stop(m->desktop);
 	control_stop(m->control);
+	/* Those who unlock end it, too: only then is it freed. */
+	await_stop(m->await);
+	m->await = NULL;
+	/* What is unlocked is remembered: nobody is left to do so. */
+	if (is_forgotten)
+		remember_forget(m->p->name);
 	leftover_stop(m->leftover);
 	/* Still open at a forced unmount: flushed and closed here. */
 	stage_close(&m->stage);
@@ -453,6 +460,7 @@ int
 mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
 {
 	struct mount *m = calloc(1, sizeof(*m));
+	bool is_forgotten = false;
 	int r;
 
 	if (!m)
@@ -476,10 +484,9 @@ mount_run(const struct mount_conf *c, struct mount_left *ret, struct err *e)
 		log_info("unmounted r=%d", r);
 		manager_tell("STOPPING=1\nSTATUS=unmounted");
 		/* SIGTERM may be a restart; the user ends it otherwise. */
-		if (r == 0 && m->end_signal != SIGTERM)
-			remember_forget(m->p->name);
+		is_forgotten = r == 0 && m->end_signal != SIGTERM;
 	}
-	mount_down(m, ret);
+	mount_down(m, is_forgotten, ret);
 	if (m->lock_fd >= 0)
 		(void)close(m->lock_fd);
 	signals_done(&m->signals);

@@ -2,7 +2,6 @@
 #include "fs/stage.h"
 
 #include <errno.h>
-#include <linux/fuse.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 
 #include "drive/drive.h"
 #include "fs/gate.h"
-#include "fs/ghost.h"
 #include "fs/handle.h"
 #include "fs/inval.h"
 #include "fs/live.h"
@@ -242,7 +240,11 @@ stage_unlock(struct stage *s, const struct secret *with, bool is_slot,
 	r = change_begin(s, e);
 	if (r < 0)
 		return r;
-	if (stage_is_locked(s)) {
+	/* Nobody would take it down again, nor forget what is remembered. */
+	if (s->ctx.is_stopping) {
+		r = err_set(e, -ECANCELED, "drive '%s' is being unmounted",
+		    s->p->name);
+	} else if (stage_is_locked(s)) {
 		struct names t = { NULL, 0, 0 };
 
 		r = is_slot ? slot_use(s->p, with, e) :
@@ -438,63 +440,4 @@ void
 stage_leave(struct stage *s)
 {
 	gate_leave(s->commands);
-}
-
-/* ---- requests ----------------------------------------------------------- */
-
-/* File managers ask for ever how what they show is: that is no use of it. */
-static bool
-is_use(const struct fuse_in_header *h, const uint8_t *body, size_t len)
-{
-	static const char state[] = OPS_STATE_NAME;
-	const size_t skip = sizeof(struct fuse_getxattr_in);
-
-	switch (h->opcode) {
-	case FUSE_STATFS:
-	case FUSE_FORGET:
-	case FUSE_BATCH_FORGET:
-		return false;
-	case FUSE_GETXATTR:
-		return len < skip + sizeof(state) ||
-		    memcmp(body + skip, state, sizeof(state)) != 0;
-	default:
-		return true;
-	}
-}
-
-enum loop_way
-stage_request(void *arg, void *req, size_t len)
-{
-	struct stage *s = arg;
-	struct fuse_in_header h;
-	bool is_own;
-
-	if (len < sizeof(h))
-		return LOOP_PASS;
-	memcpy(&h, req, sizeof(h));
-	is_own = live_is_own(s->live, h.pid);
-	if (live_take(s->live, req, len))
-		return LOOP_ANSWERED;
-	memcpy(&h, req, sizeof(h));
-	if (h.opcode == FUSE_INIT || h.opcode == FUSE_DESTROY)
-		return LOOP_PASS;
-	if (!is_own && is_use(&h, (const uint8_t *)req + sizeof(h),
-	    len - sizeof(h)))
-		atomic_store_explicit(&s->used_ms, clock_mono_ms(),
-		    memory_order_relaxed);
-	if (ghost_take(s, req, len))
-		return LOOP_ANSWERED;
-	/* What raw.c did not take came while there was no drive; the library
-	 * would say that there is no such request, for ever. */
-	if (!locked_is_own(req, len) && h.opcode != FUSE_TMPFILE &&
-	    gate_enter(s->requests))
-		return LOOP_ENTERED;
-	locked_answer(&s->note, req, len, is_own);
-	return LOOP_ANSWERED;
-}
-
-void
-stage_answered(void *arg)
-{
-	gate_leave(((struct stage *)arg)->requests);
 }

@@ -238,6 +238,22 @@ check "a signal ends it" kill "$MPID"
 check "in order, and soon" daemon_gone 10
 refuse "and the command with it" pgrep -xf "sleep 1000.$$"
 
+# While it is waited for somebody unlocks the drive, and it ends meanwhile.
+echo "remember = 3600" >>"$T/config/coffre/$NAME.conf"
+ended=0
+for pause in 0.05 0.1 0.15 0.3; do
+	need "with a command that does not end it is mounted" mount_unattended
+	unlock >/dev/null 2>&1 8>&- &
+	late=$!
+	sleep "$pause"
+	until_ok 20 umount "$T/mnt" && daemon_gone 30 &&
+	    [ ! -e "$T/run/coffre/$NAME.slot" ] && ended=$((ended + 1))
+	wait "$late"
+done
+check "ended while it is unlocked it ends in order, and remembers nothing" \
+    [ "$ended" -eq 4 ]
+sed -i '/^remember = /d' "$T/config/coffre/$NAME.conf"
+
 # The first time it takes too long.
 cat >"$T/slow" <<END
 #!/bin/sh
