@@ -16,9 +16,17 @@ is_ghost(struct stage *s, const struct fuse_in_header *h, const uint8_t *body,
 {
 	bool is_last = h->opcode == FUSE_RELEASE ||
 	    h->opcode == FUSE_RELEASEDIR;
+	struct fuse_setattr_in set;
 	uint64_t fh;
 
 	switch (h->opcode) {
+	case FUSE_SETATTR:
+		/* ftruncate(2): the size would be another all the same. */
+		if (len < sizeof(set))
+			return false;
+		memcpy(&set, body, sizeof(set));
+		return set.valid & FATTR_FH &&
+		    handles_is_ghost(s->ctx.handles, set.fh, false);
 	case FUSE_COPY_FILE_RANGE:
 		/* Two handles: the second lies behind two other numbers. */
 		if (len >= 32) {

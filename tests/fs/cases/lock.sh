@@ -136,6 +136,38 @@ two' cat "$M/open"
 check "closed, it is in nobody's way" "$COFFRE" lock "$NAME"
 need "it is unlocked" unlock
 
+# outlives WHAT: a program has a file and a folder open while the drive is
+# locked by force and unlocked, and then tries that.
+outlives() {
+	echo content >"$M/kept" || return 1
+	python3 - "$COFFRE" "$NAME" "$PASS" "$M" "$1" <<'END'
+import os, subprocess, sys
+coffre, name, secret, where, what = sys.argv[1:]
+f = open(where + "/kept", "r+")
+folder = os.open(where + "/deep", os.O_RDONLY | os.O_DIRECTORY)
+# The second is answered by the kernel alone.
+if not os.listdir(folder) or not os.listdir(folder):
+    sys.exit("nothing is listed")
+tries = {"cut": lambda: f.truncate(0), "list": lambda: os.listdir(folder)}
+def is_refused():
+    try:
+        tries[what]()
+    except OSError:
+        return True
+    print(what, "is no error")
+    return False
+subprocess.run([coffre, "lock", "--force", name], check=True)
+is_well = is_refused()
+subprocess.run([coffre, "unlock", name, "--passphrase-command",
+    "echo " + secret], check=True)
+is_well = is_refused() and is_well
+with open(where + "/kept") as again:
+    is_well = again.read() == "content\n" and is_well
+sys.exit(not is_well)
+END
+}
+check "a file that was open then cannot be cut" outlives cut
+
 # ---- again and again, under load
 
 (
