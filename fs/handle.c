@@ -108,9 +108,10 @@ handle_file(struct handles *t, struct drive_file *f, uint64_t ino, int flags,
 }
 
 int
-handle_dir(struct handles *t, struct drive_dir *d, struct handle **ret)
+handle_dir(struct handles *t, struct drive_dir *d, uint64_t ino,
+    struct handle **ret)
 {
-	return handle_add(t, NULL, d, 0, false, ret);
+	return handle_add(t, NULL, d, ino, false, ret);
 }
 
 int

@@ -24,7 +24,7 @@ struct handle {
 	struct handles *in;
 	struct drive_file *file;	/* one of the two, or neither */
 	struct drive_dir *dir;
-	uint64_t ino;		/* of the file */
+	uint64_t ino;		/* 0: of what is made up */
 	bool may_map;		/* for writing */
 	bool no_atime;		/* a folder's: opened with O_NOATIME */
 	bool is_fetched;	/* atomic: a read waited for the store */
@@ -36,11 +36,12 @@ int handles_new(struct handles **ret);
 /* Close everything that is still open, and free. */
 void handles_free(struct handles *t);
 
-/* A handle for f (inode ino, opened with flags) or d, which it takes over
+/* A handle for f (opened with flags) or d, of inode ino, which it takes over
  * (also on error). */
 int handle_file(struct handles *t, struct drive_file *f, uint64_t ino,
     int flags, struct handle **ret);
-int handle_dir(struct handles *t, struct drive_dir *d, struct handle **ret);
+int handle_dir(struct handles *t, struct drive_dir *d, uint64_t ino,
+    struct handle **ret);
 /* For the file that is made up: neither of the two. */
 int handle_virtual(struct handles *t, struct handle **ret);
 /* May a program have it mapped for writing?  The kernel keeps the handle as
@@ -54,7 +55,7 @@ void handles_end(struct handles *t);
 bool handles_has_ghosts(struct handles *t);
 /* Is it one?  is_last: it is released. */
 bool handles_is_ghost(struct handles *t, uint64_t fh, bool is_last);
-/* Each file that a ghost had open; fn must not use handles. */
+/* Each file or folder that a ghost had open; fn must not use handles. */
 void handles_each_ghost(struct handles *t, void (*fn)(void *arg,
     uint64_t ino), void *arg);
 /* Likewise, each that a program may have mapped for writing. */

@@ -28,7 +28,7 @@ op_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 
 	r = drive_opendir(drive_of(req), ino, &d);
 	if (r == 0)
-		r = handle_dir(ctx_of(req)->handles, d, &h);
+		r = handle_dir(ctx_of(req)->handles, d, ino, &h);
 	if (r == 0)
 		h->no_atime = (fi->flags & O_NOATIME) != 0;
 	if (r == 0 && fuse_req_ctx(req)->uid == getuid())

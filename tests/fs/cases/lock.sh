@@ -167,6 +167,7 @@ sys.exit(not is_well)
 END
 }
 check "a file that was open then cannot be cut" outlives cut
+check "a folder that was cannot be listed" outlives list
 
 # ---- again and again, under load
 
