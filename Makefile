@@ -146,8 +146,8 @@ $(B)/tests/tools/fault_proxy $(B)/tests/tools/link_proxy: \
 # The program, with another device's changes let in from outside.
 $(B)/tests/tools/coffre_remote: $(FSOBJ)
 $(B)/tests/tools/coffre_remote: ALLL += -Wl,--wrap=drive_set_notify
-# The program, killed before a durable step.
-$(B)/tests/tools/coffre_stop: $(FSOBJ)
+# The program, killed before a durable step; on a disk that takes no more.
+$(B)/tests/tools/coffre_stop $(B)/tests/tools/coffre_full: $(FSOBJ)
 
 # Reads vectors of the merge rules, also those of other implementations.
 $(B)/tests/merge_view: $(B)/tests/tools/merge_view

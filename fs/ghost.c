@@ -57,16 +57,27 @@ is_ghost(struct stage *s, const struct fuse_in_header *h, const uint8_t *body,
 }
 
 static void
-ghost_answer(const struct stage *s, const struct fuse_in_header *h)
+ghost_answer(const struct stage *s, const struct fuse_in_header *h,
+    const uint8_t *body)
 {
 	struct fuse_out_header out = { .len = sizeof(out),
 	    .unique = h->unique };
+	uint64_t fh;
 
-	/* Closing it loses nothing: what was written before is kept, and what
-	 * was written since has failed. */
-	if (h->opcode != FUSE_RELEASE && h->opcode != FUSE_RELEASEDIR &&
-	    h->opcode != FUSE_FLUSH)
+	switch (h->opcode) {
+	case FUSE_RELEASE:
+	case FUSE_RELEASEDIR:
+		break;
+	case FUSE_FLUSH:
+		/* Closing it loses nothing: what was written before is kept,
+		 * or it was not and is told here, and what was written since
+		 * has failed. */
+		memcpy(&fh, body, sizeof(fh));
+		out.error = handles_ghost_error(s->ctx.handles, fh);
+		break;
+	default:
 		out.error = -EIO;
+	}
 	if (write(s->note.fd, &out, sizeof(out)) < 0)
 		log_debug("reply: r=%d", -errno);
 }
@@ -75,13 +86,13 @@ bool
 ghost_take(struct stage *s, const void *req, size_t len)
 {
 	struct fuse_in_header h;
+	const uint8_t *body = (const uint8_t *)req + sizeof(h);
 
 	if (!handles_has_ghosts(s->ctx.handles))
 		return false;
 	memcpy(&h, req, sizeof(h));
-	if (!is_ghost(s, &h, (const uint8_t *)req + sizeof(h),
-	    len - sizeof(h)))
+	if (!is_ghost(s, &h, body, len - sizeof(h)))
 		return false;
-	ghost_answer(s, &h);
+	ghost_answer(s, &h, body);
 	return true;
 }

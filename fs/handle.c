@@ -178,6 +178,7 @@ handles_end(struct handles *t)
 		if (r < 0)
 			log_error("a file that was open could not be kept: "
 			    "r=%d", r);
+		h->error = r;
 		mutex_lock(&t->lock);
 		LIST_INSERT_HEAD(&t->ghosts, h, link);
 		(void)atomic_fetch_add(&t->nghosts, 1);
@@ -208,6 +209,20 @@ handles_is_ghost(struct handles *t, uint64_t fh, bool is_last)
 	if (h && is_last)
 		free(h);
 	return h != NULL;
+}
+
+int
+handles_ghost_error(struct handles *t, uint64_t fh)
+{
+	struct handle *h;
+	int r = 0;
+
+	mutex_lock(&t->lock);
+	LIST_FOREACH(h, &t->ghosts, link)
+		if ((uintptr_t)h == fh)
+			r = h->error;
+	mutex_unlock(&t->lock);
+	return r;
 }
 
 /* fn is called without the lock, as it may end in a request. */

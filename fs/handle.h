@@ -25,6 +25,7 @@ struct handle {
 	struct drive_file *file;	/* one of the two, or neither */
 	struct drive_dir *dir;
 	uint64_t ino;		/* 0: of what is made up */
+	int error;		/* of a ghost: of closing it */
 	bool may_map;		/* for writing */
 	bool no_atime;		/* a folder's: opened with O_NOATIME */
 	bool is_fetched;	/* atomic: a read waited for the store */
@@ -55,6 +56,8 @@ void handles_end(struct handles *t);
 bool handles_has_ghosts(struct handles *t);
 /* Is it one?  is_last: it is released. */
 bool handles_is_ghost(struct handles *t, uint64_t fh, bool is_last);
+/* What closing it has come to, 0 or a negative errno. */
+int handles_ghost_error(struct handles *t, uint64_t fh);
 /* Each file or folder that a ghost had open; fn must not use handles. */
 void handles_each_ghost(struct handles *t, void (*fn)(void *arg,
     uint64_t ino), void *arg);

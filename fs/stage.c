@@ -309,6 +309,16 @@ commands_hold(struct stage *s, enum stage_how how, struct err *e)
 	    "'%s': try again when it is done", s->p->name) : 0;
 }
 
+static void
+hold_end(struct stage *s, bool is_forced)
+{
+	gate_open(s->requests);
+	thumbs_go(s->ctx.thumbs);
+	gate_open(s->commands);
+	if (is_forced)
+		force(s, false);
+}
+
 /* Nobody uses the drive, and whoever comes waits. */
 static int
 hold(struct stage *s, enum stage_how how, struct err *e)
@@ -342,12 +352,22 @@ hold(struct stage *s, enum stage_how how, struct err *e)
 		r = in_use(s, e);
 	else
 		return 0;
-	gate_open(s->requests);
-	thumbs_go(s->ctx.thumbs);
-	gate_open(s->commands);
-	if (is_forced)
-		force(s, false);
+	hold_end(s, is_forced);
 	return r;
+}
+
+/* Of those that were closed as well: what could not be committed then is kept
+ * by the drive alone, which goes. */
+static int
+keep_written(struct stage *s, enum stage_how how, struct err *e)
+{
+	int r = drive_commit_all(s->p->drive);
+
+	if (r == 0)
+		return 0;
+	hold_end(s, how == STAGE_FORCE);
+	return err_set(e, r, "what was written cannot be kept: %s",
+	    strerror(-r));
 }
 
 static void
@@ -389,6 +409,8 @@ stage_lock(struct stage *s, enum stage_how how, struct stage_left *ret,
 		return r;
 	if (!stage_is_locked(s)) {
 		r = hold(s, how, e);
+		if (r == 0)
+			r = keep_written(s, how, e);
 		if (r < 0)
 			goto out;
 		names_get(s->p->drive, &t);

@@ -69,7 +69,8 @@ int stage_unlock(struct stage *s, const struct secret *with, bool is_slot,
 /*
  * Take the drive down: what was written is kept, the keys are wiped, the
  * kernel forgets what it remembered.  -EBUSY: files are open, or a command is
- * at work; forced, the files fail from now on and the commands are ended.
+ * at work; forced, the files fail from now on and the commands are ended.  It
+ * is also refused when something that was written cannot be committed.
  */
 int stage_lock(struct stage *s, enum stage_how how, struct stage_left *ret,
     struct err *e);
