@@ -37,7 +37,7 @@ stage_request(void *arg, void *req, size_t len)
 {
 	struct stage *s = arg;
 	struct fuse_in_header h;
-	bool is_own;
+	bool is_own, has_entered, is_taken;
 
 	if (len < sizeof(h))
 		return LOOP_PASS;
@@ -56,10 +56,16 @@ stage_request(void *arg, void *req, size_t len)
 		return LOOP_ANSWERED;
 	/* What raw.c did not take came while there was no drive; the library
 	 * would say that there is no such request, for ever. */
-	if (!locked_is_own(req, len) && h.opcode != FUSE_TMPFILE &&
-	    gate_enter(s->requests))
+	has_entered = !locked_is_own(req, len) && h.opcode != FUSE_TMPFILE &&
+	    gate_enter(s->requests);
+	/* While it waited at the gate its file may have become one. */
+	is_taken = ghost_take(s, req, len);
+	if (has_entered && !is_taken)
 		return LOOP_ENTERED;
-	locked_answer(&s->note, req, len, is_own);
+	if (has_entered)
+		gate_leave(s->requests);
+	if (!is_taken)
+		locked_answer(&s->note, req, len, is_own);
 	return LOOP_ANSWERED;
 }
 
