@@ -287,14 +287,14 @@ socket_make(struct control *c)
 static void
 control_close(struct control *c) NO_TSA
 {
+	while (c->nbyes > 0)
+		(void)close(c->byes[--c->nbyes]);
 	if (c->dir_fd >= 0)
 		(void)close(c->dir_fd);
 	if (c->listen_fd >= 0)
 		(void)close(c->listen_fd);
 	if (c->stop_fd >= 0)
 		(void)close(c->stop_fd);
-	if (c->bye_fd >= 0)
-		(void)close(c->bye_fd);
 	mutex_done(&c->lock);
 	free(c);
 }
@@ -309,7 +309,7 @@ control_start(const struct control_host *h, struct control **ret,
 	if (!c)
 		return err_set(e, -ENOMEM, "out of memory");
 	c->host = *h;
-	c->bye_fd = c->listen_fd = -1;
+	c->listen_fd = -1;
 	atomic_flag_clear(&c->is_store_busy);
 	mutex_init(&c->lock, RANK_MOUNT);
 	c->stop_fd = eventfd(0, EFD_CLOEXEC);
@@ -362,12 +362,13 @@ void
 control_free(struct control *c, uint64_t ops_left, uint64_t bytes_left) NO_TSA
 {
 	struct control_conn k;
+	unsigned i;
 
 	if (!c)
 		return;
-	if (c->bye_fd >= 0) {
+	for (i = 0; i < c->nbyes; i++) {
 		memset(&k, 0, sizeof(k));
-		k.fd = c->bye_fd;
+		k.fd = c->byes[i];
 		control_send(&k, json_pack("{s:b, s:I, s:I}", "ok", 1,
 		    "ops_left", (json_int_t)ops_left,
 		    "bytes_left", (json_int_t)bytes_left));

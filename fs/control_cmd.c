@@ -167,12 +167,47 @@ do_sync(struct control_conn *k, const struct control_req *q)
 	    "advice", json_text(s.advice)));
 }
 
+/* One more that hears the end: a descriptor of its own, or -1: it does not. */
+static int
+bye_add(struct control *c, int conn_fd)
+{
+	int fd = fcntl(conn_fd, F_DUPFD_CLOEXEC, 0);
+	bool is_room;
+
+	if (fd < 0)
+		return -1;
+	mutex_lock(&c->lock);
+	is_room = c->nbyes < CONTROL_CONNS;
+	if (is_room)
+		c->byes[c->nbyes++] = fd;
+	mutex_unlock(&c->lock);
+	if (is_room)
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
+static void
+bye_remove(struct control *c, int fd)
+{
+	unsigned i;
+
+	if (fd < 0)
+		return;
+	mutex_lock(&c->lock);
+	for (i = 0; i + 1 < c->nbyes && c->byes[i] != fd; i++)
+		;
+	c->byes[i] = c->byes[--c->nbyes];
+	mutex_unlock(&c->lock);
+	(void)close(fd);
+}
+
 static void
 do_unmount(struct control_conn *k, const struct control_req *q)
 {
 	const struct control_host *h = &k->c->host;
 	struct err e = { "" };
-	int fd, old, r;
+	int fd, r;
 
 	/* The mount may end before it is answered. */
 	k->is_kept = true;
@@ -187,13 +222,7 @@ do_unmount(struct control_conn *k, const struct control_req *q)
 		return;
 	}
 	/* Kept until all is over: the last line says what is left. */
-	fd = fcntl(k->fd, F_DUPFD_CLOEXEC, 0);
-	mutex_lock(&k->c->lock);
-	old = k->c->bye_fd;
-	k->c->bye_fd = fd;
-	mutex_unlock(&k->c->lock);
-	if (old >= 0)
-		(void)close(old);
+	fd = bye_add(k->c, k->fd);
 	r = h->unmount(h->arg, false, &e);
 	if (r >= 0) {
 		if (r == 1)
@@ -202,14 +231,7 @@ do_unmount(struct control_conn *k, const struct control_req *q)
 		return;
 	}
 	k->is_kept = false;
-	mutex_lock(&k->c->lock);
-	if (k->c->bye_fd == fd)
-		k->c->bye_fd = -1;
-	else
-		fd = -1;
-	mutex_unlock(&k->c->lock);
-	if (fd >= 0)
-		(void)close(fd);
+	bye_remove(k->c, fd);
 	control_error(k, r, e.msg);
 }
 

@@ -35,7 +35,9 @@ struct control {
 	struct control_conn conn[CONTROL_CONNS];	/* listener's, then
 							 * control_stop's */
 	struct mutex lock;
-	int bye_fd GUARDED_BY(lock);	/* who asked to unmount; -1: nobody */
+	int byes[CONTROL_CONNS] GUARDED_BY(lock);	/* who asked to
+							 * unmount */
+	unsigned nbyes GUARDED_BY(lock);
 	atomic_flag is_store_busy;	/* one works on the stores as such */
 };
 

@@ -208,6 +208,9 @@ if unshare -m true 2>/dev/null; then
 	check "it is not mounted here" fails is_mounted
 	check "it is for the other one" nsenter -m -t "$other" \
 	    test -d "$T/mnt/work"
+	refuse "there is nothing to unmount for another" \
+	    timeout 60 "$COFFRE" unmount "$NAME"
+	check "who unmounted first waits on" kill -0 "$waiter"
 	kill "$other"
 	check "with that it ends" wait "$waiter"
 	need "the daemon ends" daemon_gone 60
