@@ -275,7 +275,8 @@ do_fsck(struct control_conn *k, const struct control_req *q)
 	struct err e = { "" };
 	int n, m = 0;
 
-	n = drive_fsck(p->drive, q->is_repair, fsck_say, k);
+	n = drive_fsck_until(p->drive, q->is_repair, control_is_stopped,
+	    fsck_say, k);
 	if (n >= 0 && q->is_remote) {
 		k->is_remote = true;
 		m = control_is_over(k->c) ? -ECANCELED : sync_check(p->store,

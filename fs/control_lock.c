@@ -18,6 +18,14 @@ control_is_over(const struct control *c)
 	return c->is_stopping || c->host.stage->is_forced;
 }
 
+bool
+control_is_stopped(void *arg)
+{
+	const struct control_conn *k = arg;
+
+	return control_is_over(k->c) || k->is_gone;
+}
+
 void
 control_lock(struct control_conn *k, const struct control_req *q)
 {

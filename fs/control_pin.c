@@ -19,14 +19,6 @@
 #define LOOK_MS 200		/* between looks how much is here */
 #define LOOK_MAX_MS 5000
 
-static bool
-on_stopped(void *arg)
-{
-	const struct control_conn *k = arg;
-
-	return control_is_over(k->c) || k->is_gone;
-}
-
 /* The whole path of an inode; "" if that cannot be told. */
 static json_t *
 path_json(const struct control_conn *k, uint64_t ino)
@@ -103,7 +95,7 @@ wait_here(struct control_conn *k, const struct control_req *q,
 
 	while (r == 0) {
 		from = clock_mono_ms();
-		r = drive_measure(d, q->ino, on_stopped, k, h);
+		r = drive_measure(d, q->ino, control_is_stopped, k, h);
 		if (r < 0 || h->here >= h->bytes)
 			break;
 		control_send(k, json_pack("{s:{s:I, s:I}}", "progress",
@@ -164,7 +156,7 @@ do_pin(struct control_conn *k, const struct control_req *q)
 	if (r == -EEXIST)
 		r = 0;
 	if (r == 0)
-		r = drive_measure(d, q->ino, on_stopped, k, &h);
+		r = drive_measure(d, q->ino, control_is_stopped, k, &h);
 	if (r < 0) {
 		control_error(k, r, r == -ENOENT ? N_("it is not there any "
 		    "more") :
@@ -242,7 +234,7 @@ do_free(struct control_conn *k, const struct control_req *q)
 	json_t *o;
 	int r;
 
-	r = drive_let_go(d, q->ino, on_stopped, k, &h, &freed, &pinned);
+	r = drive_let_go(d, q->ino, control_is_stopped, k, &h, &freed, &pinned);
 	if (r < 0) {
 		control_error(k, r, strerror(-r));
 		return;

@@ -43,6 +43,9 @@ struct control {
 
 /* The mount ends, or is locked by force: so do commands. */
 bool control_is_over(const struct control *c);
+/* The same for a command (a struct control_conn), whose client may have gone;
+ * for who calls back. */
+bool control_is_stopped(void *arg);
 /* Send a line; takes over o. */
 void control_send(struct control_conn *k, json_t *o);
 /* control_cmd.c: answer one request. */

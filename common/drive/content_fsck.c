@@ -18,6 +18,7 @@
 struct check {
 	struct drive *d;
 	bool repair;
+	bool (*stop)(void *arg);	/* NULL: never */
 	void (*say)(void *arg, const char *finding);
 	void *arg;
 	int left;		/* findings not repaired */
@@ -225,6 +226,8 @@ check_inode_rows(struct check *c, struct step *s)
 	int r = 0;
 
 	for (k = 0; k < s->n && r >= 0; k++) {
+		if (c->stop && c->stop(c->arg))
+			return -ECANCELED;
 		if (s->v[k].ino == c->unread)
 			continue;
 		r = check_inode(c, s->v[k].ino);
@@ -247,10 +250,11 @@ check_inode_rows(struct check *c, struct step *s)
 }
 
 int
-content_fsck(struct drive *d, bool repair,
+content_fsck(struct drive *d, bool repair, bool (*stop)(void *arg),
     void (*say)(void *arg, const char *finding), void *arg)
 {
-	struct check c = { .d = d, .repair = repair, .say = say, .arg = arg };
+	struct check c = { .d = d, .repair = repair, .stop = stop, .say = say,
+	    .arg = arg };
 	struct step *s = calloc(1, sizeof(*s));
 	int r = s ? 1 : -ENOMEM;
 

@@ -354,5 +354,9 @@ void drive_set_notify(struct drive *d, const struct drive_notify *n);
  * or a negative errno. */
 int drive_fsck(struct drive *d, bool repair,
     void (*say)(void *arg, const char *finding), void *arg);
+/* The same until stop (with the same arg, a lock of the drive held) says so:
+ * -ECANCELED, and what was under way is as it was. */
+int drive_fsck_until(struct drive *d, bool repair, bool (*stop)(void *arg),
+    void (*say)(void *arg, const char *finding), void *arg);
 
 #endif

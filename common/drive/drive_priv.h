@@ -331,7 +331,7 @@ void content_close_all(struct drive *d);		/* at drive_close */
 void content_tick(struct drive *d);
 /* Counters of blocks for drive_usage, and fsck's part of content. */
 void content_usage(struct drive *d, struct drive_usage *ret);
-int content_fsck(struct drive *d, bool repair,
+int content_fsck(struct drive *d, bool repair, bool (*stop)(void *arg),
     void (*say)(void *arg, const char *finding), void *arg);
 /* Everything committed is on the disk: block file, then the log. */
 int drive_sync_disk(struct drive *d);

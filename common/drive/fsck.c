@@ -46,6 +46,12 @@ fsck_say(struct fsck *f, bool is_mended, const char *fmt, ...)
 		f->nsay++;
 }
 
+int
+fsck_goes_on(const struct fsck *f)
+{
+	return f->stop && f->stop(f->arg) ? -ECANCELED : 0;
+}
+
 const char *
 fsck_path(struct fsck *f, uint64_t ino, char *out) NO_TSA
 {
@@ -140,6 +146,8 @@ inodes_scan(struct fsck *f) NO_TSA
 			    (unsigned long long)ino, i.kind);
 		}
 		r = fsck_add(f, &i, is_unread);
+		if (r == 0)
+			r = fsck_goes_on(f);
 		if (r < 0)
 			break;
 	}
@@ -268,7 +276,7 @@ names_scan(struct fsck *f) NO_TSA
 	do {
 		n = names_batch(f, v, &last, is_first);
 		is_first = false;
-		r = n < 0 ? n : 0;
+		r = n < 0 ? n : fsck_goes_on(f);
 		for (k = 0; k < n && r == 0; k++) {
 			if (v[k].is_open) {
 				r = name_check_one(f, &v[k].x);
@@ -381,6 +389,8 @@ nodes_check(struct fsck *f)
 
 	HASH_ITER(hh, f->nodes, n, t) {
 		r = node_check(f, n);
+		if (r == 0)
+			r = fsck_goes_on(f);
 		if (r < 0)
 			break;
 	}
@@ -412,10 +422,10 @@ fsck_tree(struct fsck *f) NO_TSA
 }
 
 int
-drive_fsck(struct drive *d, bool repair,
+drive_fsck_until(struct drive *d, bool repair, bool (*stop)(void *arg),
     void (*say)(void *arg, const char *finding), void *arg)
 {
-	struct fsck f = { .d = d, .repair = repair };
+	struct fsck f = { .d = d, .repair = repair, .stop = stop, .arg = arg };
 	char name[VAULT_NAME_MAX + 1];
 	struct fnode *n, *t;
 	uint64_t folder;
@@ -439,6 +449,13 @@ drive_fsck(struct drive *d, bool repair,
 		notify_entry(d, folder, name, 0);
 		notify_inode(d, folder);
 	}
-	r = content_fsck(d, repair, say, arg);
+	r = content_fsck(d, repair, stop, say, arg);
 	return r < 0 ? r : r + f.left;
+}
+
+int
+drive_fsck(struct drive *d, bool repair,
+    void (*say)(void *arg, const char *finding), void *arg)
+{
+	return drive_fsck_until(d, repair, NULL, say, arg);
 }

@@ -38,6 +38,8 @@ struct fplace {
 struct fsck {
 	struct drive *d;
 	bool repair;
+	bool (*stop)(void *arg);	/* NULL: never */
+	void *arg;
 	char **say;		/* findings */
 	size_t nsay, say_cap;
 	int left;		/* not mended */
@@ -50,6 +52,8 @@ struct fsck {
 /* Note a finding; is_mended: it is being put right. */
 void fsck_say(struct fsck *f, bool is_mended, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* To be looked at as it goes on: 0 or -ECANCELED. */
+int fsck_goes_on(const struct fsck *f);
 int fsck_add(struct fsck *f, const struct inode *i, bool is_unread);
 struct fnode *fsck_node(struct fsck *f, uint64_t ino);
 /* The path for people, or "inode N".  out has room for 512 bytes. */

@@ -114,7 +114,9 @@ published_check(struct fsck *f) NO_TSA
 	HASH_ITER(hh, f->nodes, n, t) {
 		if (n->ino == DRIVE_ROOT_INO || n->is_unread)
 			continue;
-		r = inode_load(f->d, n->ino, &i);
+		r = fsck_goes_on(f);
+		if (r == 0)
+			r = inode_load(f->d, n->ino, &i);
 		if (r < 0)
 			return r;
 		if (!inode_is_published(&i) || i.flags & INODE_ORPHAN)
@@ -182,6 +184,9 @@ dentry_ids_check(struct fsck *f) NO_TSA
 
 	r = dentry_ids_load(f, &b);
 	for (at = 0; at < b.len && r == 0; at += sizeof(w)) {
+		r = fsck_goes_on(f);
+		if (r < 0)
+			break;
 		memcpy(&w, b.data + at, sizeof(w));
 		/* Without a place: it is on its way. */
 		if (!w.is_placed && fsck_node(f, w.ino))
@@ -368,6 +373,8 @@ xattrs_check(struct fsck *f) NO_TSA
 			    "not verify", fsck_path(f, ino, path));
 			r = 0;
 		}
+		if (r == 0)
+			r = fsck_goes_on(f);
 	}
 	buf_done(&k.b);
 	return r;

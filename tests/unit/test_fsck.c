@@ -281,6 +281,53 @@ START_TEST(dangling_references_go)
 }
 END_TEST
 
+static unsigned looks, looks_max;
+
+static bool
+on_look(void *arg)
+{
+	(void)arg;
+	return looks++ == looks_max;
+}
+
+/* Wherever it is stopped; where it mended until then, that is undone. */
+START_TEST(it_can_be_stopped)
+{
+	uint64_t d = fix_mkdir(&f, ROOT, "d");
+	uint64_t ino = fix_mkfile(&f, ROOT, "gone");
+	struct drive_attr a;
+	bool is_tree = true;
+	unsigned names;
+	int r;
+
+	(void)fix_write(&f, d, "f", "x");
+	(void)fix_write(&f, ROOT, "g", "y");
+	ck_assert_int_eq(drive_setxattr(f.d, &fix_me, d, "user.a", "b", 1,
+	    0), 0);
+	names = fix_attr(&f, ROOT).nlink;
+	change(ROOT, more_links);
+	spoil_sql(f.d, "DELETE FROM inode WHERE ino = %llu",
+	    (unsigned long long)ino);
+	for (looks_max = 0;; looks_max++) {
+		looks = 0;
+		r = drive_fsck_until(f.d, true, on_look, say, NULL);
+		if (r != -ECANCELED)
+			break;
+		ck_assert_int_eq(drive_getattr(f.d, ROOT, &a), 0);
+		if (is_tree && a.nlink == names)
+			is_tree = false;
+		ck_assert_uint_eq(a.nlink, is_tree ? names + 5 : names);
+	}
+	/* The blocks come last. */
+	ck_assert(!is_tree);
+	ck_assert_int_eq(r, 0);
+	ck_assert_uint_gt(looks_max, 10);
+	said[0] = '\0';
+	ck_assert_int_eq(drive_fsck(f.d, false, say, NULL), 0);
+	ck_assert_str_eq(said, "");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -302,6 +349,7 @@ main(void)
 	tcase_add_test(t, a_row_moved_to_another_place_does_not_verify);
 	tcase_add_test(t, a_folder_inside_itself_is_taken_out);
 	tcase_add_test(t, dangling_references_go);
+	tcase_add_test(t, it_can_be_stopped);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
