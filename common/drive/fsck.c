@@ -90,6 +90,7 @@ bad_add(struct fsck *f, const struct place *at, bool is_open)
 		f->bad_cap = cap;
 	}
 	f->bad[f->nbad].at = *at;
+	f->bad[f->nbad].folder = 0;
 	f->bad[f->nbad++].is_open = is_open;
 	return 0;
 }
@@ -426,13 +427,12 @@ drive_fsck_until(struct drive *d, bool repair, bool (*stop)(void *arg),
     void (*say)(void *arg, const char *finding), void *arg)
 {
 	struct fsck f = { .d = d, .repair = repair, .stop = stop, .arg = arg };
-	char name[VAULT_NAME_MAX + 1];
 	struct fnode *n, *t;
-	uint64_t folder;
 	size_t k;
 	int r;
 
 	r = fsck_tree(&f);
+	fsck_tell(&f, r == 0);
 	HASH_ITER(hh, f.nodes, n, t) {
 		HASH_DEL(f.nodes, n);
 		free(n);
@@ -445,10 +445,6 @@ drive_fsck_until(struct drive *d, bool repair, bool (*stop)(void *arg),
 	free(f.bad);
 	if (r < 0)
 		return r;
-	if (f.lost_dir && drive_name(d, f.lost_dir, &folder, name) == 0) {
-		notify_entry(d, folder, name, 0);
-		notify_inode(d, folder);
-	}
 	r = content_fsck(d, repair, stop, say, arg);
 	return r < 0 ? r : r + f.left;
 }

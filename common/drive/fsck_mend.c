@@ -6,10 +6,89 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "util/clock.h"
+
+/* ---- who is to know of it ------------------------------------------------ */
+
+static void
+change_add(struct fsck *f, uint64_t ino, const char *name)
+{
+	struct fchange *c = f->nchange ? &f->change[f->nchange - 1] : NULL;
+	size_t cap;
+
+	if (c && !c->name && !name && c->ino == ino)
+		return;
+	if (f->nchange == f->change_cap) {
+		cap = f->change_cap ? f->change_cap * 2 : 32;
+		c = realloc(f->change, cap * sizeof(*c));
+		if (!c)
+			return;
+		f->change = c;
+		f->change_cap = cap;
+	}
+	c = &f->change[f->nchange];
+	c->ino = ino;
+	c->name = name ? strdup(name) : NULL;
+	if (c->name || !name)
+		f->nchange++;
+}
+
+void
+fsck_changed(struct fsck *f, uint64_t ino, const char *name)
+{
+	if (name)
+		change_add(f, ino, name);
+	change_add(f, ino, NULL);
+}
+
+void
+fsck_tell(struct fsck *f, bool is_done)
+{
+	struct fchange *c;
+	size_t k;
+
+	for (k = 0; k < f->nchange; k++) {
+		c = &f->change[k];
+		if (is_done && c->name)
+			notify_entry(f->d, c->ino, c->name, 0);
+		else if (is_done)
+			notify_inode(f->d, c->ino);
+		free(c->name);
+	}
+	free(f->change);
+}
+
+/* ---- names --------------------------------------------------------------- */
+
+/* Which folders list what has to go: that is sorted by their keys. */
+static void
+folders_find(struct fsck *f) NO_TSA
+{
+	struct fnode *n, *t;
+	size_t lo, hi, mid;
+	int64_t dkey;
+
+	if (f->nbad == 0)
+		return;
+	HASH_ITER(hh, f->nodes, n, t) {
+		if (n->kind != OP_KIND_DIR && !n->is_unread)
+			continue;
+		dkey = place_folder(f->d, n->ino);
+		for (lo = 0, hi = f->nbad; lo < hi;) {
+			mid = lo + (hi - lo) / 2;
+			if (f->bad[mid].at.dkey < dkey)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+		for (; lo < f->nbad && f->bad[lo].at.dkey == dkey; lo++)
+			f->bad[lo].folder = n->ino;
+	}
+}
 
 /* Names that lead nowhere go. */
 int
@@ -19,6 +98,7 @@ fsck_drop(struct fsck *f) NO_TSA
 	size_t k;
 	int r = 0;
 
+	folders_find(f);
 	for (k = 0; k < f->nbad && r == 0; k++) {
 		memset(&x, 0, sizeof(x));
 		if (f->bad[k].is_open)
@@ -26,9 +106,14 @@ fsck_drop(struct fsck *f) NO_TSA
 		x.at = f->bad[k].at;
 		if (r == 0)
 			r = dentry_del(f->d, &x);
+		if (r == 0 && f->bad[k].folder)
+			fsck_changed(f, f->bad[k].folder,
+			    f->bad[k].is_open ? x.name : NULL);
 	}
 	return r;
 }
+
+/* ---- inodes -------------------------------------------------------------- */
 
 int
 fsck_mend_inode(struct fsck *f, struct fnode *n) NO_TSA
@@ -47,6 +132,7 @@ fsck_mend_inode(struct fsck *f, struct fnode *n) NO_TSA
 	n->nlink = i.nlink;
 	n->parent = i.parent;
 	n->flags = i.flags;
+	fsck_changed(f, n->ino, NULL);
 	return inode_save(f->d, &i);
 }
 
@@ -103,6 +189,7 @@ lost_dir(struct fsck *f) NO_TSA
 	if (r < 0)
 		return r;
 	f->lost_dir = i.ino;
+	fsck_changed(f, DRIVE_ROOT_INO, x.name);
 	n = fsck_node(f, i.ino);
 	n->has_first = n->is_reached = true;
 	n->first_parent = DRIVE_ROOT_INO;
@@ -155,6 +242,7 @@ fsck_hang(struct fsck *f, struct fnode *n) NO_TSA
 		struct fnode *was = fsck_node(f, old.parent);
 
 		r = dentry_del(d, &old);
+		fsck_changed(f, old.parent, old.name);
 		if (was && was->subdirs)
 			was->subdirs--;
 	}
@@ -187,5 +275,6 @@ fsck_hang(struct fsck *f, struct fnode *n) NO_TSA
 	n->names = 1;
 	n->has_first = true;
 	n->first_parent = f->lost_dir;
+	fsck_changed(f, f->lost_dir, x.name);
 	return r < 0 ? r : fsck_mend_inode(f, n);
 }

@@ -33,6 +33,13 @@ struct fnode {
 struct fplace {
 	struct place at;
 	bool is_open;		/* the row can be opened */
+	uint64_t folder;	/* that lists it; 0: none does */
+};
+
+/* To be told when all is committed. */
+struct fchange {
+	uint64_t ino;		/* the inode, or the folder of name */
+	char *name;		/* NULL: the inode itself */
 };
 
 struct fsck {
@@ -46,6 +53,8 @@ struct fsck {
 	struct fnode *nodes;
 	struct fplace *bad;
 	size_t nbad, bad_cap;
+	struct fchange *change;
+	size_t nchange, change_cap;
 	uint64_t lost_dir;	/* 0: not made yet */
 };
 
@@ -58,6 +67,11 @@ int fsck_add(struct fsck *f, const struct inode *i, bool is_unread);
 struct fnode *fsck_node(struct fsck *f, uint64_t ino);
 /* The path for people, or "inode N".  out has room for 512 bytes. */
 const char *fsck_path(struct fsck *f, uint64_t ino, char *out);
+/* Whoever remembers an inode, or a name in a folder (and the folder), is to
+ * forget it. */
+void fsck_changed(struct fsck *f, uint64_t ino, const char *name);
+/* Tell of that, or not (what was done is undone), and free the list. */
+void fsck_tell(struct fsck *f, bool is_done);
 int fsck_drop(struct fsck *f);
 int fsck_mend_inode(struct fsck *f, struct fnode *n);
 /* Give an inode without a name one in /lost+found-DATE. */

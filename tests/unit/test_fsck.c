@@ -281,6 +281,78 @@ START_TEST(dangling_references_go)
 }
 END_TEST
 
+static char told[1024];
+
+static void
+on_inode(void *arg, uint64_t ino)
+{
+	size_t len = strlen(told);
+
+	(void)arg;
+	(void)snprintf(told + len, sizeof(told) - len, "%llu;",
+	    (unsigned long long)ino);
+}
+
+static void
+on_entry(void *arg, uint64_t parent, const char *name, uint64_t gone)
+{
+	size_t len = strlen(told);
+
+	(void)arg;
+	(void)gone;
+	(void)snprintf(told + len, sizeof(told) - len, "%llu/%s;",
+	    (unsigned long long)parent, name);
+}
+
+static bool
+was_told(uint64_t ino, const char *name)
+{
+	char want[64];
+
+	(void)snprintf(want, sizeof(want), name ? "%llu/%s;" : "%llu;",
+	    (unsigned long long)ino, name);
+	return strstr(told, want) != NULL;
+}
+
+/* Whoever remembers names and counts would go on with what was wrong. */
+START_TEST(what_was_mended_is_told)
+{
+	static const struct drive_notify to = { on_inode, on_entry, NULL,
+	    NULL };
+	uint64_t d = fix_mkdir(&f, ROOT, "folder");
+	uint64_t sub = fix_mkdir(&f, d, "sub");
+	uint64_t ino = fix_mkfile(&f, d, "file");
+	struct dentry x;
+
+	(void)fix_mkfile(&f, sub, "in");
+	/* A second name of a folder. */
+	ck_assert_int_eq(drive_begin_internal(f.d), 0);
+	ck_assert_int_eq(dentry_get(f.d, d, "sub", &x), 0);
+	x.did = ino + 100;
+	(void)snprintf(x.name, sizeof(x.name), "again");
+	x.name_len = 5;
+	place_of(f.d, d, x.name, x.name_len, &x.at);
+	ck_assert_int_eq(dentry_put(f.d, &x), 0);
+	ck_assert_int_eq(drive_end(f.d, 0), 0);
+	spoil_sql(f.d, "UPDATE dentry SET row = zeroblob(length(row)) "
+	    "WHERE dkey = %lld", (long long)place_folder(f.d, sub));
+	spoil_sql(f.d, "DELETE FROM inode WHERE ino = %llu",
+	    (unsigned long long)ino);
+	drive_set_notify(f.d, &to);
+	told[0] = '\0';
+	ck_assert_int_ge(drive_fsck(f.d, false, say, NULL), 1);
+	ck_assert_str_eq(told, "");
+	ck_assert_int_eq(drive_fsck(f.d, true, say, NULL), 0);
+	ck_assert_msg(was_told(d, "again") && was_told(d, "file") &&
+	    was_told(d, NULL), "told: %s", told);
+	/* One of a name that nobody knows any more. */
+	ck_assert_msg(was_told(sub, NULL), "told: %s", told);
+	ck_assert_ptr_nonnull(strstr(told, "/lost+found-"));
+	ck_assert(!was_told(d, "sub"));
+	drive_set_notify(f.d, NULL);
+}
+END_TEST
+
 static unsigned looks, looks_max;
 
 static bool
@@ -349,6 +421,7 @@ main(void)
 	tcase_add_test(t, a_row_moved_to_another_place_does_not_verify);
 	tcase_add_test(t, a_folder_inside_itself_is_taken_out);
 	tcase_add_test(t, dangling_references_go);
+	tcase_add_test(t, what_was_mended_is_told);
 	tcase_add_test(t, it_can_be_stopped);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
