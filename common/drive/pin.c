@@ -19,6 +19,7 @@
 #define ROW_LEN 16		/* since, 8 bytes that are 0 */
 #define BOX_LEN (ROW_LEN + AEAD_OVERHEAD)
 #define LINKS_STEP 8
+#define TODO_MAX (1u << 18)	/* files; the next look finds more */
 
 static const uint8_t no_tag[TAG_LEN];
 
@@ -26,7 +27,10 @@ int
 pins_new(struct pins **ret)
 {
 	*ret = calloc(1, sizeof(**ret));
-	return *ret ? 0 : -ENOMEM;
+	if (!*ret)
+		return -ENOMEM;
+	(*ret)->todo_max = TODO_MAX;
+	return 0;
 }
 
 static void
@@ -77,7 +81,7 @@ hint_set(struct pins *p)
 	if (!p->table) {
 		p->clean = p->lost = 0;
 		p->ntodo = p->at = 0;
-		p->is_counted = p->is_full = false;
+		p->is_counted = p->is_full = p->is_cut = false;
 		memset(&p->all, 0, sizeof(p->all));
 	}
 }

@@ -11,7 +11,6 @@
 #include "drive/pin_priv.h"
 #include "drive/slab.h"
 
-#define TODO_MAX (1u << 18)	/* files; the next look finds more */
 #define GIVE_BYTES (8u << 20)	/* given out at a time */
 
 /* ---- room ---------------------------------------------------------------- */
@@ -71,7 +70,9 @@ drive_pins_due(struct drive *d, bool *ret_now)
 
 	*ret_now = false;
 	mutex_lock(&d->db_lock);
-	r = pins_load(d) == 0 && d->pins->table && !pins_is_counted(d);
+	/* What had no room in the list is found when the list is done. */
+	r = pins_load(d) == 0 && d->pins->table && (!pins_is_counted(d) ||
+	    (d->pins->is_cut && d->pins->at >= d->pins->ntodo));
 	*ret_now = r && d->pins->is_asked;
 	mutex_unlock(&d->db_lock);
 	return r;
@@ -83,8 +84,10 @@ todo_add_locked(struct pins *p, uint64_t ino)
 	size_t cap;
 	uint64_t *v;
 
-	if (p->ntodo == TODO_MAX)
+	if (p->ntodo >= p->todo_max) {
+		p->is_cut = true;
 		return 0;
+	}
 	if (p->ntodo == p->captodo) {
 		cap = p->captodo ? p->captodo * 2 : 256;
 		v = realloc(p->todo, cap * sizeof(*v));
@@ -160,7 +163,7 @@ drive_pins_look(struct drive *d, bool (*stopped)(void *arg), void *arg)
 	staged = d->stage->staged_bytes;
 	p->ntodo = p->at = 0;
 	p->idx = 0;
-	p->is_asked = false;
+	p->is_asked = p->is_cut = false;
 	mutex_unlock(&d->db_lock);
 	r = drive_pins_list(d, &v, &n);
 	for (k = 0; k < n && r == 0; k++)

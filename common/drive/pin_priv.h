@@ -39,6 +39,8 @@ struct pins {
 	bool is_full;		/* the disk has no room for the rest */
 	uint64_t *todo;		/* files of which something is not here */
 	size_t ntodo, captodo, at;
+	size_t todo_max;
+	bool is_cut;		/* there were more than that */
 	uint64_t idx;		/* block of the file todo[at] to go on with */
 };
 

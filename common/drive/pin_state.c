@@ -49,7 +49,8 @@ drive_pins(struct drive *d, struct drive_pins *ret)
 		ret->is_counted = p->is_counted;
 		ret->is_full = p->is_full;
 		ret->is_idle = p->is_counted && !p->is_asked &&
-		    p->seen_gen == p->gen && p->at >= p->ntodo;
+		    p->seen_gen == p->gen && p->at >= p->ntodo &&
+		    !p->is_cut;
 	}
 	mutex_unlock(&d->db_lock);
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include "db/db.h"
+#include "drive/pin_priv.h"
 #include "tests/lib/fix_drive.h"
 #include "tests/lib/spoil.h"
 #include "tests/lib/sync_rig.h"
@@ -487,6 +488,34 @@ START_TEST(what_another_device_made_is_fetched)
 }
 END_TEST
 
+/* They are found by further looks. */
+START_TEST(more_files_than_one_look_notes_are_fetched)
+{
+	struct rig a, b;
+	char path[16];
+	uint64_t by;
+	unsigned i;
+
+	rig_new(&a);
+	rig_start(&a);
+	rig_mkdir(&a, "d");
+	for (i = 0; i < 5; i++) {
+		(void)snprintf(path, sizeof(path), "d/f%u", i);
+		rig_write(&a, path, 0, 300000, i);
+	}
+	rig_wait(&a);
+	rig_stop(&a, 0);
+
+	rig_recover(&a, &b, 0);
+	b.drive->pins->todo_max = 2;
+	ck_assert_int_eq(drive_pin(b.drive, rig_lookup(&b, "d"), &by), 0);
+	rig_start(&b);
+	await(b.drive);
+	rig_done(&b);
+	rig_done(&a);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -510,6 +539,7 @@ main(void)
 	tcase_add_test(t, an_older_state_gets_the_table);
 	tcase_set_timeout(e, 90);
 	tcase_add_test(e, what_another_device_made_is_fetched);
+	tcase_add_test(e, more_files_than_one_look_notes_are_fetched);
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, e);
 	r = srunner_create(s);
