@@ -373,7 +373,8 @@ drive_pin(struct drive *d, uint64_t ino, uint64_t *ret_by) NO_TSA
 	*ret_by = 0;
 	if (r == 0)
 		r = drive_end(d, pin_locked(d, ino, ret_by));
-	if (r == 0)
+	/* There may be room now for what there was none. */
+	if (r == 0 || r == -EEXIST)
 		asked(d);
 	return r;
 }

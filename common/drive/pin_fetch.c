@@ -163,6 +163,8 @@ drive_pins_look(struct drive *d, bool (*stopped)(void *arg), void *arg)
 	staged = d->stage->staged_bytes;
 	p->ntodo = p->at = 0;
 	p->idx = 0;
+	if (p->is_asked)
+		p->is_full = false;
 	p->is_asked = p->is_cut = false;
 	mutex_unlock(&d->db_lock);
 	r = drive_pins_list(d, &v, &n);

@@ -47,7 +47,8 @@ drive_pins(struct drive *d, struct drive_pins *ret)
 		    d->stage->clean_bytes;
 		ret->lost = p->lost;
 		ret->is_counted = p->is_counted;
-		ret->is_full = p->is_full;
+		/* That was the last try; another is due. */
+		ret->is_full = p->is_full && !p->is_asked;
 		ret->is_idle = p->is_counted && !p->is_asked &&
 		    p->seen_gen == p->gen && p->at >= p->ntodo &&
 		    !p->is_cut;

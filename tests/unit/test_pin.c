@@ -369,6 +369,32 @@ START_TEST(what_is_pinned_and_not_here_is_wanted)
 }
 END_TEST
 
+/* That the disk was full is what the last try found. */
+START_TEST(who_pins_again_asks_again_for_room)
+{
+	uint64_t d = fix_mkdir(&f, ROOT, "d"), by;
+	struct drive_pins p;
+	bool now;
+
+	(void)make(d, "a");
+	store();
+	(void)drive_cache_trim(f.d, 0);
+	pin(d);
+	ck_assert_int_eq(drive_pins_look(f.d, never, NULL), 1);
+	drive_pins_full(f.d);
+	drive_pins(f.d, &p);
+	ck_assert(p.is_full);
+	ck_assert(!drive_pins_due(f.d, &now));
+	ck_assert_int_eq(drive_pin(f.d, d, &by), -EEXIST);
+	ck_assert(drive_pins_due(f.d, &now) && now);
+	drive_pins(f.d, &p);
+	ck_assert(!p.is_full);
+	ck_assert_int_eq(drive_pins_look(f.d, never, NULL), 1);
+	drive_pins(f.d, &p);
+	ck_assert(!p.is_full);
+}
+END_TEST
+
 /* ---- the row ------------------------------------------------------------- */
 
 static void
@@ -535,6 +561,7 @@ main(void)
 	tcase_add_test(t, eviction_passes_by_what_is_pinned);
 	tcase_add_test(t, letting_go_keeps_what_is_not_stored);
 	tcase_add_test(t, what_is_pinned_and_not_here_is_wanted);
+	tcase_add_test(t, who_pins_again_asks_again_for_room);
 	tcase_add_test(t, a_forged_pin_counts_for_nothing);
 	tcase_add_test(t, an_older_state_gets_the_table);
 	tcase_set_timeout(e, 90);

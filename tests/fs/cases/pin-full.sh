@@ -60,4 +60,23 @@ check "it is unpinned" "$COFFRE" unpin "$M/keep"
 check "and gives its room back" "$COFFRE" cache free "$M/keep"
 check "all of it" is '.usage.cache_bytes < 17000000'
 
+# ---- room is made by other means than with less pinned
+
+fill_again() {
+	local i
+	for i in 1 2 3 4; do
+		head -c 8000000 /dev/urandom >"$R/f$i" &&
+		    cp "$R/f$i" "$M/keep/f$i" && drive_sync >/dev/null &&
+		    "$COFFRE" cache free "$M/keep" >/dev/null || return 1
+	done
+}
+check "there is more again" fill_again
+check "it is pinned" "$COFFRE" pin "$M/keep"
+check "there is no room for all of it" until_ok 60 is '.pins.full'
+refuse "as whoever waits is told" timeout 60 "$COFFRE" pin --wait "$M/keep"
+check "the disk is another" mount -o remount,size=160m "$T/state"
+check "who waits then gets all of it" timeout 120 \
+    "$COFFRE" pin --wait "$M/keep"
+check "it is all here" until_ok 20 is_whole
+
 fs_end
