@@ -8,6 +8,7 @@
 
 #include "crypto/crypto.h"
 #include "drive/sync.h"
+#include "fs/names.h"
 #include "fs/stage.h"
 #include "util/buf.h"
 #include "util/clock.h"
@@ -31,6 +32,7 @@ struct crowd {
 	struct live_event *v;
 	size_t n, cap;
 	struct watchers by;
+	bool is_back;		/* it was locked or unlocked */
 };
 
 /* ---- what changed -------------------------------------------------------- */
@@ -313,6 +315,9 @@ crowd_take(struct live *l, struct crowd *c)
 	mutex_unlock(&l->lock);
 	while ((t = STAILQ_FIRST(&queue)) != NULL) {
 		STAILQ_REMOVE_HEAD(&queue, link);
+		if (t->ino == DRIVE_ROOT_INO &&
+		    strcmp(t->name, LOCKED_NOTE) == 0)
+			c->is_back = true;
 		if (t->name[0] && watchers_has(&c->by, t->ino))
 			event_add(c, t->ino, t->name, 0);
 		else if (!t->name[0] && c->by.n > 0)
@@ -321,6 +326,34 @@ crowd_take(struct live *l, struct crowd *c)
 	}
 	for (i = 0; is_over && i < c->by.n && i < FOLDER_MAX; i++)
 		touch_add(l, c, c->by.inos[i]);
+}
+
+/*
+ * When it was locked the kernel was told to forget the folders of the root:
+ * those that are somebody's working folder count as deleted until they are
+ * looked up.
+ */
+static void
+folders_back(struct live *l)
+{
+	struct names t = { NULL, 0, 0 };
+	int64_t began, pause = 0;
+	size_t i, k;
+
+	if (!stage_enter(l->stage))
+		return;
+	names_folders(l->stage->ctx.drive, &t);
+	stage_leave(l->stage);
+	for (i = 0; i < t.n && i < CROWD_MAX && step_begin(l, pause); i += k) {
+		k = t.n - i < STEP_MAX ? t.n - i : STEP_MAX;
+		began = clock_mono_ms();
+		l->looks = t.v + i;
+		l->nlooks = k;
+		(void)job_do(l, LIVE_LOOK);
+		step_end(l);
+		pause = STEP_MS + 10 * (clock_mono_ms() - began);
+	}
+	names_done(&t);
 }
 
 static bool
@@ -354,6 +387,8 @@ live_run(void *arg)
 		if (r < 0)
 			log_debug("live: who watches: r=%d", r);
 		crowd_take(l, &c);
+		if (c.is_back)
+			folders_back(l);
 		crowd_sort(&c);
 		crowd_tell(l, &c);
 		crowd_done(&c);

@@ -40,6 +40,7 @@ enum live_job {
 	LIVE_IDLE = 0,
 	LIVE_DEV,		/* which device the mount is */
 	LIVE_TELL,		/* have events happen */
+	LIVE_LOOK,		/* look names of the root up */
 	LIVE_END,
 };
 
@@ -74,6 +75,8 @@ struct live {
 	const char *path;	/* of the folder, from '/' on */
 	const struct live_event *events;	/* all in it */
 	size_t nevents;
+	char **looks;		/* of LIVE_LOOK */
+	size_t nlooks;
 	dev_t dev;
 	int result;
 	struct cond call;	/* job or is_stale has changed */

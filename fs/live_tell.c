@@ -222,6 +222,24 @@ tell(struct live *l)
 	return 0;
 }
 
+/* Whoever has a folder for its own has it by its name again. */
+static int
+look(struct live *l)
+{
+	int root = root_open(l), fd;
+	size_t i;
+
+	if (root < 0)
+		return root;
+	for (i = 0; i < l->nlooks; i++) {
+		fd = below(root, l->looks[i], O_NOFOLLOW);
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	(void)close(root);
+	return 0;
+}
+
 static int
 dev_get(struct live *l)
 {
@@ -283,7 +301,8 @@ live_call(void *arg)
 	while ((job = job_wait(l)) != LIVE_END) {
 		r = off;
 		if (r == 0)
-			r = job == LIVE_DEV ? dev_get(l) : tell(l);
+			r = job == LIVE_DEV ? dev_get(l) :
+			    job == LIVE_LOOK ? look(l) : tell(l);
 		mutex_lock(&l->lock);
 		l->result = r;
 		l->job = LIVE_IDLE;

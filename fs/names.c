@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "drive/drive.h"
 #include "util/log.h"
@@ -37,8 +38,15 @@ name_add(void *arg, const struct drive_dirent *de)
 	return 0;
 }
 
-void
-names_get(struct drive *d, struct names *t)
+static int
+folder_add(void *arg, const struct drive_dirent *de)
+{
+	return S_ISDIR(de->mode) ? name_add(arg, de) : 0;
+}
+
+static void
+get(struct drive *d, int (*add)(void *arg, const struct drive_dirent *de),
+    struct names *t)
 {
 	struct drive_dir *dir;
 	int r;
@@ -48,10 +56,22 @@ names_get(struct drive *d, struct names *t)
 		log_error("the root cannot be listed: r=%d", r);
 		return;
 	}
-	r = drive_readdir(d, dir, 0, false, name_add, t);
+	r = drive_readdir(d, dir, 0, false, add, t);
 	if (r < 0)
 		log_error("the root cannot be listed: r=%d", r);
 	drive_closedir(dir);
+}
+
+void
+names_get(struct drive *d, struct names *t)
+{
+	get(d, name_add, t);
+}
+
+void
+names_folders(struct drive *d, struct names *t)
+{
+	get(d, folder_add, t);
 }
 
 void

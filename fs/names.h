@@ -14,6 +14,8 @@ struct names {
 
 /* As many as there is memory for; t is empty before. */
 void names_get(struct drive *d, struct names *t);
+/* Its folders only. */
+void names_folders(struct drive *d, struct names *t);
 void names_done(struct names *t);
 
 #endif

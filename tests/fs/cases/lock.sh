@@ -93,6 +93,12 @@ dump "$M" >"$T/before"
 (cd "$M/deep/er" && exec sleep 1000) &
 inside=$!
 until_ok 10 test "/proc/$inside/cwd" -ef "$M/deep/er"
+(cd "$M" && exec sleep 1000) &
+at_root=$!
+until_ok 20 test "/proc/$at_root/cwd" -ef "$M"
+is_where_it_was() {
+	gives "$M" readlink "/proc/$at_root/cwd"
+}
 check "everything is in the kernel's memory" cat "$M/file$MARK"
 refuse "also that there is no note" stat "$note"
 check "and the name for file managers" grep -qx "Name=$NAME" "$info"
@@ -107,10 +113,12 @@ refuse "nor where the program is" ls "/proc/$inside/cwd/"
 check "locking again is no error" "$COFFRE" lock "$NAME"
 check "fsck is refused, too" [ "$(exit_of "$COFFRE" fsck "$NAME")" = 77 ]
 need "it is unlocked again" unlock
+check "a program in a folder of the root is where it was" \
+    until_ok 30 is_where_it_was
 dump "$M" >"$T/after"
 check "everything is as it was" diff -u "$T/before" "$T/after"
 check "the program can go on" ls "/proc/$inside/cwd/"
-kill "$inside"
+kill "$inside" "$at_root"
 
 # ---- what is open
 
