@@ -110,7 +110,8 @@ lock_idle(struct mount *m)
 	struct stage_left left;
 	struct err e = { "" };
 
-	if (stage_lock(&m->stage, STAGE_IDLE, &left, &e) < 0) {
+	if (mountpoint_free_inside(m->mp, &e) < 0 ||
+	    stage_lock(&m->stage, STAGE_IDLE, &left, &e) < 0) {
 		log_debug("not locked: %s", e.msg);
 		return;
 	}
@@ -263,8 +264,10 @@ on_lock(void *arg, bool is_forced, struct stage_left *ret, struct err *e)
 	struct mount *m = arg;
 	int r;
 
-	r = stage_lock(&m->stage, is_forced ? STAGE_FORCE : STAGE_WAIT, ret,
-	    e);
+	r = is_forced ? 0 : mountpoint_free_inside(m->mp, e);
+	if (r == 0)
+		r = stage_lock(&m->stage, is_forced ? STAGE_FORCE :
+		    STAGE_WAIT, ret, e);
 	say_state(m);
 	return r;
 }

@@ -17,9 +17,11 @@
 #include "util/err.h"
 #include "util/file.h"
 #include "util/log.h"
+#include "util/text.h"
 
 #define NAMES_SHOWN 3	/* of what is in the way */
 #define STALE_MAX 8	/* dead mounts on top of each other */
+#define SEEN_MAX 64	/* mounts that show one drive */
 
 /* Undo the octal escapes of /proc/self/mountinfo, in place. */
 static void
@@ -127,6 +129,69 @@ mounted_at(const char *real, struct mounted *ret)
 	int r = mounted_find(NULL, real, ret);
 
 	return r == 0 && strcmp(ret->path, real) != 0 ? -ENOENT : r;
+}
+
+/* Mounts that show a drive, by their ids. */
+struct shown {
+	unsigned major, minor;
+	int id[SEEN_MAX];
+	size_t n;
+};
+
+/* A line of mountinfo, in their order: is it in one of those?  If it is one
+ * itself, it is noted. */
+static bool
+line_is_inside(struct shown *s, char *line, const char *real,
+    char out[static PATH_MAX])
+{
+	unsigned major, minor;
+	char *path = NULL;
+	int id, up;
+	bool r = false;
+	size_t i;
+
+	if (sscanf(line, "%d %d %u:%u %*s %ms", &id, &up, &major, &minor,
+	    &path) != 5)
+		return false;
+	unescape(path);
+	/* What lies on the root itself hides the drive and stays. */
+	for (i = 0; i < s->n && !r; i++)
+		r = s->id[i] == up && strcmp(path, real) != 0;
+	if (r)
+		(void)snprintf(out, PATH_MAX, "%s", path);
+	else if (major == s->major && minor == s->minor && s->n < SEEN_MAX)
+		s->id[s->n++] = id;
+	free(path);
+	return r;
+}
+
+int
+mountpoint_free_inside(const char *real, struct err *e)
+{
+	struct shown s = { .n = 0 };
+	char path[PATH_MAX];
+	struct mounted m;
+	char *line = NULL;
+	size_t cap = 0;
+	bool is_found = false;
+	FILE *f;
+
+	if (mounted_at(real, &m) < 0)
+		return 0;
+	s.major = m.major;
+	s.minor = m.minor;
+	f = fopen("/proc/self/mountinfo", "re");
+	if (!f)
+		return 0;
+	while (!is_found && getline(&line, &cap, f) > 0)
+		is_found = line_is_inside(&s, line, real, path);
+	free(line);
+	(void)fclose(f);
+	if (!is_found)
+		return 0;
+	text_clean(path);
+	return err_set(e, -EBUSY, "'%s' is mounted on drive '%s': unmount "
+	    "that first, or 'coffre lock --force'", path, m.name);
 }
 
 void

@@ -37,6 +37,9 @@ void mountpoint_noted(const char *name, char out[static PATH_MAX]);
 /* The Coffre drive that is mounted just there; -ENOENT.  Asks none.  real is
  * of mountpoint_real. */
 int mounted_at(const char *real, struct mounted *ret);
+/* -EBUSY: something is mounted in a folder of the drive that is mounted just at
+ * real, here or where else it is seen.  Asks none. */
+int mountpoint_free_inside(const char *real, struct err *e);
 /* The Coffre drive that path lies in; -ENOENT.  Also for a mount point whose
  * process has died. */
 int mounted_by_path(const char *path, struct mounted *ret);

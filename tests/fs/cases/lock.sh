@@ -177,6 +177,25 @@ END
 check "a file that was open then cannot be cut" outlives cut
 check "a folder that was cannot be listed" outlives list
 
+# ---- what is mounted inside
+
+mkdir "$M/deep/tmp"
+if unshare -m true 2>/dev/null; then
+	check "something is mounted in a folder" \
+	    mount -t tmpfs coffretest "$M/deep/tmp"
+	check "then it is refused" [ "$(exit_of "$COFFRE" lock "$NAME")" = 75 ]
+	"$COFFRE" lock "$NAME" 2>"$T/err"
+	check "with its name" grep -qF "'$M/deep/tmp'" "$T/err"
+	refuse "it is not locked by that" is_locked
+	check "what is mounted is there" mountpoint -q "$M/deep/tmp"
+	check "by force it is" "$COFFRE" lock --force "$NAME"
+	need "it is unlocked" unlock
+	check "and that is mounted no more" fails mountpoint -q "$M/deep/tmp"
+else
+	skip_part "what is mounted inside" "nothing can be mounted"
+fi
+rmdir "$M/deep/tmp"
+
 # ---- again and again, under load
 
 (
