@@ -35,7 +35,7 @@ remove_of(struct leftover *l, const char *mountpoint)
 
 	if (r == 0)
 		r = thumbcache_sweep(t, &l->start, is_stopping, l);
-	if (r < 0 && r != -ENOENT)
+	if (r < 0 && r != -ENOENT && r != -ETIME)
 		log_debug("leftover: r=%d", r);
 	free(t);
 }

@@ -4,8 +4,9 @@
 
 /*
  * leftover - previews that lie in clear in the user's thumbnail cache since a
- * crash: a thread removes them when the drive is mounted, whatever is set now
- * and also while it is locked.
+ * crash, or that a lock had no time for: a thread removes them when the drive
+ * is mounted, whatever is set now, and also while it is locked.  It needs no
+ * keys.
  */
 struct leftover;
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fs/handle.h"
+#include "fs/leftover.h"
 #include "fs/loop.h"
 #include "fs/reply.h"
 #include "fs/virtual.h"
@@ -35,6 +36,8 @@ ops_ctx_init(struct ops_ctx *c, double timeout)
 void
 ops_ctx_done(struct ops_ctx *c)
 {
+	leftover_stop(c->leftover);
+	c->leftover = NULL;
 	handles_free(c->handles);
 	free(pthread_getspecific(c->buf_key));
 	(void)pthread_key_delete(c->buf_key);

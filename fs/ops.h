@@ -44,6 +44,7 @@ struct ops_ctx {
 	struct meter *meter;
 	struct refused *refused;
 	struct thumbs *thumbs;
+	struct leftover *leftover;	/* of previews, at a lock; or NULL */
 	bool no_thumbnails;	/* of what is not here */
 	bool no_atime;		/* reading leaves no trace; nor in folders */
 	bool no_diratime;

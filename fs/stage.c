@@ -165,7 +165,7 @@ stage_up(struct stage *s, struct err *e)
 	struct parts *p = s->p;
 	struct thumbs_conf t = { .mountpoint = s->mp, .floor = p->opts.floor,
 	    .is_seeding = p->opts.thumbnails == THUMBNAILS_SEED,
-	    .is_readonly = p->opts.ro };
+	    .is_readonly = p->opts.ro, .left = &s->ctx.leftover };
 	int r;
 
 	/* A mount opens it before it looks at its mount point. */
@@ -339,7 +339,7 @@ hold(struct stage *s, enum stage_how how, struct err *e)
 			force(s, false);
 		return r;
 	}
-	thumbs_hold(s->ctx.thumbs);
+	thumbs_hold(s->ctx.thumbs, s->ctx.is_resting);
 	/* Who waits for the network gives up. */
 	s->ctx.is_locking = how != STAGE_IDLE;
 	if (is_forced)

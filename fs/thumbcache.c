@@ -342,8 +342,10 @@ thumbcache_sweep(const struct thumbcache *t, const struct timespec *before,
 		return r;
 	}
 	r = uri_of(t, "/", &uri, name);
-	while (r == 0 && !stopped(arg) && (e = readdir(d)) != NULL) {
-		if ((strlen(e->d_name) == NAME_LEN ||
+	while (r == 0 && (e = readdir(d)) != NULL) {
+		if (stopped(arg))
+			r = -ETIME;
+		else if ((strlen(e->d_name) == NAME_LEN ||
 		    strncmp(e->d_name, TEMP, strlen(TEMP)) == 0) &&
 		    is_ours(dirfd(d), e->d_name, &uri) &&
 		    !(before && is_since(dirfd(d), e->d_name, before)))

@@ -34,8 +34,8 @@ int thumbcache_unmark(const struct thumbcache *t, const char *path);
 int thumbcache_put(const struct thumbcache *t, const char *path,
     const struct preview *v);
 /* Remove all that were put there, by this process or others, for files below
- * the mount point; with before, what was written since stays.  Ends early if
- * stopped(arg), which is asked for each. */
+ * the mount point; with before, what was written since stays.  -ETIME: not all
+ * of it, as stopped(arg), which is asked for each, said so. */
 int thumbcache_sweep(const struct thumbcache *t,
     const struct timespec *before, bool (*stopped)(void *arg), void *arg);
 

@@ -9,6 +9,7 @@
 #include "drive/sync.h"
 #include "fs/gate.h"
 #include "fs/later.h"
+#include "fs/leftover.h"
 #include "fs/preview.h"
 #include "fs/program.h"
 #include "fs/seeder.h"
@@ -27,6 +28,9 @@
 #define ROUNDS 16
 #define PUT_MS 2000		/* that the last put of an open may take */
 #define SWEEP_MS 3000		/* what is left then goes at the next start */
+/* The same where the machine is about to sleep. */
+#define PUT_HURRY_MS 300
+#define SWEEP_HURRY_MS 500
 
 enum { UNMARK, LIST };
 
@@ -37,6 +41,8 @@ struct thumbs {
 	struct later *later;
 	struct seeder *seeder;	/* NULL: none are made */
 	bool is_held;
+	bool is_left;		/* held, and not all that was put there has
+				 * gone */
 	int64_t sweep_end_ms;
 	/* Folders that were looked at last; of the thread. */
 	struct {
@@ -175,17 +181,28 @@ sweep_is_over(void *arg)
 	return clock_mono_ms() > t->sweep_end_ms;
 }
 
-static void
-sweep(struct thumbs *t)
+static int
+sweep(struct thumbs *t, int64_t ms)
 {
 	int r;
 
 	if (!t->c.is_seeding)
-		return;
-	t->sweep_end_ms = clock_mono_ms() + SWEEP_MS;
+		return 0;
+	t->sweep_end_ms = clock_mono_ms() + ms;
 	r = thumbcache_sweep(&t->cache, NULL, sweep_is_over, t);
 	if (r < 0)
 		log_debug("thumbs: sweep r=%d", r);
+	return r;
+}
+
+/* With what is left. */
+static void
+sweep_on(struct thumbs *t)
+{
+	int r = leftover_start(t->c.mountpoint, "", t->c.left);
+
+	if (r < 0)
+		log_warn("previews are left in the cache: r=%d", r);
 }
 
 static int
@@ -276,16 +293,23 @@ thumbs_problem(struct thumbs *t)
 }
 
 void
-thumbs_hold(struct thumbs *t)
+thumbs_hold(struct thumbs *t, bool is_hurried)
 {
+	int r;
+
 	if (!t)
 		return;
+	/* Requests are answered still, if it waits for one. */
+	leftover_stop(*t->c.left);
+	*t->c.left = NULL;
 	/* Nothing comes in behind the sweep. */
-	(void)gate_hold(t->opens, clock_mono_ms() + PUT_MS);
+	r = gate_hold(t->opens, clock_mono_ms() + (is_hurried ?
+	    PUT_HURRY_MS : PUT_MS));
 	gate_shut(t->opens);
 	seeder_hold(t->seeder);
 	later_hold(t->later);
-	sweep(t);
+	t->is_left = sweep(t, is_hurried ? SWEEP_HURRY_MS : SWEEP_MS) ==
+	    -ETIME || r < 0;
 	t->is_held = true;
 }
 
@@ -294,7 +318,7 @@ thumbs_go(struct thumbs *t)
 {
 	if (!t)
 		return;
-	t->is_held = false;
+	t->is_held = t->is_left = false;
 	later_go(t->later);
 	seeder_go(t->seeder);
 	gate_open(t->opens);
@@ -308,7 +332,9 @@ thumbs_stop(struct thumbs *t)
 	seeder_stop(t->seeder);
 	later_stop(t->later);
 	if (!t->is_held)
-		sweep(t);
+		(void)sweep(t, SWEEP_MS);
+	else if (t->is_left && t->c.is_seeding)
+		sweep_on(t);
 	gate_free(t->opens);
 	free(t);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct drive;
+struct leftover;
 
 /*
  * thumbs - previews of files whose content is not here.  A program that makes
@@ -26,6 +27,9 @@ struct thumbs_conf {
 	uint64_t floor;		/* leave that much of the disk free, bytes */
 	bool is_seeding;
 	bool is_readonly;	/* none are made */
+	/* The owner stops it after thumbs_stop: it goes on with what
+	 * thumbs_hold had no time for. */
+	struct leftover **left;
 };
 
 /* -ENOENT: there is no home, or its cache is on the drive itself. */
@@ -48,9 +52,10 @@ const char *thumbs_problem(struct thumbs *t);
  * Nothing runs or is put there until thumbs_go, and what was put there is
  * gone.  For whoever is about to let requests of the kernel wait: a program
  * that has one pending does not end before it is answered, and the cache may
- * lie on the drive by now.  Waits for some seconds at most.
+ * lie on the drive by now.  Waits for some seconds at most, for less than one
+ * in a hurry; what is not gone then a thread removes.
  */
-void thumbs_hold(struct thumbs *t);
+void thumbs_hold(struct thumbs *t, bool is_hurried);
 void thumbs_go(struct thumbs *t);
 /* Requests are answered, or it is held. */
 void thumbs_stop(struct thumbs *t);

@@ -145,6 +145,24 @@ START_TEST(what_is_put_there_meanwhile_is_spared)
 }
 END_TEST
 
+static bool
+at_once(void *arg)
+{
+	(void)arg;
+	return true;
+}
+
+/* Whoever has no time for all of them is told that there are more. */
+START_TEST(a_sweep_that_is_cut_short_says_so)
+{
+	ck_assert_int_eq(picture("/a.jpg"), 0);
+	ck_assert_int_eq(thumbcache_sweep(&t, NULL, at_once, NULL), -ETIME);
+	ck_assert_uint_eq(pictures(), 1);
+	ck_assert_int_eq(thumbcache_sweep(&t, NULL, never, NULL), 0);
+	ck_assert_uint_eq(pictures(), 0);
+}
+END_TEST
+
 START_TEST(a_cache_that_lies_on_the_drive_is_let_alone)
 {
 	ck_assert_int_eq(picture("/a.jpg"), 0);
@@ -169,6 +187,7 @@ suite(void)
 
 	tcase_add_checked_fixture(c, begin, end);
 	tcase_add_test(c, what_is_put_there_meanwhile_is_spared);
+	tcase_add_test(c, a_sweep_that_is_cut_short_says_so);
 	tcase_add_test(c, a_cache_that_lies_on_the_drive_is_let_alone);
 	suite_add_tcase(s, c);
 	return s;

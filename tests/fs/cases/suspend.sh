@@ -151,8 +151,35 @@ check "that gives all locks back" until_ok 5 noted login '^released sleep'
 
 # ---- locked
 
+# More previews of the drive than can be removed before the machine sleeps.
+PICTURES=$XDG_CACHE_HOME/thumbnails/normal
+many_pictures() {
+	mkdir -p "$PICTURES" && python3 - "$PICTURES" "$M/a.jxl" <<'PY'
+import os, struct, sys, zlib
+def chunk(kind, data):
+    crc = zlib.crc32(kind + data)
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc)
+for i in range(100):
+    first = "%s/%032x.png" % (sys.argv[1], i)
+    with open(first, "wb") as f:
+        f.write(b"\x89PNG\r\n\x1a\n")
+        f.write(chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)))
+        for text in ("Software\0Coffre", "Thumb::MTime\0001",
+                     "Thumb::URI\0file://" + sys.argv[2]):
+            f.write(chunk(b"tEXt", text.encode()))
+        f.write(chunk(b"IDAT", zlib.compress(b"\0\0")) + chunk(b"IEND", b""))
+    for k in range(1, 1000):
+        os.link(first, "%s/%032x.png" % (sys.argv[1], k * 100 + i))
+PY
+}
+no_picture() {
+	[ -z "$(find "$PICTURES" -name '*.png' -print -quit)" ]
+}
+
 forget
-MOUNT_OPTS=,lock_at_suspend need "it is mounted to be locked" drive_mount
+MOUNT_OPTS=,lock_at_suspend,thumbnails=seed \
+    need "it is mounted to be locked" drive_mount
+need "previews lie in clear" many_pictures
 check "two locks are held" until_ok 10 holds_both
 exec 7>"$M/open"
 echo kept >&7
@@ -160,6 +187,7 @@ logind "sleep 1"
 check "at suspend it is locked, with a file open" until_ok 5 is_locked
 check "and the lock is given back" until_ok 5 noted login '^released sleep'
 exec 7>&-
+check "none of the previews stays" until_ok 120 no_picture
 logind "sleep 0"
 check "awake it is unlocked by the user" coffre unlock "$NAME"
 check "what was written is kept" grep -q kept "$M/open"
