@@ -378,7 +378,7 @@ START_TEST(a_wait_can_be_interrupted)
 	store_interrupt(s, true);
 	thread_join(t);
 	ck_assert_int_eq(get_result, -ECANCELED);
-	ck_assert_int_lt(clock_mono_ms() - start, 3000);
+	ck_assert_int_lt(clock_mono_ms() - start, 30000);
 	store_interrupt(s, false);
 	sessions("CONT");
 	getter(NULL);
@@ -390,13 +390,17 @@ END_TEST
 
 START_TEST(a_server_that_is_silent_runs_into_the_deadline)
 {
-	struct store_conf c = { .key_file = d.key, .pin = d.pin,
-	    .timeout_s = 1 };
+	struct store_conf c = { .key_file = d.key, .pin = d.pin };
 	char *p = calloc(1, 8 * MIB);
 	int r;
 
 	open_with(&c);
 	ck_assert_int_eq(store_put(s, "big", p, 8 * MIB, 0), 0);
+	store_close(s);
+	/* More than a busy machine makes an answer late. */
+	c.timeout_s = 4;
+	open_with(&c);
+	ck_assert_int_eq(store_put(s, "small", p, 1, 0), 0);
 	sessions("STOP");
 	getter(NULL);
 	ck_assert_int_eq(get_result, -ETIMEDOUT);
@@ -410,7 +414,7 @@ START_TEST(a_server_that_is_silent_runs_into_the_deadline)
 END_TEST
 
 /* A line on which little is under way, of LINE_RATE bytes a second up. */
-#define LINE_RATE 20000
+#define LINE_RATE 6000
 static struct {
 	int listen_fd, near, far;
 	pthread_t up, down;
@@ -482,8 +486,8 @@ line_end(void)
 START_TEST(an_upload_over_a_slow_line_gets_through)
 {
 	struct store_conf c = { .key_file = d.key, .pin = d.pin,
-	    .timeout_s = 1, .connections = 1 };
-	char *p = calloc(1, 300000), rest[sizeof(d.url)], *at;
+	    .timeout_s = 4, .connections = 1 };
+	char *p = calloc(1, 150000), rest[sizeof(d.url)], *at;
 	int64_t start;
 	int r;
 
@@ -493,9 +497,9 @@ START_TEST(an_upload_over_a_slow_line_gets_through)
 	    line_start(), rest);
 	open_with(&c);
 	start = clock_mono_ms();
-	r = store_put(s, "slow", p, 300000, 0);
+	r = store_put(s, "slow", p, 150000, 0);
 	ck_assert_msg(r == 0, "%s: %s", strerror(-r), last_error());
-	ck_assert_int_gt(clock_mono_ms() - start, 10000);
+	ck_assert_int_gt(clock_mono_ms() - start, 20000);
 	store_close(s);
 	line_end();
 	free(p);
@@ -557,7 +561,7 @@ main(void)
 	int failed;
 
 	sshd_begin(&d);
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 120);
 	tcase_add_test(t, the_pinned_host_is_let_through);
 	tcase_add_test(t, another_pin_ends_it);
 	tcase_add_test(t, a_known_host_is_let_through);

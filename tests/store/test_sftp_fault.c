@@ -34,11 +34,16 @@ open_conf(const struct store_conf *c)
 	ck_assert_msg(store_open(d.url, c, &s, &e) == 0, "%s", e.msg);
 }
 
+/* Seconds: what is to answer has the time for it that a busy machine may take;
+ * what is silent for ever is not waited for so long. */
+#define PATIENT 20
+#define IMPATIENT 2
+
 static void
-open_tries(unsigned retries)
+open_tries(unsigned retries, unsigned timeout_s)
 {
 	struct store_conf c = { .key_file = d.key, .pin = d.pin,
-	    .timeout_s = 1, .retries = retries };
+	    .timeout_s = timeout_s, .retries = retries };
 
 	open_conf(&c);
 }
@@ -66,7 +71,7 @@ setup(void)
 	for (i = 0; i < BIG; i++)
 		bytes[i] = (uint8_t)(i * 7 + i / 256);
 	sshd_fault(&d, "");
-	open_tries(0);
+	open_tries(0, PATIENT);
 	ck_assert_int_eq(store_put(s, "f/old", bytes, BIG, 0), 0);
 	(void)store_delete(s, "f/new");
 }
@@ -263,12 +268,36 @@ is_whole(const char *name)
 	    "'%s' is not whole", name);
 }
 
+static void
+again_for(const char *options, unsigned retries, unsigned timeout_s)
+{
+	store_close(s);
+	sshd_fault(&d, options);
+	open_tries(retries, timeout_s);
+}
+
+static void
+again(const char *options, unsigned retries)
+{
+	again_for(options, retries, PATIENT);
+}
+
 START_TEST(each_fault_has_its_result_and_its_words)
 {
 	const char *fault = faults[_i].fault;
+	bool is_silent = strcmp(faults[_i].word, "no answer") == 0;
+	unsigned tries = 0;
 	int64_t start;
 	int r;
 
+	if (is_silent) {
+		/* Logging in is not what is to be too late. */
+		for (r = 1; r != 0 && tries < 10; tries++) {
+			again_for("", 0, IMPATIENT);
+			r = get_old();
+		}
+		ck_assert_int_eq(r, 0);
+	}
 	sshd_fault(&d, fault);
 	start = clock_mono_ms();
 	r = call(faults[_i].call);
@@ -277,10 +306,13 @@ START_TEST(each_fault_has_its_result_and_its_words)
 	ck_assert_msg(sshd_hits(&d) > 0, "'%s' was not met", fault);
 	ck_assert_msg(strstr(last_error(), faults[_i].word), "'%s': '%s'",
 	    fault, last_error());
-	ck_assert_int_lt(clock_mono_ms() - start, 10000);
+	ck_assert_int_lt(clock_mono_ms() - start, 40000);
 	is_whole("new");
 	is_whole("old");
-	sshd_fault(&d, "");
+	if (is_silent)
+		again("", 0);
+	else
+		sshd_fault(&d, "");
 	/* Not done, or done and nobody heard of it. */
 	r = call(faults[_i].call);
 	if (faults[_i].call == DEL)
@@ -318,14 +350,6 @@ START_TEST(a_host_that_does_not_flush_is_told_of)
 }
 END_TEST
 
-static void
-again(const char *options, unsigned retries)
-{
-	store_close(s);
-	sshd_fault(&d, options);
-	open_tries(retries);
-}
-
 /* Done, and nobody heard of it: the next try finds its own work. */
 START_TEST(a_lost_answer_is_no_failure_of_what_was_done)
 {
@@ -348,7 +372,7 @@ START_TEST(who_does_not_speak_sftp_is_told_from_who_is_silent)
 	again("--op init --text Welcome-to-this-host", 0);
 	ck_assert_int_eq(get_old(), -EPROTO);
 	ck_assert_msg(strstr(last_error(), "greeting"), "%s", last_error());
-	again("--op init --hang", 0);
+	again_for("--op init --hang", 0, IMPATIENT);
 	ck_assert_int_eq(get_old(), -EHOSTUNREACH);
 	ck_assert_msg(strstr(last_error(), "no answer"), "%s", last_error());
 	again("--op init --cut-down 2", 0);
@@ -427,7 +451,7 @@ START_TEST(a_server_that_takes_one_login_at_a_time_serves_eight)
 	store_close(s);
 	(void)strcpy(d.set, "MaxStartups 1:100:1");
 	sshd_again(&d, "");
-	open_tries(0);
+	open_tries(0, PATIENT);
 	all_call();
 	all_are(0);
 	d.set[0] = '\0';
