@@ -98,7 +98,7 @@ START_TEST(the_tries_come_to_an_end)
 
 	ck_assert_int_eq(store_put(s, "a", "1", 1, 0), -ETIMEDOUT);
 	/* At most 200 and 400 ms of waiting. */
-	ck_assert_int_lt(clock_mono_ms() - t0, 1500);
+	ck_assert_int_lt(clock_mono_ms() - t0, 20000);
 	store_get_stats(s, &st);
 	ck_assert_uint_eq(st.retries, 2);
 	store_close(s);
@@ -190,18 +190,20 @@ START_TEST(a_wait_for_the_next_try_can_be_interrupted)
 
 	ck_assert_int_eq(thread_start(&t, "stop", stopper, s), 0);
 	ck_assert_int_eq(store_put(s, "a", "1", 1, 0), -ECANCELED);
-	ck_assert_int_lt(clock_mono_ms() - t0, 1000);
+	ck_assert_int_lt(clock_mono_ms() - t0, 20000);
 	thread_join(t);
 	store_close(s);
 }
 END_TEST
 
-START_TEST(a_limit_holds_on_average)
+/* False: it took longer than that. */
+static bool
+limit_holds(int64_t max_ms)
 {
 	struct buf b = BUF_INIT(1 << 20);
 	char *p = calloc(1, 100000);
 	struct store *s = mem();
-	int64_t t0, ms;
+	int64_t t0, up, down;
 	int i;
 
 	ck_assert_int_eq(store_limit_new(s, 400000, 800000, &s), 0);
@@ -209,8 +211,8 @@ START_TEST(a_limit_holds_on_average)
 	/* One second's worth is free, then 100,000 bytes take 250 ms. */
 	for (i = 0; i < 9; i++)
 		ck_assert_int_eq(store_put(s, "a", p, 100000, 0), 0);
-	ms = clock_mono_ms() - t0;
-	ck_assert_msg(ms >= 850 && ms < 2500, "up: %lld ms", (long long)ms);
+	up = clock_mono_ms() - t0;
+	ck_assert_msg(up >= 850, "up: %lld ms", (long long)up);
 	t0 = clock_mono_ms();
 	for (i = 0; i < 14; i++) {
 		buf_reset(&b);
@@ -221,11 +223,21 @@ START_TEST(a_limit_holds_on_average)
 			    &b), 0);
 		ck_assert_uint_eq(b.len, 100000);
 	}
-	ms = clock_mono_ms() - t0;
-	ck_assert_msg(ms >= 500 && ms < 2500, "down: %lld ms", (long long)ms);
+	down = clock_mono_ms() - t0;
+	ck_assert_msg(down >= 500, "down: %lld ms", (long long)down);
 	buf_done(&b);
 	free(p);
 	store_close(s);
+	return up < max_ms && down < max_ms;
+}
+
+START_TEST(a_limit_holds_on_average)
+{
+	unsigned i;
+
+	/* A busy machine may make it longer. */
+	for (i = 0; !limit_holds(2500); i++)
+		ck_assert_uint_lt(i, 5);
 }
 END_TEST
 
@@ -241,7 +253,7 @@ START_TEST(a_wait_for_the_limit_can_be_interrupted)
 	t0 = clock_mono_ms();
 	ck_assert_int_eq(thread_start(&t, "stop", stopper, s), 0);
 	ck_assert_int_eq(store_put(s, "a", p, 10, 0), -ECANCELED);
-	ck_assert_int_lt(clock_mono_ms() - t0, 1000);
+	ck_assert_int_lt(clock_mono_ms() - t0, 20000);
 	thread_join(t);
 	free(p);
 	store_close(s);
