@@ -202,20 +202,31 @@ count(void *arg, const char *name, uint64_t size)
 	return 0;
 }
 
+static bool
+is_about(int ms)
+{
+	return ms >= 150 && ms < 2000;
+}
+
 START_TEST(a_lag_is_measured)
 {
 	struct odd *o = odd_new();
 	struct store_facts f;
-	int n = 0;
+	int n = 0, i;
 
-	o->lag_ms = 250;
-	ck_assert_int_eq(store_probe(&o->w.base, NULL), 0);
-	store_facts(&o->w.base, &f);
-	ck_assert_int_gt(f.time_s, 0);
-	ck_assert_int_ge(f.list_ms, 150);
-	ck_assert_int_lt(f.list_ms, 2000);
-	ck_assert_int_ge(f.over_ms, 150);
-	ck_assert_int_lt(f.over_ms, 2000);
+	/* On a machine that stalls it shows as another one. */
+	for (i = 0; ; i++) {
+		o->lag_ms = 250;
+		ck_assert_int_eq(store_probe(&o->w.base, NULL), 0);
+		store_facts(&o->w.base, &f);
+		ck_assert_int_gt(f.time_s, 0);
+		if (is_about(f.list_ms) && is_about(f.over_ms))
+			break;
+		ck_assert_msg(i < 4, "list: %d ms, over: %d ms", f.list_ms,
+		    f.over_ms);
+		store_close(&o->w.base);
+		o = odd_new();
+	}
 	ck_assert(says(&f, "lists what is new within"));
 	/* Nothing is left. */
 	o->lag_ms = 0;
