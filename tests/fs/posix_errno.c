@@ -398,6 +398,25 @@ copy_program(const char *to)
 	return r;
 }
 
+/* Until it runs. */
+static void
+prog_wait(pid_t pid)
+{
+	char link[32], at[1024] = "";
+	size_t n;
+	int i;
+
+	(void)snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	for (i = 0; i < 3000; i++) {
+		n = strlen(at);
+		if (n >= 5 && strcmp(at + n - 5, "/prog") == 0)
+			return;
+		usleep(10000);
+		memset(at, 0, sizeof(at));
+		(void)!readlink(link, at, sizeof(at) - 1);
+	}
+}
+
 static void
 say_programs(void)
 {
@@ -419,7 +438,7 @@ say_programs(void)
 		execl("./prog", "prog", "20", (char *)NULL);
 		_exit(1);
 	}
-	usleep(300000);
+	prog_wait(pid);
 	SAY(o("prog", O_WRONLY));
 	SAY(o("prog", O_RDWR));
 	SAY(truncate("prog", 0));
