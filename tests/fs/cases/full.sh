@@ -70,13 +70,13 @@ check "still nothing is lost" what_was_told_is_there
 fill_disk() {
 	# At once: what the drive then gives up is left to it.
 	fallocate -l "$(($(stat -f -c '%a * %S' "$T/state")))" \
-	    "$T/state/filler"
+	    "$T/state/filler" 2>/dev/null
 }
 write_fails_well() {
 	! dd if=/dev/urandom of="$M/no-room" bs=128k count=300 conv=fsync \
 	    status=none 2>"$T/dd.err"
 }
-need "the disk is filled" fill_disk
+need "the disk is filled" until_ok 20 fill_disk
 check "files can be removed all the same" until_ok 5 rm -f "$M/again"
 check "on a disk that others filled write says so" write_fails_well
 check "with the right words" says_no_space
@@ -93,16 +93,24 @@ check "and nothing is lost" what_was_told_is_there
 
 # What was written when there was room, and closed when there was none.
 write_then_fill() {
-	exec 9>"$M/late" && head -c 1000000 "$R/f1" >&9 && fill_disk
+	exec 9>"$M/late" && head -c 1000000 "$R/f1" >&9 &&
+	    until_ok 20 fill_disk
 	exec 9>&-
 	rm -f "$T/state/filler"
 }
 late_is_there() {
 	head -c 1000000 "$R/f1" | cmp - "$M/late"
 }
+# It is to be committed, or more than that.
+late_is_kept() {
+	[ "$(drive_status .usage.queued_bytes)" -ge 900000 ] ||
+	    [ $(($(du -sb "$T/store" | cut -f 1) - size)) -ge 900000 ]
+}
+check "all is stored" drive_sync
+size=$(du -sb "$T/store" | cut -f 1)
 write_then_fill
 check "a file closed on a full disk has what was written" late_is_there
-sleep 7
+check "which is committed when there is room" until_ok 60 late_is_kept
 cd "$T" || exit 1
 need "it is killed" drive_kill
 need "and mounted" drive_mount

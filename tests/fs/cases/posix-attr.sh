@@ -28,12 +28,18 @@ need "it is mounted" drive_mount
 cd "$M" || exit 1
 check "it says so still" test "$(atime kept)" -ge "$now"
 check "what was not does not" test "$(atime old)" -eq 1000
-if ! is_plain; then
+# What is read is killed so many seconds later.
+crash_after() {
 	check "what is read later" grep -q read late
-	sleep 8
+	sleep "$1"
 	drive_kill
 	need "it is mounted after a crash" drive_mount
 	cd "$M" || exit 1
+}
+if ! is_plain; then
+	crash_after 8
+	# A busy machine may take longer.
+	[ "$(atime late)" -ge "$now" ] || crash_after 25
 	check "says so after some seconds" test "$(atime late)" -ge "$now"
 	need "it is unmounted" drive_unmount
 	MOUNT_OPTS=,noatime
