@@ -41,6 +41,14 @@ reader_start() {
 read_cold() {
 	timeout "$1" cat "$M/cold" >/dev/null 2>&1
 }
+falls_asleep() {
+	forget
+	logind "sleep 1"
+	need "it has fallen asleep" until_ok 20 noted login '^released sleep'
+}
+inhibits_again() {
+	[ "$(times login '^inhibit shutdown')" -ge 1 ]
+}
 is_waiting() {
 	sleep 1
 	[ ! -e "$T/rc" ]
@@ -72,11 +80,12 @@ reader_start
 echo "$MARK" >"$M/new"
 check "a reader waits" is_waiting
 logind "sleep 1"
-check "before the sleep the reader is let go" until_ok 3 test -e "$T/rc"
+check "before the sleep the reader is let go" until_ok 20 test -e "$T/rc"
 check "with an error" [ "$(cat "$T/rc")" = 1 ]
 check "that no program takes for a reason to ask at once again" \
     grep -q 'No route to host' "$T/read.err"
-check "and the lock is given back" until_ok 3 noted login '^released sleep'
+check "and the lock is given back" until_ok 20 noted login \
+    '^released sleep'
 refuse "not that of the shutdown" noted login '^released shutdown'
 wait "$READER"
 check "whoever comes now does not wait" fails read_cold 3
@@ -85,33 +94,33 @@ check "and written" cp "$M/new" "$M/other"
 need "the store is back" proxy
 forget
 logind "sleep 0"
-check "awake the lock is taken again" until_ok 5 noted login '^inhibit sleep'
-check "what is cold is read at once" timeout 5 cmp "$R/cold" "$M/cold"
+check "awake the lock is taken again" until_ok 20 noted login '^inhibit sleep'
+check "what is cold is read at once" timeout 20 cmp "$R/cold" "$M/cold"
 check "the queue drains by itself" until_ok 20 nothing_queued
 
 # A second time, and what comes twice counts once.
 forget
 logind "sleep 1"
 logind "sleep 1"
-check "a second sleep is made ready for" until_ok 5 noted login '^released'
+check "a second sleep is made ready for" until_ok 20 noted login '^released'
 logind "sleep 0"
 logind "sleep 0"
-check "and ends" until_ok 5 noted login '^inhibit sleep'
+check "and ends" until_ok 20 noted login '^inhibit sleep'
 sleep 0.5
 check "with one lock" [ "$(times login '^inhibit')" -eq 1 ]
 
 # ---- who is to say that it is over goes
 
 make_cold
-logind "sleep 1"
-check "asleep nothing is fetched" until_ok 5 fails read_cold 5
+falls_asleep
+check "asleep nothing is fetched" fails read_cold 5
 kill -KILL "$DOUBLE_PID"
 check "without logind it counts as awake" until_ok 10 cmp "$R/cold" "$M/cold"
 need "logind is there again" double_start login
 check "and has its locks" until_ok 10 holds_both
 make_cold
-logind "sleep 1"
-check "asleep nothing is fetched" until_ok 5 fails read_cold 5
+falls_asleep
+check "asleep nothing is fetched" fails read_cold 5
 pkill -KILL -P "$MPID" -x coffre-desktop
 check "without the program it counts as awake, too" \
     until_ok 10 cmp "$R/cold" "$M/cold"
@@ -124,7 +133,7 @@ forget
 need "it is mounted" drive_mount
 check "two locks are held" until_ok 10 holds_both
 drive_kill
-check "with a crash they are given back" until_ok 5 noted login \
+check "with a crash they are given back" until_ok 20 noted login \
     '^released sleep'
 
 # ---- shutdown
@@ -141,13 +150,14 @@ echo late >"$M/late"
 sleep 1
 refuse "something is not uploaded yet" nothing_queued
 logind "shutdown 1"
-check "before the shutdown it is" until_ok 5 nothing_queued
-check "and the lock is given back" until_ok 5 noted login '^released shutdown'
+check "before the shutdown it is" until_ok 20 nothing_queued
+check "and the lock is given back" until_ok 20 noted login \
+    '^released shutdown'
+forget
 logind "shutdown 0"
-check "it is taken again if there is none" until_ok 5 \
-    [ "$(times login '^inhibit shutdown')" -ge 1 ]
+check "it is taken again if there is none" until_ok 20 inhibits_again
 need "it is unmounted" drive_unmount
-check "that gives all locks back" until_ok 5 noted login '^released sleep'
+check "that gives all locks back" until_ok 20 noted login '^released sleep'
 
 # ---- locked
 
@@ -184,8 +194,8 @@ check "two locks are held" until_ok 10 holds_both
 exec 7>"$M/open"
 echo kept >&7
 logind "sleep 1"
-check "at suspend it is locked, with a file open" until_ok 5 is_locked
-check "and the lock is given back" until_ok 5 noted login '^released sleep'
+check "at suspend it is locked, with a file open" until_ok 20 is_locked
+check "and the lock is given back" until_ok 20 noted login '^released sleep'
 exec 7>&-
 check "none of the previews stays" until_ok 120 no_picture
 logind "sleep 0"
@@ -200,8 +210,8 @@ rm -f "$T/rc"
 ("$COFFRE" sync --wait "$NAME" >/dev/null 2>"$T/err" 8>&-; echo $? >"$T/rc") &
 check "a command waits" is_waiting
 logind "sleep 1"
-check "at suspend it is locked all the same" until_ok 5 is_locked
-check "the command has ended" until_ok 3 test -s "$T/rc"
+check "at suspend it is locked all the same" until_ok 20 is_locked
+check "the command has ended" until_ok 20 test -s "$T/rc"
 refuse "and does not say that all went well" [ "$(cat "$T/rc")" = 0 ]
 logind "sleep 0"
 need "it is unlocked" coffre unlock "$NAME"
