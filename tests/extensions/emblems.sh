@@ -115,12 +115,11 @@ for so in "$B"/extensions/libcoffre-*.so; do
 
 	# A driver that does not answer.
 	kill -STOP "$MPID"
-	timeout 20 "$B/extensions/host-$m" "$so" "~$M/new-$m" \
+	timeout 60 "$B/extensions/host-$m" "$so" "~$M/new-$m" \
 	    "~$M/folder/file" >"$T/$m.beats" 8>&-
 	kill -CONT "$MPID"
-	beats=$(sed -n 's/^beats: //p' "$T/$m.beats")
 	check "$m: while the drive does not answer the windows do" \
-	    test "${beats:-0}" -ge 10
+	    grep -qx 'beats: 20' "$T/$m.beats"
 
 	# More than are looked at in one go.
 	mkdir "$M/many-$m"
