@@ -68,9 +68,10 @@ host() {
 	make_cold
 	: >"$T/requests"
 	head -c 70000 /dev/urandom >"$R/f$I"
-	check "$name: a write is not hindered" timeout 10 cp "$R/f$I" "$M/f$I"
+	check "$name: a write is not hindered" timeout 30 cp "$R/f$I" "$M/f$I"
 	check "$name: status tells it" until_ok 40 is_link "$link" "$words"
-	check "$name: a read ends as it has to ($read)" cold_read 2 "$read"
+	check "$name: a read ends as it has to ($read)" \
+	    cold_read "$(read_s "$read")" "$read"
 	say "$name | $(drive_status '.sync | .link + " | " + .problem') |" \
 	    "$(sed 's/.*: //' "$T/read.err" | tail -1)"
 	if [ "$spoil" = another_key ]; then

@@ -126,7 +126,7 @@ if refuse_us; then
 	echo more >"$M/while-refused"
 	check "refused: status tells it" until_ok 20 is_link refused \
 	    "password|refus"
-	check "refused: a read ends as it has to" cold_read 2 EACCES
+	check "refused: a read ends as it has to" cold_read 30 EACCES
 	sleep 4
 	say "refused $(($(refused_count) - before)) times"
 	check "a44_a_refused_password_is_not_tried_again" test \

@@ -24,25 +24,29 @@ drop_all() {
 	"$COFFRE" cache --free 1T "$NAME" >/dev/null &&
 	    echo 1 >/proc/sys/vm/drop_caches
 }
-# Read without the store: only what is here can be.
+# Read without the store: only what is here can be, within so many seconds.
 store_off() {
 	mv "$T/store" "$T/store.off"
 }
 store_on() {
 	mv "$T/store.off" "$T/store"
 }
-is_here() {
-	local f rc=0
+read_here() {
+	local s=$1 f rc=0
+	shift
 	echo 1 >/proc/sys/vm/drop_caches
 	store_off
 	for f in "$@"; do
-		timeout 3 cmp "$R/${f##*/}" "$f" 2>/dev/null || rc=1
+		timeout "$s" cmp "$R/${f##*/}" "$f" 2>/dev/null || rc=1
 	done
 	store_on
 	return "$rc"
 }
+is_here() {
+	read_here 30 "$@"
+}
 is_away() {
-	fails is_here "$@"
+	fails read_here 3 "$@"
 }
 # All that is pinned has come.
 all_here() {
