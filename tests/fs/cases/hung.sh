@@ -17,9 +17,9 @@ make_cold() {
 	"$COFFRE" cache --free 1T "$NAME" >/dev/null
 	echo 1 >/proc/sys/vm/drop_caches
 }
-# ends_by SIGNAL PID: in a moment.
+# ends_by SIGNAL PID: soon, where the store would take a minute.
 ends_by() {
-	kill "-$1" "$2" && until_ok 3 fails kill -0 "$2" 2>/dev/null
+	kill "-$1" "$2" && until_ok 20 fails kill -0 "$2" 2>/dev/null
 }
 is_listed() {
 	timeout 10 ls -l "$M" >"$T/list"

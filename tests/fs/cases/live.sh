@@ -29,7 +29,7 @@ forget() {
 }
 # seen LINE, soon.
 seen() {
-	until_ok 5 grep -qxF "$1" "$T/seen"
+	until_ok 30 grep -qxF "$1" "$T/seen"
 }
 unseen() {
 	! grep -qF "$1" "$T/seen"
@@ -100,12 +100,12 @@ check "it is seen to go" seen "mnt delete dir"
 check "and to come" seen "mnt create dir2"
 check "who is in it knows where" [ "$(/bin/pwd)" = "$M/dir2" ]
 need "a file comes into it" remote make /dir2 x
-check "who watched it sees that" until_ok 5 grep -qx "dir create x" "$T/dir"
+check "who watched it sees that" until_ok 30 grep -qx "dir create x" "$T/dir"
 cd "$T" || exit 1
 need "that goes" remote delete /dir2/x
-check "that is seen" until_ok 5 grep -qx "dir delete x" "$T/dir"
+check "that is seen" until_ok 30 grep -qx "dir delete x" "$T/dir"
 need "the folder goes" remote delete /dir2
-check "who watched it learns that" until_ok 5 grep -q "dir gone" "$T/dir"
+check "who watched it learns that" until_ok 30 grep -q "dir gone" "$T/dir"
 check "and who watched where it was" seen "mnt delete dir2"
 
 # Nobody is told twice, and nothing comes of it that would go to the store.

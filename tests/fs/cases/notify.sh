@@ -62,7 +62,7 @@ need "a slow one is there" double_start slow
 	printf 'notify\tx\t1\tA\tone\n'
 	until_ok 10 noted slow 'body=one$'
 	printf 'gone\tx\n'
-	sleep 2
+	until_ok 20 noted slow '^close id=1$'
 ) | "$HELPER"
 check "what is over while it is being shown is taken away" \
     noted slow '^close id=1$'

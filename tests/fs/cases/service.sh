@@ -29,26 +29,27 @@ first() {
 
 need "an ear is there" ear "$T/ear"
 need "it is mounted" drive_mount
-check "it is told when the drive is of use" until_ok 5 told READY=1
+check "it is told when the drive is of use" until_ok 30 told READY=1
 check "that comes first" first READY=1
-check "and where it is mounted" told "STATUS=mounted on $T/mnt"
+check "and where it is mounted" until_ok 10 told "STATUS=mounted on $T/mnt"
 refuse "no end is told yet" told STOPPING=1
 kill -TERM "$MPID"
 check "SIGTERM is an orderly end" daemon_gone 30
-check "the end is told" told STOPPING=1
+check "the end is told" until_ok 10 told STOPPING=1
 refuse "with nothing to upload no time is asked for" told 'EXTEND_.*'
 
 # Abstract, and something is left to upload.
 need "another ear is there" ear "@coffre-test-$$"
 MOUNT_OPTS=,drain=2 need "it is mounted again" drive_mount
-check "an abstract address is heard, too" until_ok 5 told READY=1
+check "an abstract address is heard, too" until_ok 30 told READY=1
 check "the store is gone" mv "$T/store" "$T/away"
 echo x >"$T/mnt/file"
 check "unmounting by command" "$COFFRE" unmount "$NAME"
 check "ends the daemon" daemon_gone 30
-check "time for the upload is asked for" told 'EXTEND_TIMEOUT_USEC=[0-9]+'
-check "and what for" told 'STATUS=uploading: [0-9]+ changes left'
-check "the end is told" told STOPPING=1
+check "time for the upload is asked for" until_ok 10 told \
+    'EXTEND_TIMEOUT_USEC=[0-9]+'
+check "and what for" until_ok 10 told 'STATUS=uploading: [0-9]+ changes left'
+check "the end is told" until_ok 10 told STOPPING=1
 mv "$T/away" "$T/store"
 
 # What is run for the passphrase does not see the manager.

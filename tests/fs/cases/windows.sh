@@ -148,7 +148,7 @@ kill "$(pgrep -f -n "^$COFFRE setup --gui")"
 wait $W
 check "ended by a signal it says that nothing was made" \
     said "nothing was made"
-check "its window goes" until_ok 5 fails pgrep -f "$T/zenity/zenity"
+check "its window goes" until_ok 30 fails pgrep -f "$T/zenity/zenity"
 check "and nothing is left" nothing_made
 
 # ---- wrong answers ---------------------------------------------------------
@@ -201,7 +201,7 @@ check "it is in the sidebar of Dolphin" \
     grep -q "coffre/mydrive" "$T/data/user-places.xbel"
 check "and will be at login" \
     grep -q "run mydrive" "$T/config/autostart/coffre-mydrive.desktop"
-check "the file manager is opened there" until_ok 5 \
+check "the file manager is opened there" until_ok 30 \
     grep -qxF "$T/home/My drive" "$T/xdg-open.words"
 echo one >"$T/home/My drive/one"
 check "it is stored" "$COFFRE" sync --wait=60 mydrive
@@ -228,7 +228,7 @@ check "the passphrase is on no disk" \
 # ---- from the menu, with a drive there --------------------------------------
 
 opened() {
-	until_ok 5 grep -qxF "$T/home/My drive" "$T/xdg-open.words" &&
+	until_ok 30 grep -qxF "$T/home/My drive" "$T/xdg-open.words" &&
 	    [ "$(cat "$T/home/My drive/one")" = one ]
 }
 rm "$T/xdg-open.words"
@@ -321,7 +321,7 @@ check "and nothing is kept here" \
 # ---- a login in the browser --------------------------------------------------
 
 fetched() {
-	until_ok 5 grep -q '/login/v2/flow/' "$T/xdg-open.words"
+	until_ok 30 grep -q '/login/v2/flow/' "$T/xdg-open.words"
 }
 CLOUD_STOP="$TOP/tests/servers/nextcloud.sh stop $T/cloud"
 rc=0
@@ -347,7 +347,7 @@ Log in and grant => !close"
 		    ends_with 75 windows $p <<<"$ASKED
 Log in and grant => !wait
 The store works => !cancel"
-		check "$p: and what was the window is gone" until_ok 5 \
+		check "$p: and what was the window is gone" until_ok 30 \
 		    fails pgrep -f "$T/$p/$p"
 	done
 fi
