@@ -54,7 +54,7 @@ is_link() {
 	[ "$(drive_status .sync.link)" = "$1" ]
 }
 is_patient() {
-	[ "$(drive_status .sync.retry_in_ms)" -gt 9000 ]
+	[ "$(drive_status .sync.retry_in_ms)" -gt 20000 ]
 }
 nothing_queued() {
 	[ "$(drive_status '.usage | .queued_changes + .queued_bytes')" = 0 ]
@@ -77,8 +77,8 @@ echo two >"$T/mnt/two"
 check "status tells it" until_ok 30 is_link offline
 check "the next try is far off" until_ok 120 is_patient
 need "there is a network again" net_up
-check "the store is tried at once" until_ok 5 is_link online
-check "and the queue drains" until_ok 8 nothing_queued
+check "the store is tried at once" until_ok 15 is_link online
+check "and the queue drains" until_ok 30 nothing_queued
 need "it is unmounted" drive_unmount
 check "nothing is readable at rest" nothing_readable
 fs_count

@@ -21,7 +21,7 @@ is_link() {
 	[ "$(drive_status .sync.link)" = "$1" ]
 }
 is_patient() {
-	is_link fault && [ "$(drive_status .sync.retry_in_ms)" -gt 9000 ]
+	is_link fault && [ "$(drive_status .sync.retry_in_ms)" -gt 40000 ]
 }
 nothing_queued() {
 	[ "$(drive_status '.usage | .queued_changes + .queued_bytes')" = 0 ]
@@ -49,10 +49,10 @@ seq 200000 >"$M/two"
 check "status tells that this is no answer of the store" \
     until_ok 30 is_link fault
 check "what was written before is there" [ "$(wc -l <"$M/one")" -eq 100000 ]
-check "the next try is far off" until_ok 60 is_patient
+check "the next try is far off" until_ok 120 is_patient
 need "the page is gone" proxy
 need "with another network" net_other
-check "the store is tried at once" until_ok 5 is_link online
+check "the store is tried at once" until_ok 30 is_link online
 check "and the queue drains" until_ok 20 nothing_queued
 
 # A redirection, and then the login: of that the machine hears nothing.
