@@ -111,11 +111,11 @@ suite_unit() {
 	for t in tests/unit/test_*.c; do
 		[ -e "$t" ] || continue
 		t=${t%.c}
-		spawn "unit-${t##*/test_}" 300 "$B/$t"
+		spawn "unit-${t##*/test_}" 900 "$B/$t"
 	done
-	spawn security-table 30 tests/security.sh check
-	spawn messages 30 scripts/po.sh check
-	spawn rpm-spec 60 tests/package/rpm.sh
+	spawn security-table 300 tests/security.sh check
+	spawn messages 300 scripts/po.sh check
+	spawn rpm-spec 300 tests/package/rpm.sh
 	settle
 }
 
@@ -126,12 +126,12 @@ suite_store() {
 		case $t in
 		*.c)
 			t=${t%.c}
-			spawn "store-${t##*/test_}" 600 "$B/$t"
+			spawn "store-${t##*/test_}" 1800 "$B/$t"
 			;;
 		*)
 			[ -x "$t" ] || continue
 			t=${t%.sh}
-			spawn "store-${t##*/}" 600 "$t.sh"
+			spawn "store-${t##*/}" 1800 "$t.sh"
 			;;
 		esac
 	done
@@ -178,7 +178,7 @@ suite_fuzz() {
 		[ -e "$t" ] || continue
 		name=$(basename "$t" .c)
 		name=${name#fuzz_}
-		spawn "fuzz-$name" 300 "$B/asan/tests/fuzz/fuzz_$name" \
+		spawn "fuzz-$name" 900 "$B/asan/tests/fuzz/fuzz_$name" \
 		    "tests/fuzz/corpus/$name"
 	done
 	settle

@@ -175,10 +175,12 @@ leave_first_again() {
 
 # The same of a drive that is mounted: it is the daemon that is killed.
 died() {
-	local rc=0
+	local rc=0 s=2
 
-	# It may be about to.
-	until_ok 2 fails kill -0 "$MPID" 2>/dev/null || return 0
+	# It may be about to; who has spoken with it for the last time is told
+	# of a failure.
+	[ "$1" -eq 0 ] || s=30
+	until_ok "$s" fails kill -0 "$MPID" 2>/dev/null || return 0
 	wait "$MPID" || rc=$?
 	MPID=
 	return "$rc"
@@ -190,7 +192,7 @@ add_mounted_run() {
 	local rc=0
 
 	coffre store add "$NAME" "dir:$T/second" || rc=$?
-	died && return "$rc"
+	died "$rc" && return "$rc"
 }
 add_mounted_again() {
 	drive_mount && is_added && drive_unmount && add_again

@@ -27,7 +27,7 @@ PATH=$PATH:/usr/sbin:/sbin
 # Somebody else may hold the lock of the accounts.
 accounts() {
 	local i
-	for i in $(seq 50); do
+	for i in $(seq 300); do
 		"$@" 2>/dev/null && return
 		sleep 0.1
 	done
