@@ -119,14 +119,33 @@ x_name(struct dentry *x, uint64_t parent, const uint8_t *name, size_t len)
 	return 0;
 }
 
+/* The inode of a name.  -ENOENT: it is gone, or half of it is, and no id leads
+ * to what is left. */
+static int
+ref_inode(struct drive *d, const struct dentry_ref *ref, struct inode *ret)
+    REQUIRES(d->db_lock)
+{
+	uint64_t ino;
+	int r = inode_load(d, ref->ino, ret);
+
+	if (r < 0 || !(ret->flags & INODE_ORPHAN))
+		return r;
+	r = inode_by_id(d, &ret->id, &ino);
+	return r == 0 && ino != ref->ino ? -ENOENT : r;
+}
+
 int
 apply_link(struct apply *a, const struct vault_id *id,
     const struct vault_id *inode)
 {
 	struct dentry_ref ref;
+	struct inode i;
 	int r;
 
 	r = dentry_ref_get(a->d, id, &ref);
+	/* An interrupted rebuild may have left the name, not the inode. */
+	if (r == 0 && !ref.is_placed)
+		r = ref_inode(a->d, &ref, &i);
 	if (r != -ENOENT)
 		return r;
 	memset(&ref, 0, sizeof(ref));
@@ -201,7 +220,10 @@ apply_place(struct apply *a, const struct op_stamp *stamp,
 	r = dentry_ref_get(d, id, &ref);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;	/* gone meanwhile */
-	r = inode_load(d, ref.ino, &i);
+	r = ref_inode(d, &ref, &i);
+	/* All that had a name went before this one had its place. */
+	if (r == -ENOENT && !ref.is_placed)
+		return dentry_ref_del(d, id);
 	if (r == 0 && ref.is_placed)
 		r = dentry_at(d, &ref.at, &old);
 	if (r == 0 && ref.is_placed && stamp_cmp(stamp, &old.placed) <= 0 &&
@@ -270,8 +292,10 @@ apply_delete(struct apply *a, const struct vault_id *id)
 	is_last = i.kind == OP_KIND_DIR || i.nlink <= 1;
 	if (is_last) {
 		r = inode_orphan(d, &i);
-		/* Nobody has it open while a drive is rebuilt. */
-		if (r == 0 && d->is_rebuilding)
+		/* A file stays until the end of a rebuild: somebody who did
+		 * not know of this may give it another name.  A folder has
+		 * but one, and what comes into it is to find it gone. */
+		if (r == 0 && d->is_rebuilding && i.kind == OP_KIND_DIR)
 			r = inode_reap(d, i.ino);
 		/* The rest goes at the end. */
 		if (r == 1)
