@@ -87,9 +87,10 @@ folder_links(struct drive *d, uint64_t ino, int n) NO_TSA
 	return inode_save(d, &p);
 }
 
-/* A folder that was deleted while something was in it goes when that has. */
+/* A folder that was deleted while something was in it goes when that has.
+ * 1: it is that one's turn, by this name. */
 static int
-zombie_check(struct apply *a, uint64_t ino) NO_TSA
+zombie_is(struct apply *a, uint64_t ino, struct vault_id *ret) NO_TSA
 {
 	struct dentry x;
 	struct inode p;
@@ -104,7 +105,19 @@ zombie_check(struct apply *a, uint64_t ino) NO_TSA
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = dentry_first(a->d, &p, &x);
-	return r < 0 ? (r == -ENOENT ? 0 : r) : apply_delete(a, &x.id);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	*ret = x.id;
+	return 1;
+}
+
+static int
+zombie_check(struct apply *a, uint64_t ino) NO_TSA
+{
+	struct vault_id id;
+	int r = zombie_is(a, ino, &id);
+
+	return r == 1 ? apply_delete(a, &id) : r;
 }
 
 static int
@@ -255,8 +268,10 @@ apply_place(struct apply *a, const struct op_stamp *stamp,
 	return r < 0 ? r : place_put(a, ref.is_placed ? &old : NULL, &x, &i);
 }
 
-int
-apply_delete(struct apply *a, const struct vault_id *id)
+/* 1: the folder it was in is to be deleted too, as *next. */
+static int
+delete_one(struct apply *a, const struct vault_id *id, struct vault_id *next)
+    NO_TSA
 {
 	struct drive *d = a->d;
 	struct dentry_ref ref;
@@ -308,5 +323,19 @@ apply_delete(struct apply *a, const struct vault_id *id)
 		r = folder_links(d, x.parent, -1);
 	note_gone(a, x.parent, x.name, is_last ? i.ino : 0);
 	note_add(a, i.ino, NULL);
-	return r < 0 ? r : zombie_check(a, x.parent);
+	return r < 0 ? r : zombie_is(a, x.parent, next);
+}
+
+int
+apply_delete(struct apply *a, const struct vault_id *id)
+{
+	struct vault_id now, next = *id;
+	int r;
+
+	/* Folders may be nested deeper than a stack is. */
+	do {
+		now = next;
+		r = delete_one(a, &now, &next);
+	} while (r == 1);
+	return r;
 }

@@ -255,6 +255,31 @@ START_TEST(what_is_half_gone_gets_no_name)
 }
 END_TEST
 
+/* ---- deep trees ---- */
+
+#define DEEP 20000u
+
+/* Each goes when what was in it has gone. */
+START_TEST(a_deep_tree_that_is_deleted_from_the_top_goes)
+{
+	struct drive_usage u;
+	uint32_t n;
+
+	ck_assert_int_eq(drive_rebuild_begin(f.d), 0);
+	for (n = 1; n <= DEEP; n++)
+		applied(&dev_a, op_create(n, OP_KIND_DIR));
+	for (n = DEEP; n > 0; n--)
+		applied(&dev_a, op_place(n, n - 1, "d"));
+	ck_assert_uint_ne(fix_find(&f, "d/d/d"), 0);
+	for (n = 1; n <= DEEP; n++)
+		applied(&dev_a, op_delete(n));
+	ck_assert_int_eq(drive_rebuild_end(f.d), 0);
+	ck_assert_uint_eq(fix_find(&f, "d"), 0);
+	drive_usage(f.d, &u);
+	ck_assert_uint_eq(u.inodes, 1);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -272,6 +297,7 @@ main(void)
 	tcase_add_test(t, a_rebuild_that_was_killed_between_them_starts_over);
 	tcase_add_test(t, what_is_gone_gets_no_name);
 	tcase_add_test(t, what_is_half_gone_gets_no_name);
+	tcase_add_test(t, a_deep_tree_that_is_deleted_from_the_top_goes);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
