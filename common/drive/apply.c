@@ -376,6 +376,8 @@ drive_rebuild_end(struct drive *d) NO_TSA
 	r = drive_end(d, r);
 	if (r == 0)
 		r = orphans_reap(d);
+	if (r == 0)
+		r = content_outgrown(d);
 	notes_send(&a);
 	lost_tell(d);
 	return r < 0 ? r : drive_sync_disk(d);

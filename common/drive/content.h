@@ -321,6 +321,8 @@ bool stage_is_frozen(struct drive *d, uint64_t ino, uint64_t bid)
  * an error. */
 int stage_is_live(struct drive *d, const struct block *b)
     REQUIRES(d->db_lock);
+/* What was inside a put and has outgrown that must travel by itself now. */
+int version_restage(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 struct pending *pending_find(struct drive *d, uint64_t ino)
     REQUIRES(d->db_lock);
 /* Into the queue its state asks for; and away with it. */

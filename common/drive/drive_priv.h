@@ -290,6 +290,9 @@ int content_truncate(struct drive *d, uint64_t ino, uint64_t size);
 /* Is it open; if so remember that the kernel has forgotten it, so that the
  * last close reaps it. */
 bool content_forgotten(struct drive *d, uint64_t ino);
+/* Content that was inside a put travels by itself where its file is larger
+ * than that; no lock held. */
+int content_outgrown(struct drive *d);
 /* Delete all blocks of an inode; 1: as many as one transaction should. */
 int content_reap(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 /* The put of ino can be published now: its blocks are on the store, or it is

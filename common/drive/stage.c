@@ -199,7 +199,7 @@ struct freeze {
 	uint64_t end;		/* rows before this index are looked at */
 	bool has_patch;
 	bool has_staged;
-	bool is_small_only;	/* only block 0, and it is here */
+	bool is_small_only;	/* only block 0, and it is nowhere but here */
 };
 
 static int
@@ -213,31 +213,32 @@ freeze_row(void *arg, const struct block *b)
 		f->has_patch = true;
 	if (b->state == BLOCK_STAGED)
 		f->has_staged = true;
-	if (b->state != BLOCK_HOLE && (b->idx != 0 || !block_is_local(b)))
+	/* What was sent by itself stays so, also in a file that became small:
+	 * when that grows again no put would tell of the block. */
+	if (b->state != BLOCK_HOLE && (b->idx != 0 || b->has_ref ||
+	    !block_is_local(b)))
 		f->is_small_only = false;
 	return 0;
 }
 
-/* What was inside a put and has outgrown that must travel by itself now. */
-static int
-freeze_restage(struct freeze *f, struct pending *p)
-    REQUIRES(f->d->db_lock)
+int
+version_restage(struct drive *d, uint64_t ino)
 {
-	struct stage *s = f->d->stage;
+	struct stage *s = d->stage;
 	struct block b;
 	int r;
 
-	r = block_get(f->d, p->ino, 0, &b);
+	r = block_get(d, ino, 0, &b);
 	if (r <= 0 || b.state != BLOCK_INLINE)
 		return r < 0 ? r : 0;
 	b.state = BLOCK_STAGED;
-	r = block_update(f->d, &b);
+	r = block_update(d, &b);
 	if (r < 0)
 		return r;
 	s->staged_bytes += b.len;
 	s->staged_blocks++;
 	s->clean_bytes -= b.len;
-	return stage_rows(f->d, p->ino, 0, 1);
+	return stage_rows(d, ino, 0, 1);
 }
 
 /* Freeze what is committed of p.  1 frozen, 0 a patch must be completed. */
@@ -252,7 +253,7 @@ version_freeze(struct drive *d, struct pending *p, struct inode *i)
 
 	r = stage_mend(d);
 	if (r == 0 && !is_small)
-		r = freeze_restage(&f, p);
+		r = version_restage(d, p->ino);
 	/* Whether a small one fits into its put, all its rows say. */
 	f.end = is_small ? UINT64_MAX : p->hi;
 	if (r == 0)

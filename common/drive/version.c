@@ -91,9 +91,9 @@ fill_inline(struct drive *d, const struct inode *i, uint64_t size,
 		r = block_below(d, &b, &below);
 		b = below;
 	}
-	/* It was sent by itself meanwhile, and has made way: so it is no
+	/* It was sent by itself meanwhile, and may have made way: so it is no
 	 * longer one that travels inside. */
-	if (r == 1 && b.state != BLOCK_HOLE && b.len && !block_is_local(&b))
+	if (r == 1 && (b.state == BLOCK_SENT || b.state == BLOCK_CLEAN))
 		r = -EAGAIN;
 	if (r == 1 && b.state != BLOCK_HOLE && b.len) {
 		r = vault_file_key(i->key, &key);

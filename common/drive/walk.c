@@ -217,11 +217,13 @@ walk_one(struct drive *d, const struct named *w, uint64_t gen,
 {
 	struct inode i = { .ino = 0 };
 	struct ckpt_node n;
+	bool is_early;
 	int r;
 
 	memset(&n, 0, sizeof(n));
 	mutex_lock(&d->db_lock);
 	r = walk_check(d, gen);
+	is_early = r == -EAGAIN;
 	if (r == 0)
 		r = inode_load(d, w->ino, &i);
 	/* Without a name it is gone but for those who have it open. */
@@ -232,10 +234,15 @@ walk_one(struct drive *d, const struct named *w, uint64_t gen,
 	if (r == 0 && (r = node_load(d, &i, &n)) == -ENOENT)
 		r = -EUCLEAN;
 	mutex_unlock(&d->db_lock);
-	if (r == 0)
+	if (r == 0) {
 		r = fn(arg, &n);
-	else if (r == -ENOENT)
+	} else if (r == -EAGAIN && !is_early) {
+		/* No put is to come, and a block has no reference. */
+		r = content_outgrown(d);
+		r = r < 0 ? r : -EAGAIN;
+	} else if (r == -ENOENT) {
 		r = 0;
+	}
 	ckpt_node_done(&n);
 	return r;
 }
