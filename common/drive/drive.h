@@ -263,7 +263,9 @@ int64_t drive_missing(struct drive *d, uint64_t ino, uint64_t off,
 struct drive_usage {
 	uint64_t inodes, file_bytes;
 	uint64_t staged_bytes, staged_blocks;	/* not on the store yet */
-	uint64_t clean_bytes;			/* cache, with pins */
+	/* The cache, with pins.  What travels inside puts stays here, and does
+	 * not count. */
+	uint64_t clean_bytes;
 	uint64_t outbox_ops;	/* changes not published, sealed ones too */
 	uint64_t disk_free_bytes;
 	int64_t oldest_unpublished_ns;		/* real time; 0: none */

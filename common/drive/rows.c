@@ -41,7 +41,8 @@ stage_count(struct drive *d, const struct block *b, int sign)
 	if (b->state == BLOCK_STAGED || b->state == BLOCK_PATCH) {
 		s->staged_bytes += len;
 		s->staged_blocks += (uint64_t)(int64_t)sign;
-	} else {
+	} else if (b->state != BLOCK_INLINE) {
+		/* Only what can be evicted: the cache's limit is for that. */
 		s->clean_bytes += len;
 	}
 }

@@ -237,7 +237,6 @@ version_restage(struct drive *d, uint64_t ino)
 		return r;
 	s->staged_bytes += b.len;
 	s->staged_blocks++;
-	s->clean_bytes -= b.len;
 	return stage_rows(d, ino, 0, 1);
 }
 

@@ -232,7 +232,6 @@ sealed_row(struct drive *d, struct block *b, bool is_inline)
 		if (live) {
 			d->stage->staged_bytes -= b->len;
 			d->stage->staged_blocks--;
-			d->stage->clean_bytes += b->len;
 		}
 		b->state = BLOCK_INLINE;
 	} else if (b->state == BLOCK_SENT) {
@@ -385,10 +384,8 @@ apply_inline(struct drive *d, struct inode *i, const struct op_put *p)
 	}
 	if (r == 0)
 		r = block_data_set(d, b.bid, ct, b.len);
-	if (r == 0) {
+	if (r == 0)
 		i->alloc = b.len;
-		d->stage->clean_bytes += b.len;
-	}
 	aead_free(key);
 	free(ct);
 	return r;

@@ -225,6 +225,68 @@ START_TEST(what_has_not_outgrown_its_put_stays)
 }
 END_TEST
 
+/* ---- many ---- */
+
+#define MANY 1500
+#define BIG (256u << 10)
+
+static uint64_t
+cached(void)
+{
+	struct drive_usage u;
+
+	drive_usage(f.d, &u);
+	ck_assert_uint_eq(u.staged_bytes, 0);
+	return u.clean_bytes;
+}
+
+/* They stay here, whatever is evicted for them. */
+START_TEST(many_small_files_leave_the_cache_to_others)
+{
+	static char text[1001], big[BIG];
+	struct drive_file *h;
+	struct drive_usage u;
+	uint64_t ino, gone, some = 0;
+	char name[16];
+	int k;
+
+	f.conf.cache_max = 1u << 20;
+	fix_reopen(&f);
+	memset(text, 'x', sizeof(text) - 1);
+	for (k = 0; k < MANY; k++) {
+		(void)snprintf(name, sizeof(name), "s%d", k);
+		some = fix_write(&f, ROOT, name, text);
+	}
+	ino = fix_mkfile(&f, ROOT, "big");
+	ck_assert_int_eq(drive_file_open(f.d, ino, 2, &h), 0);
+	ck_assert_int_eq(drive_write(h, big, sizeof(big), 0), sizeof(big));
+	ck_assert_int_eq(drive_file_close(h), 0);
+	fix_publish_all(&f, &jrn);
+	content_tick(f.d);
+	content_tick(f.d);
+	ck_assert_int_eq(drive_missing(f.d, ino, 0, BIG, BIG), 0);
+	ck_assert_uint_eq(cached(), BIG);
+	/* The start counts the same. */
+	fix_reopen(&f);
+	ck_assert_uint_eq(cached(), BIG);
+	/* So does who applies it, and who outgrows it. */
+	fix_rebuild(&g, &jrn, 0, &f.conf.dev);
+	drive_usage(g.d, &u);
+	ck_assert_uint_eq(u.clean_bytes, 0);
+	resize(&f, some, LARGE);
+	fix_publish_all(&f, &jrn);
+	ck_assert_uint_eq(cached(), BIG + sizeof(text) - 1);
+	gone = fix_find(&f, "s0");
+	ck_assert_int_eq(drive_unlink(f.d, ROOT, "s0"), 0);
+	drive_forget(f.d, gone);
+	fix_publish_all(&f, &jrn);
+	ck_assert_uint_eq(cached(), BIG + sizeof(text) - 1);
+	ck_assert_uint_eq(drive_cache_trim(f.d, 0), BIG + sizeof(text) - 1);
+	ck_assert_uint_eq(cached(), 0);
+	ck_assert_int_gt(drive_missing(f.d, ino, 0, BIG, BIG), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -241,6 +303,7 @@ main(void)
 	tcase_add_test(t,
 	    what_had_outgrown_its_put_is_sent_for_a_checkpoint);
 	tcase_add_test(t, what_has_not_outgrown_its_put_stays);
+	tcase_add_test(t, many_small_files_leave_the_cache_to_others);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
