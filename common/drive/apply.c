@@ -161,7 +161,9 @@ apply_put(struct apply *a, const struct vault_id *id,
 		return 0;
 	if (stamp && stamp_cmp(stamp, &i.version) <= 0)
 		return 0;
-	r = version_apply(a->d, &i, p);
+	r = mixed_look(a->d, &i, p);
+	if (r == 0)
+		r = version_apply(a->d, &i, p);
 	if (r < 0)
 		return r;
 	/* All of it is known again. */

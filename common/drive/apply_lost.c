@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Versions that a rebuild could not have, because what lists their blocks is
- * gone or damaged.  The file keeps what it had, and what follows goes on:
- * one such list, of a file that was deleted long ago perhaps, is not to take
- * the whole drive with it.  People are told of it at the end, when files have
- * their paths.
+ * Versions that a rebuild could not have, or not keep apart.
+ *
+ * What lists the blocks of one is gone or damaged: the file keeps what it had,
+ * and what follows goes on: one such list, of a file that was deleted long ago
+ * perhaps, is not to take the whole drive with it.  Or two were written by
+ * people who did not know of each other: the later lies on the earlier, with
+ * all of that which it did not change.  Whoever rebuilds is told of both at the
+ * end, when files have their paths.
  */
 #include "drive/apply_priv.h"
 
@@ -16,6 +19,8 @@
 
 struct lost {
 	uint64_t ino;
+	bool is_gone;		/* a version could not be had */
+	bool is_mixed;		/* two did not know of each other */
 	UT_hash_handle hh;
 };
 
@@ -26,23 +31,58 @@ lost_is(int r)
 	    r == -EPROTO || r == -EFBIG;
 }
 
-int
-lost_add(struct drive *d, uint64_t ino)
+static struct lost *
+lost_get(struct drive *d, uint64_t ino) REQUIRES(d->db_lock)
 {
 	struct lost *x;
 
 	HASH_FIND(hh, d->lost, &ino, sizeof(ino), x);
 	if (x)
-		return 0;
+		return x;
 	x = calloc(1, sizeof(*x));
 	if (!x)
-		return -ENOMEM;
+		return NULL;
 	x->ino = ino;
 	HASH_ADD(hh, d->lost, ino, sizeof(x->ino), x);
 	if (HASH_IS_OUT(x)) {
 		free(x);
-		return -ENOMEM;
+		return NULL;
 	}
+	return x;
+}
+
+int
+lost_add(struct drive *d, uint64_t ino)
+{
+	struct lost *x = lost_get(d, ino);
+
+	if (!x)
+		return -ENOMEM;
+	x->is_gone = true;
+	return 0;
+}
+
+int
+mixed_look(struct drive *d, const struct inode *i, const struct op_put *p)
+{
+	uint64_t ino = i->ino;
+	struct lost *x;
+	size_t k;
+
+	/* The nodes of a checkpoint name no parents. */
+	if (!d->is_rebuilding || !p->nparents || !stamp_is_set(&i->version))
+		return 0;
+	for (k = 0; k < p->nparents; k++)
+		if (stamp_cmp(&p->parents[k], &i->version) == 0)
+			return 0;
+	HASH_FIND(hh, d->lost, &ino, sizeof(ino), x);
+	/* It is told already that the one before is not there. */
+	if (x && x->is_gone)
+		return 0;
+	x = lost_get(d, ino);
+	if (!x)
+		return -ENOMEM;
+	x->is_mixed = true;
 	return 0;
 }
 
@@ -53,6 +93,9 @@ lost_over(struct drive *d, uint64_t ino)
 
 	HASH_FIND(hh, d->lost, &ino, sizeof(ino), x);
 	if (!x)
+		return;
+	x->is_gone = false;
+	if (x->is_mixed)
 		return;
 	HASH_DEL(d->lost, x);
 	free(x);
@@ -70,8 +113,8 @@ lost_free(struct drive *d)
 }
 
 void
-drive_rebuild_tell(struct drive *d, void (*fn)(void *arg, const char *path),
-    void *arg)
+drive_rebuild_tell(struct drive *d, void (*fn)(void *arg, const char *path,
+    bool is_mixed), void *arg)
 {
 	mutex_lock(&d->db_lock);
 	d->lost_tell = fn;
@@ -83,7 +126,7 @@ void
 lost_tell(struct drive *d)
 {
 	struct buf path = BUF_INIT(1u << 20);
-	void (*fn)(void *arg, const char *path);
+	void (*fn)(void *arg, const char *path, bool is_mixed);
 	struct lost *all, *x, *t;
 	void *arg;
 	int r;
@@ -99,8 +142,10 @@ lost_tell(struct drive *d)
 		buf_reset(&path);
 		r = drive_path(d, x->ino, &path);
 		/* One that was deleted afterwards is missed by nobody. */
-		if (r == 0 && fn)
-			fn(arg, buf_cstr(&path));
+		if (r == 0 && fn && x->is_gone)
+			fn(arg, buf_cstr(&path), false);
+		if (r == 0 && fn && x->is_mixed)
+			fn(arg, buf_cstr(&path), true);
 		HASH_DEL(all, x);
 		free(x);
 	}

@@ -134,9 +134,12 @@ apply_pages(struct apply *a, const struct vault_id *id,
 		got = pages_fetch(&g, &part.blocks, &part.nblocks);
 		if (got < 0)
 			break;
-		/* What earlier parts brought stays. */
-		if (!g.is_first)
+		/* What earlier parts brought stays; the first has said what
+		 * it all lies on. */
+		if (!g.is_first) {
 			part.trunc = part.size;
+			part.nparents = 0;
+		}
 		g.is_first = false;
 		r = drive_begin_internal(d);
 		if (r == 0)

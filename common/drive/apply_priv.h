@@ -80,6 +80,9 @@ bool lost_is(int r);
 int lost_add(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 void lost_over(struct drive *d, uint64_t ino) REQUIRES(d->db_lock);
 void lost_tell(struct drive *d);
+/* p comes to lie on the version of i: did its author know of that one? */
+int mixed_look(struct drive *d, const struct inode *i,
+    const struct op_put *p) REQUIRES(d->db_lock);
 /* Names that became free are given; folders that never came are shown. */
 int apply_settle(struct apply *a, bool is_end) NO_TSA;
 

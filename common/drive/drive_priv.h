@@ -96,7 +96,8 @@ struct drive {
 	int64_t sealed_since_ns;
 	struct rebuild *rebuild GUARDED_BY(db_lock);
 	struct lost *lost GUARDED_BY(db_lock);
-	void (*lost_tell)(void *arg, const char *path) GUARDED_BY(db_lock);
+	void (*lost_tell)(void *arg, const char *path, bool is_mixed)
+	    GUARDED_BY(db_lock);
 	void *lost_arg GUARDED_BY(db_lock);
 
 	struct nodes *nodes;	/* content.c: open inodes */

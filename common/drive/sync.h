@@ -166,10 +166,12 @@ int drive_apply_root(struct drive *d, const struct ckpt_root *r);
 int drive_rebuild_begin(struct drive *d);
 int drive_rebuild_end(struct drive *d);
 /* Content whose manifest pages are gone or damaged is left out of a rebuild:
- * the file keeps what it had.  For each that is there at the end fn is called
- * by drive_rebuild_end, with no lock held, and then no more. */
+ * the file keeps what it had.  A version whose author did not know of the one
+ * before it lies on that one (is_mixed).  For each such file that is there at
+ * the end fn is called by drive_rebuild_end, with no lock held, and then no
+ * more. */
 void drive_rebuild_tell(struct drive *d, void (*fn)(void *arg,
-    const char *path), void *arg);
+    const char *path, bool is_mixed), void *arg);
 /* A manifest page's blocks for inode (rebuild and apply ask for it through
  * this): fetch, open and decode.  Set by the sync engine. */
 struct drive_pager {

@@ -229,8 +229,14 @@ root_best(struct rebuild *b, bool *tried, struct ckpt_root *ret,
 }
 
 static void
-on_lost(void *arg, const char *path)
+on_lost(void *arg, const char *path, bool is_mixed)
 {
+	if (is_mixed) {
+		rebuild_say(arg, "warning: '%.300s' was written on two "
+		    "devices that did not know of each other; it may have "
+		    "parts of both", path);
+		return;
+	}
 	rebuild_say(arg, "warning: content of '%.300s' is missing or damaged "
 	    "on the store; the file has what it had before, or nothing", path);
 }

@@ -95,11 +95,11 @@ op_text(uint32_t n, const char *text)
 	return o;
 }
 
+static uint64_t lamport;
+
 static int
 apply(const struct vault_id *dev, struct op o)
 {
-	static uint64_t lamport;
-
 	o.lamport = o.seq = ++lamport;
 	return drive_apply(f.d, dev, &o, 1);
 }
@@ -255,6 +255,93 @@ START_TEST(what_is_half_gone_gets_no_name)
 }
 END_TEST
 
+/* ---- two who write one file ---- */
+
+static struct buf told;
+
+static void
+on_told(void *arg, const char *path, bool is_mixed)
+{
+	(void)arg;
+	(void)buf_printf(&told, "%s%s ", path, is_mixed ? "" : "?");
+}
+
+/* A version of one block, on what was before it. */
+static struct op_stamp
+put_on(const struct vault_id *dev, const struct op_stamp *parent,
+    uint32_t idx)
+{
+	struct op o = { .type = OP_PUT, .node = id_of(F) };
+	struct op_block b = { .idx = idx, .kind = OP_BLOCK_DATA };
+	struct op_stamp p = { .seq = 0 }, is;
+
+	b.ref.len = VAULT_BLOCK_SIZE;
+	o.put.size = o.put.trunc = 4 * VAULT_BLOCK_SIZE;
+	o.put.blocks = &b;
+	o.put.nblocks = 1;
+	if (parent) {
+		p = *parent;
+		o.put.parents = &p;
+		o.put.nparents = 1;
+	}
+	is.lamport = is.seq = lamport + 1;
+	is.dev = *dev;
+	applied(dev, o);
+	return is;
+}
+
+static void
+says(const char *what)
+{
+	ck_assert_int_eq(drive_rebuild_end(f.d), 0);
+	ck_assert_str_eq(buf_cstr(&told), what);
+	buf_done(&told);
+}
+
+static struct op_stamp
+first_version(void)
+{
+	buf_init(&told, 1 << 16);
+	drive_rebuild_tell(f.d, on_told, NULL);
+	ck_assert_int_eq(drive_rebuild_begin(f.d), 0);
+	applied(&dev_a, op_create(F, OP_KIND_FILE));
+	applied(&dev_a, op_place(F, 0, "f"));
+	return put_on(&dev_a, NULL, 0);
+}
+
+START_TEST(versions_that_follow_each_other_are_not_told_of)
+{
+	struct op_stamp v = first_version();
+
+	v = put_on(&dev_b, &v, 1);
+	v = put_on(&dev_b, &v, 2);
+	(void)put_on(&dev_a, &v, 0);
+	says("");
+}
+END_TEST
+
+START_TEST(a_file_that_two_wrote_at_once_is_told_of)
+{
+	struct op_stamp v = first_version(), w;
+
+	w = put_on(&dev_a, &v, 1);
+	v = put_on(&dev_b, &v, 2);
+	(void)put_on(&dev_a, &w, 1);
+	says("/f ");
+}
+END_TEST
+
+START_TEST(nobody_is_told_of_one_that_is_gone)
+{
+	struct op_stamp v = first_version();
+
+	(void)put_on(&dev_a, &v, 1);
+	(void)put_on(&dev_b, &v, 2);
+	applied(&dev_b, op_delete(F));
+	says("");
+}
+END_TEST
+
 /* ---- deep trees ---- */
 
 #define DEEP 20000u
@@ -297,6 +384,9 @@ main(void)
 	tcase_add_test(t, a_rebuild_that_was_killed_between_them_starts_over);
 	tcase_add_test(t, what_is_gone_gets_no_name);
 	tcase_add_test(t, what_is_half_gone_gets_no_name);
+	tcase_add_test(t, versions_that_follow_each_other_are_not_told_of);
+	tcase_add_test(t, a_file_that_two_wrote_at_once_is_told_of);
+	tcase_add_test(t, nobody_is_told_of_one_that_is_gone);
 	tcase_add_test(t, a_deep_tree_that_is_deleted_from_the_top_goes);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
