@@ -41,7 +41,7 @@ START_TEST(a14_rollback_of_the_whole_store_alarms_within_one_poll)
 	from = evil_reqs(e);
 	evil_rollback(r.store, old);
 	/* One poll, and the time of a loaded machine. */
-	ck_assert(cold_has_alarm_by(&r, 5000));
+	ck_assert(cold_has_alarm_by(&r, 30000));
 	ck_assert_int_eq(cold_mkdir(&r, "no"), -EROFS);
 	ck_assert_uint_ne(rig_lookup(&r, "f5"), 0);
 	ck_assert_uint_eq(evil_asked(e, from, "PAD", ""), 0);
@@ -65,7 +65,7 @@ START_TEST(a_store_under_an_alarm_is_looked_at_now_and_then)
 	struct rig r;
 	uint64_t old;
 	int64_t begin, ms, cpu;
-	size_t from;
+	size_t from, n;
 
 	in = evil_open(&e);
 	ck_assert_int_eq(store_tap_new(in, NULL, &tap), 0);
@@ -77,16 +77,16 @@ START_TEST(a_store_under_an_alarm_is_looked_at_now_and_then)
 	old = evil_now(e);
 	cold_write_some(&r, 1, 3);
 	evil_rollback(in, old);
-	ck_assert(cold_has_alarm_by(&r, 5000));
+	ck_assert(cold_has_alarm_by(&r, 30000));
 	/* Each look is one at what there is, and one at our head. */
 	from = evil_reqs(e);
 	begin = clock_mono_ms();
 	do
 		cold_pause(500);
 	while (evil_asked(e, from, "G", "") < 4);
+	n = evil_asked(e, from, "G", "");
 	ms = clock_mono_ms() - begin;
-	ck_assert_uint_le(evil_asked(e, from, "G", ""),
-	    2 * (size_t)(2 + ms / 200));
+	ck_assert_uint_le(n, 2 * (size_t)(2 + ms / 200));
 	/* And none of it while nobody answers. */
 	store_tap_fail(tap, -EHOSTUNREACH);
 	cpu = cpu_ms();
@@ -108,6 +108,7 @@ START_TEST(a_kick_under_an_alarm_looks_at_once)
 	struct rig r;
 	uint64_t old;
 	size_t from;
+	int i;
 
 	rig_new_on(&r, evil_open(&e));
 	rig_start(&r);
@@ -116,11 +117,15 @@ START_TEST(a_kick_under_an_alarm_looks_at_once)
 	cold_write_some(&r, 1, 3);
 	evil_rollback(r.store, old);
 	rig_write(&r, "more", 0, 100, 1);
-	ck_assert(cold_has_alarm_by(&r, 5000));
-	cold_pause(200);
-	from = evil_reqs(e);
-	cold_pause(300);
-	ck_assert_uint_eq(evil_asked(e, from, "G", ""), 0);
+	ck_assert(cold_has_alarm_by(&r, 30000));
+	/* What was under way then comes to an end. */
+	for (i = 0; i < 20; i++) {
+		from = evil_reqs(e);
+		cold_pause(300);
+		if (evil_asked(e, from, "G", "") == 0)
+			break;
+	}
+	ck_assert_int_lt(i, 20);
 	evil_truth(r.store);
 	sync_kick(r.sync);
 	rig_wait(&r);
