@@ -22,6 +22,7 @@ unsigned hrig_port;
 char hrig_seen[HRIG_REQUESTS_MAX][HRIG_HEAD_MAX];
 size_t hrig_seen_body[HRIG_REQUESTS_MAX];
 int hrig_n_seen, hrig_n_accepted, hrig_most_open;
+atomic_int hrig_n_heads;
 bool hrig_is_slow, hrig_no_continue;
 size_t hrig_drip;
 
@@ -78,6 +79,7 @@ serve_one(int fd)
 	body = content_length(head);
 	got = len - (size_t)(end + 4 - head);
 	end[4] = '\0';
+	hrig_n_heads++;
 	if (strcasestr(head, "\r\nExpect: 100-continue") && !hrig_no_continue &&
 	    send(fd, "HTTP/1.1 100 Continue\r\n\r\n", 25, MSG_NOSIGNAL) < 0)
 		return false;

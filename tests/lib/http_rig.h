@@ -2,6 +2,7 @@
 #ifndef TESTS_HTTP_RIG_H
 #define TESTS_HTTP_RIG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,6 +27,8 @@ extern unsigned hrig_port;
 extern char hrig_seen[HRIG_REQUESTS_MAX][HRIG_HEAD_MAX];
 extern size_t hrig_seen_body[HRIG_REQUESTS_MAX];
 extern int hrig_n_seen, hrig_n_accepted, hrig_most_open;
+/* Of the heads that it has whole, while it serves. */
+extern atomic_int hrig_n_heads;
 /* It thinks before it answers; it says to nobody that he may continue. */
 extern bool hrig_is_slow, hrig_no_continue;
 /* An answer goes out in pieces of so many bytes, five times a second. */
