@@ -12,6 +12,8 @@
 /* A new one, not started, with "bad" and "good" of several blocks and
  * "small". */
 void unread_begin(struct rig *r);
+/* Until that is told; NULL: nothing any more. */
+void unread_problem(struct rig *r, const char *want);
 /* Whole again: "bad" goes up too, and nothing is told any more. */
 void unread_all_goes(struct rig *r);
 

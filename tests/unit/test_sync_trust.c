@@ -97,7 +97,9 @@ START_TEST(a_disk_that_is_unplugged_meanwhile_gets_no_only_copy)
 	drive_usage(r.drive, &u);
 	ck_assert_uint_gt(u.staged_blocks, 0);
 	ck_assert_uint_gt(u.outbox_ops, 0);
-	rig_shell("rm -r %s/store && mv %s/away %s/store", r.dir, r.dir, r.dir);
+	/* Something may be put there just then. */
+	rig_shell("until rm -rf %s/store && mv -T %s/away %s/store; do "
+	    "sleep .1; done", r.dir, r.dir, r.dir);
 	rig_wait(&r);
 	rig_check_recovered(&r);
 	rig_done(&r);

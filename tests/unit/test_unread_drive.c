@@ -51,21 +51,6 @@ goes_up(struct rig *r, const char *name)
 	ck_assert_uint_eq(u.outbox_ops, 0);
 }
 
-static void
-problem_await(struct rig *r, const char *want)
-{
-	int64_t until = clock_mono_ms() + 20000;
-	struct sync_status st;
-
-	do {
-		usleep(10000);
-		sync_get_status(r->sync, &st);
-	} while ((want ? !strstr(st.problem, want) : st.problem[0] != '\0') &&
-	    clock_mono_ms() < until);
-	ck_assert_msg(want ? strstr(st.problem, want) != NULL :
-	    st.problem[0] == '\0', "'%s'", st.problem);
-}
-
 START_TEST(a_checkpoint_that_cannot_be_written_holds_up_no_segment)
 {
 	struct ckpt_mark m;
@@ -81,11 +66,11 @@ START_TEST(a_checkpoint_that_cannot_be_written_holds_up_no_segment)
 		(void)snprintf(name, sizeof(name), "n%d", k);
 		goes_up(&rig, name);
 	}
-	problem_await(&rig, "checkpoint");
+	unread_problem(&rig, "checkpoint");
 	ck_assert_int_eq(ckpt_mark_get(rig.drive, &m), -ENOENT);
 	spoil_mend(rig.drive);
 	ck_assert_int_eq(sync_checkpoint(rig.sync, NULL), 0);
-	problem_await(&rig, NULL);
+	unread_problem(&rig, NULL);
 }
 END_TEST
 
@@ -100,11 +85,11 @@ START_TEST(a_failure_of_this_side_is_told)
 	    "UPDATE seen SET row = x'00'");
 	rig_write(&rig, "more", 0, 100, 4);
 	ck_assert_int_eq(sync_wait(rig.sync, until, NULL, NULL), -EIO);
-	problem_await(&rig, "cannot publish");
+	unread_problem(&rig, "cannot publish");
 	spoil_sql(rig.drive, "INSERT OR REPLACE INTO seen SELECT * FROM was; "
 	    "DROP TABLE was");
 	rig_wait(&rig);
-	problem_await(&rig, NULL);
+	unread_problem(&rig, NULL);
 }
 END_TEST
 
@@ -241,7 +226,7 @@ START_TEST(a_delete_that_cannot_be_told_holds_up_no_other)
 	rig_write(&rig, "later", 0, 300 * 1024, 4);
 	rig_start(&rig);
 	ck_assert_int_eq(sync_wait(rig.sync, until, NULL, NULL), -EIO);
-	problem_await(&rig, "is not uploaded");
+	unread_problem(&rig, "is not uploaded");
 	rig_recover(&rig, &cold, 0);
 	ck_assert_uint_ne(rig_lookup(&cold, "later"), 0);
 	ck_assert_uint_ne(rig_lookup(&cold, "bad"), 0);
@@ -251,7 +236,7 @@ START_TEST(a_delete_that_cannot_be_told_holds_up_no_other)
 	drive_usage(rig.drive, &u);
 	ck_assert_uint_eq(u.outbox_ops, 0);
 	rig_wait(&rig);
-	problem_await(&rig, NULL);
+	unread_problem(&rig, NULL);
 }
 END_TEST
 
@@ -297,7 +282,7 @@ START_TEST(a_segment_that_was_damaged_here_is_not_put)
 	ck_assert_int_eq(drive_publish_pending(r.drive, &seq, &b), -EUCLEAN);
 	store_tap_fail_puts(tap, 0);
 	rig_start(&r);
-	problem_await(&r, "cannot publish");
+	unread_problem(&r, "cannot publish");
 	ck_assert_int_eq(sync_wait(r.sync, clock_mono_ms() + 30000, NULL,
 	    NULL), -EIO);
 	ck_assert_int_eq(rig_store_count(&r, ""), was);
