@@ -365,15 +365,16 @@ END_TEST
 START_TEST(an_answer_that_is_none_spoils_no_checkpoint)
 {
 	char *want;
-	size_t i;
+	size_t i, n;
 
 	rig_fill(&rig, 1);
 	rig_wait(&rig);
 	ck_assert_int_eq(sync_checkpoint(rig.sync, NULL), 0);
 	rig_wait(&rig);
 	want = rig_dump(&rig);
-	ck_assert_uint_eq(evil_count(evil, "/s/"), 2);
-	for (i = 0; i < 2; i++)
+	n = evil_count(evil, "/s/");
+	ck_assert_uint_ge(n, 2);
+	for (i = 0; i < n; i++)
 		odd_answers(want, evil_name(evil, "/s/", i));
 	free(want);
 }
