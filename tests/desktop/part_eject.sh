@@ -33,6 +33,12 @@ eject_start() {
 	check "$1 is started" fm_open "$1" "$HOME_IN" &&
 	    check "$1 shows the drive" until_ok 30 fm_has "$1" "$(fm_label "$1")"
 }
+left_is_at_most() {
+	local left
+
+	left=$(status .usage.queued_changes)
+	[ "$left" -gt 0 ] && [ "$left" -le "$1" ]
+}
 eject_pending() {
 	local m=$1 t0 n
 
@@ -61,7 +67,8 @@ eject_pending() {
 	set_conf up 1K
 	coffre autostart run "$NAME"
 	check "it is mounted with a slower line" until_ok 30 is_open
-	check "so much is left" [ "$(status .usage.queued_changes)" = "$n" ]
+	# The line owes for what goes at once: a pack may have gone by now.
+	check "so much is left, and no more" left_is_at_most "$n"
 	check "no byte is lost" same_ejected
 	set_conf up 0
 	set_conf drain 10
