@@ -65,7 +65,6 @@ lost_add(struct drive *d, uint64_t ino)
 int
 mixed_look(struct drive *d, const struct inode *i, const struct op_put *p)
 {
-	uint64_t ino = i->ino;
 	struct lost *x;
 	size_t k;
 
@@ -75,14 +74,12 @@ mixed_look(struct drive *d, const struct inode *i, const struct op_put *p)
 	for (k = 0; k < p->nparents; k++)
 		if (stamp_cmp(&p->parents[k], &i->version) == 0)
 			return 0;
-	HASH_FIND(hh, d->lost, &ino, sizeof(ino), x);
-	/* It is told already that the one before is not there. */
-	if (x && x->is_gone)
-		return 0;
-	x = lost_get(d, ino);
+	x = lost_get(d, i->ino);
 	if (!x)
 		return -ENOMEM;
-	x->is_mixed = true;
+	/* Or is it told already that the one before is not there? */
+	if (!x->is_gone)
+		x->is_mixed = true;
 	return 0;
 }
 

@@ -208,7 +208,8 @@ item_put(struct member *m, const struct mirror_item *i)
 	int r;
 
 	/* One that is being filled has no mark yet. */
-	if (!is_marker && v->log->has(v->log, m->id, v->marker) <= 0 &&
+	if (!is_marker && member_is_away(m) &&
+	    v->log->has(v->log, m->id, v->marker) <= 0 &&
 	    member_is_elsewhere(m))
 		return -EMEDIUMTYPE;
 	r = object_copy(m, i->name, i->op);

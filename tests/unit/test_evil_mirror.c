@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "drive/sync.h"
 #include "store/backend.h"
@@ -33,19 +32,10 @@ static struct two {
 	atomic_int slow_ms;	/* of all but the liar */
 } two;
 
-static void
-pause_ms(int ms)
-{
-	struct timespec t = { .tv_sec = ms / 1000,
-	    .tv_nsec = ms % 1000 * 1000000L };
-
-	(void)nanosleep(&t, NULL);
-}
-
 static int
 slow_get(struct store *s, const char *name, struct buf *out)
 {
-	pause_ms(two.slow_ms);
+	cold_pause(two.slow_ms);
 	return store_wrap_get(s, name, out);
 }
 
@@ -195,24 +185,11 @@ settle(struct rig *r)
 	    NULL, NULL), 0);
 }
 
-static void
-write_some(struct rig *r, unsigned from, unsigned n)
-{
-	char name[16];
-	unsigned i;
-
-	for (i = from; i < from + n; i++) {
-		(void)snprintf(name, sizeof(name), "f%u", i);
-		rig_write(r, name, 0, 200 * 1024, i);
-		rig_wait(r);
-	}
-}
-
 /* All have everything. */
 static uint64_t
 write_both(struct rig *r, unsigned from, unsigned n)
 {
-	write_some(r, from, n);
+	cold_write_some(r, from, n);
 	settle(r);
 	return evil_now(two.e[0]);
 }
@@ -246,9 +223,9 @@ goes_on(struct rig *r, const char *what)
 	ck_assert_msg(strstr(st.problem, "evil:liar"), "%s", st.problem);
 	ck_assert_msg(strstr(st.problem, what), "%s", st.problem);
 	ck_assert_ptr_nonnull(strstr(st.advice, "coffre scrub"));
-	write_some(r, 50, 2);
+	cold_write_some(r, 50, 2);
 	for (i = 0; i < 30; i++) {
-		pause_ms(10);
+		cold_pause(10);
 		sync_get_status(r->sync, &st);
 		ck_assert_int_ne(st.link, SYNC_ALARM);
 	}
@@ -289,7 +266,7 @@ START_TEST(a14_a_store_that_lacks_what_nobody_has_bears_us_out)
 	(void)write_both(&r, 2, 4);
 	ck_assert_int_eq(store_mirror_lacks(r.store, 1, "r/x/d/y/z"), 0);
 	do {
-		pause_ms(10);
+		cold_pause(10);
 		store_mirror_state(r.store, 1, &st);
 		ck_assert_int_lt(clock_mono_ms(), until);
 	} while (st.aside == 0);
@@ -342,7 +319,7 @@ START_TEST(a14_a_store_that_is_only_behind_is_not_named)
 	two_begin_with(&r, evil_open(&behind));
 	old = write_both(&r, 0, 2);
 	store_tap_fail_puts(two.tap, -EHOSTUNREACH);
-	write_some(&r, 2, 4);
+	cold_write_some(&r, 2, 4);
 	evil_rollback(two.in[0], old);
 	goes_on(&r, "older");
 	ck_assert_uint_eq(named_stores(&r), 1);
@@ -400,7 +377,7 @@ START_TEST(a_head_or_segment_that_is_too_large_on_one_store_is_no_alarm)
 	free(p);
 	rig_stop(&r, 0);
 	rig_start(&r);
-	write_some(&r, 50, 2);
+	cold_write_some(&r, 50, 2);
 	two_end(&r);
 }
 END_TEST
@@ -435,7 +412,7 @@ START_TEST(what_stands_in_the_way_on_one_store_is_put_over)
 	client = evil_client(two.e[0]);
 	ck_assert_int_eq(store_put(client, name, "lies", 4, 0), 0);
 	store_close(client);
-	write_some(&r, 3, 1);
+	cold_write_some(&r, 3, 1);
 	settle(&r);
 	a = evil_get(two.e[0], name, &na);
 	b = evil_get(two.e[1], name, &nb);
@@ -463,7 +440,7 @@ START_TEST(a33_a_copy_that_wrote_to_one_store_of_several_is_an_alarm)
 	cold_clone(&r, evil_client(two.e[0]), "copy", &copy);
 	rig_open(&copy);
 	rig_start(&copy);
-	write_some(&copy, 10, 2);
+	cold_write_some(&copy, 10, 2);
 	rig_stop(&copy, 30000);
 	rig_close(&copy);
 	store_close(copy.store);
@@ -541,7 +518,7 @@ START_TEST(a_store_that_does_not_leave_after_all_excuses_nothing)
 
 	two_begin_tapped(&r);
 	rig_start(&r);
-	write_some(&r, 0, 1);
+	cold_write_some(&r, 0, 1);
 	settle(&r);
 	rig_stop(&r, 0);
 	ck_assert_int_eq(drive_seen_get(r.drive, &r.keys->self.id, &own), 0);
@@ -564,7 +541,7 @@ START_TEST(what_only_a_lost_store_had_goes_up_again)
 
 	two_begin_tapped(&r);
 	rig_start(&r);
-	write_some(&r, 0, 1);
+	cold_write_some(&r, 0, 1);
 	settle(&r);
 	store_tap_fail_puts(two.tap, -EHOSTUNREACH);
 	rig_write(&r, "big", 0, 3 << 20, 1);
@@ -583,7 +560,7 @@ START_TEST(a_store_is_lost_before_anything_was_published)
 	store_tap_fail_puts(two.tap, -EHOSTUNREACH);
 	rig_start(&r);
 	lose_first(&r);
-	write_some(&r, 0, 2);
+	cold_write_some(&r, 0, 2);
 	two_end(&r);
 }
 END_TEST
@@ -595,13 +572,13 @@ START_TEST(what_only_the_lost_one_of_three_had_goes_up_again)
 
 	three_begin_tapped(&r);
 	rig_start(&r);
-	write_some(&r, 0, 1);
+	cold_write_some(&r, 0, 1);
 	settle(&r);
 	store_tap_fail_puts(two.tap, -EHOSTUNREACH);
 	store_tap_fail_puts(two.third, -EHOSTUNREACH);
 	rig_write(&r, "big", 0, 3 << 20, 1);
 	rig_wait(&r);
-	write_some(&r, 1, 3);
+	cold_write_some(&r, 1, 3);
 	lose_first(&r);
 	two_end(&r);
 }
@@ -617,14 +594,14 @@ START_TEST(a_store_that_is_away_is_lost_without_an_alarm)
 	r.conf.poll_ms = 50;
 	r.conf.backoff_min_ms = r.conf.backoff_max_ms = 200;
 	rig_start(&r);
-	write_some(&r, 0, 1);
+	cold_write_some(&r, 0, 1);
 	settle(&r);
 	store_tap_fail_puts(two.tap, -EHOSTUNREACH);
-	write_some(&r, 1, 4);
+	cold_write_some(&r, 1, 4);
 	store_tap_fail(two.first, -EHOSTUNREACH);
 	cold_await(&r, SYNC_OFFLINE, &st);
 	/* What it was to show has had its time. */
-	pause_ms(500);
+	cold_pause(500);
 	lose_first(&r);
 	two_end(&r);
 }
